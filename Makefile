@@ -1,0 +1,51 @@
+# Everything runs in .venv, made from pyproject.toml and the versions in constraints.txt.
+
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint format demo bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with the pinned versions (does nothing if it is up to date)
+
+# The build backend is installed first and used without isolation, so that it is pinned too.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip setuptools
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation \
+		--editable . --group dev
+	@touch $@
+
+test: lint ## run every check and test; the last line is pytest's summary
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
+		--doctest-modules tests src/verifill --cov --cov-report=term --gate
+
+lint: setup ## check style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: setup ## write the code in the project's format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+demo: setup ## run the cash-and-carry backtest
+	$(BIN)/verifill backtest docs/examples/cash_and_carry.toml --overwrite
+
+bench: setup ## measure speed and memory
+	$(BIN)/python -m bench
+
+lock: ## renew constraints.txt with the newest versions that fit
+	PYTHON=$(PYTHON) ./.ci/lock
+
+clean: ## remove .venv, caches and builds (keeps runs/)
+	rm -rf .venv build dist src/*.egg-info htmlcov .coverage .coverage.* .hypothesis
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Every instruction of a strategy, verified against what its venue really did."""
