@@ -1,0 +1,68 @@
+"""The coverage gate: with `--gate`, an area below its share fails the run.
+
+It is part of pytest's own report and not a command after it, so the last line of a
+full run is pytest's summary, and a missed gate is counted there as a failure.
+"""
+
+import io
+from pathlib import Path
+
+import coverage
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# Percent of lines and branches that the tests must reach, by area.
+DEMANDED = {"engine": 100.0, "machines": 100.0, "venues": 95.0}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--gate", action="store_true", help="fail if an area's coverage is below its share"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--gate") and not config.getoption("--cov"):
+        message = "--gate judges what --cov measures: give both"
+        raise pytest.UsageError(message)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Judge once, in the process that reports, when the data of all workers are combined."""
+    config = session.config
+    whole = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    if hasattr(config, "workerinput") or not config.getoption("--gate") or not whole:
+        return
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    assert isinstance(reporter, pytest.TerminalReporter)
+    reporter.write_line("")
+    for area, percent in measured().items():
+        reporter.write_line(f"coverage of {area}/: {percent:.2f} %, demanded {DEMANDED[area]:g} %")
+        if percent < DEMANDED[area]:
+            reporter.stats.setdefault("failed", []).append(missed(area, percent))
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def measured() -> dict[str, float]:
+    """The percentage of lines and branches reached, by area."""
+    data = coverage.Coverage(config_file=str(ROOT / "pyproject.toml"))
+    data.load()
+    return {
+        area: data.report(include=[f"{ROOT}/{area}/*"], file=io.StringIO()) for area in DEMANDED
+    }
+
+
+def missed(area: str, percent: float) -> pytest.TestReport:
+    """The failure that pytest lists and counts for an area below its share."""
+    where = (f"coverage of {area}/", None, f"coverage of {area}/")
+    message = f"{percent:.2f} % is below {DEMANDED[area]:g} %; see the report for the lines"
+    return pytest.TestReport(
+        nodeid=where[0],
+        location=where,
+        keywords={},
+        outcome="failed",
+        longrepr=message,
+        when="call",
+    )
