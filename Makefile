@@ -30,7 +30,7 @@ lint: setup ## check style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: setup ## write the code in the project's format
 	$(BIN)/ruff check --fix-only .
