@@ -1,0 +1,48 @@
+"""Exact amounts: `Decimal` outside, integers inside.
+
+An amount is an integer number of units of 10**-decimals of its asset. Both directions
+are exact: what does not fit is refused, never rounded. Where a venue's own rule rounds
+(a fee, a share price), the two integer divisions below say in which direction.
+"""
+
+from decimal import Context, Decimal, Inexact, InvalidOperation
+
+from verifill.engine.errors import AmountError
+
+# 77 digits hold a 256-bit chain amount; inexact arithmetic raises instead of rounding.
+EXACT = Context(prec=77, traps=[Inexact, InvalidOperation])
+
+
+def to_units(amount: Decimal, decimals: int) -> int:
+    """The amount as an integer number of units of 10**-decimals.
+
+    Raises:
+        AmountError: the amount is not finite, or has more decimals than the asset.
+    """
+    if not amount.is_finite():
+        msg = f"{amount} is not an amount; give a finite decimal number"
+        raise AmountError(msg)
+    scaled = amount.scaleb(decimals, EXACT)
+    units = int(scaled)
+    if units != scaled:
+        msg = (
+            f"{amount} has more than the {decimals} decimals that its asset allows; "
+            "round it before you send it"
+        )
+        raise AmountError(msg)
+    return units
+
+
+def to_decimal(units: int, decimals: int) -> Decimal:
+    """The number of units of 10**-decimals as an exact `Decimal`."""
+    return Decimal(units).scaleb(-decimals, EXACT)
+
+
+def divide_down(numerator: int, denominator: int) -> int:
+    """The quotient rounded towards minus infinity; the denominator is positive."""
+    return numerator // denominator
+
+
+def divide_up(numerator: int, denominator: int) -> int:
+    """The quotient rounded towards plus infinity; the denominator is positive."""
+    return -(-numerator // denominator)

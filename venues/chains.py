@@ -1,0 +1,48 @@
+"""Chains: instructions that complete together or are taken back together."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from verifill.venues.instructions import Instruction
+
+
+class Atomicity(StrEnum):
+    """What "all or nothing" rests on."""
+
+    ONE_TX = "ONE_TX"  # one on-chain transaction: the chain itself reverts
+    SAGA = "SAGA"  # separate sends: what had an effect is compensated
+
+
+class Undo(StrEnum):
+    """How a saga undoes a step when no instruction is given for it."""
+
+    REVERSE = "REVERSE"  # the opposite operation, for the observed amounts
+    NEVER = "NEVER"  # a pivot: cannot be taken back
+
+
+class Step(Struct, frozen=True):
+    """One instruction of a saga with the way to take it back.
+
+    Attributes:
+        instruction: what to do.
+        undo: the reverse, nothing (a pivot), or an instruction of your own, whose
+            late-bound amounts may name this step.
+    """
+
+    instruction: Instruction
+    undo: Undo | Instruction = Undo.REVERSE
+
+
+class Chain(Struct, frozen=True, kw_only=True):
+    """Instructions that complete together or are taken back together.
+
+    Attributes:
+        steps: instructions in order; a saga may wrap them in `Step`.
+        kind: ONE_TX or SAGA.
+        name: how reports refer to it.
+    """
+
+    steps: tuple[Instruction | Step, ...]
+    kind: Atomicity
+    name: str = ""

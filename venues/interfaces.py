@@ -1,0 +1,80 @@
+"""The three ways to talk to a venue, kept apart: market data, orders, positions.
+
+Market data (public) is `venues.market.Market`. An adapter implements the two private
+interfaces below and passes `venues.contract`. The machines see nothing else of a venue.
+"""
+
+from typing import Protocol, runtime_checkable
+
+from verifill.venues.expectation import Assessment, Expectation
+from verifill.venues.instructions import Instruction
+from verifill.venues.market import Books
+from verifill.venues.orders import Order, Reading, Receipt, Request
+from verifill.venues.rules import VenueRules
+
+
+class OrderHandler(Protocol):
+    """Order handling (private): make an order exact, judge it, send it, look it up."""
+
+    def resolve(self, instruction: Instruction, number: int, late: int | None) -> Order:
+        """The exact order for an instruction.
+
+        Args:
+            instruction: what to do.
+            number: number of the intent, unique in the run.
+            late: the amount in units where the instruction's own is late-bound.
+
+        Raises:
+            InstructionError: unknown symbol or asset, or an amount that does not fit.
+        """
+        ...
+
+    def deny(self, request: Request) -> str:
+        """Why the request must not be sent, or empty: our own check, before the venue."""
+        ...
+
+    def expect(self, request: Request, books: Books) -> Expectation:
+        """What it should make of the positions, from public data and static rules."""
+        ...
+
+    def assess(self, request: Request, receipt: Receipt, books: Books) -> Assessment:
+        """What a receipt amounts to, and whether it keeps the request's limits."""
+        ...
+
+    def submit(self, request: Request) -> Receipt:
+        """Send it, once."""
+        ...
+
+    def query(self, request: Request) -> Receipt:
+        """What the venue knows of it now; never has an effect."""
+        ...
+
+
+class PositionFeed(Protocol):
+    """Position updates (private)."""
+
+    def read(self) -> Reading:
+        """The accounts now, with the ledger rows since the reading before."""
+        ...
+
+
+class Venue(OrderHandler, PositionFeed, Protocol):
+    """One venue, assembled."""
+
+    @property
+    def rules(self) -> VenueRules:
+        """Its static data."""
+        ...
+
+    def start_up_failures(self) -> tuple[str, ...]:
+        """What is not ready before the first order; empty when all is well (R18)."""
+        ...
+
+
+@runtime_checkable
+class Forkable(Protocol):
+    """A venue that runs several orders as one transaction, and can rehearse them."""
+
+    def fork(self) -> Venue:
+        """A dry run of the same state, in which orders cost and change nothing real."""
+        ...

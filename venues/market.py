@@ -1,0 +1,47 @@
+"""What may be asked of the market data and of the books, by anybody."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Market(Protocol):
+    """Market data (public): what is known at the current time, and nothing later."""
+
+    @property
+    def time_ns(self) -> int:
+        """The current time."""
+        ...
+
+    def price(self, instrument: str) -> int:
+        """Last known price of an instrument, in ticks.
+
+        Raises:
+            DataError: there is no such instrument in the data.
+        """
+        ...
+
+    def mark(self, instrument: str) -> int:
+        """Mark price in ticks, which funding is paid on; the last price if none is kept."""
+        ...
+
+    def value(self, series: str) -> int:
+        """Last known value of a series (rate, index), as an integer with 18 decimals.
+
+        Raises:
+            DataError: there is no such series, or no value yet.
+        """
+        ...
+
+
+class Books(Protocol):
+    """What the monitor believes, as far as an expectation may depend on it."""
+
+    @property
+    def totals(self) -> Mapping[str, int]:
+        """Position key -> units, every tracked key."""
+        ...
+
+    @property
+    def bases(self) -> Mapping[str, int]:
+        """Perpetual's key -> signed entry value, units of base times ticks."""
+        ...

@@ -1,0 +1,176 @@
+"""What is sent to a venue and what comes back: order, fill, move, receipt, reading.
+
+All amounts here are integers in units of their asset (see `engine.amounts`), all times
+integer nanoseconds since the epoch in UTC. A receipt is what the venue says of an
+order; a reading is what it says of the accounts. The two are never mixed.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from verifill.venues.instructions import Instruction
+
+
+class Outcome(StrEnum):
+    """What is known of an order (DOMAIN: outcome classes). Unknown is not failed."""
+
+    DENIED_LOCAL = "DENIED_LOCAL"  # it never left
+    REJECTED_DEFINITIVE = "REJECTED_DEFINITIVE"  # the venue will never execute it
+    ACCEPTED = "ACCEPTED"  # the venue has it; an acknowledgement is not a fill
+    EXECUTED = "EXECUTED"  # final, whole
+    EXECUTED_PARTIAL = "EXECUTED_PARTIAL"  # final, the rest will never execute
+    EXPIRED = "EXPIRED"  # final, nothing executed
+    ABSENT = "ABSENT"  # proof that the venue never had it and cannot get it
+    UNKNOWN = "UNKNOWN"  # neither is known
+
+
+FINAL = frozenset(
+    {
+        Outcome.DENIED_LOCAL,
+        Outcome.REJECTED_DEFINITIVE,
+        Outcome.EXECUTED,
+        Outcome.EXECUTED_PARTIAL,
+        Outcome.EXPIRED,
+        Outcome.ABSENT,
+    }
+)
+
+
+class Cause(StrEnum):
+    """Why a balance moved, as the venue's own ledger says."""
+
+    TRADE = "TRADE"
+    FEE = "FEE"
+    REALISED = "REALISED"
+    TRANSFER = "TRANSFER"
+    GAS = "GAS"
+    CALL = "CALL"  # an effect of a contract call
+    FUNDING = "FUNDING"
+    INTEREST = "INTEREST"
+    LIQUIDATION = "LIQUIDATION"
+    SETTING = "SETTING"
+
+
+class Order(Struct, frozen=True):
+    """An instruction made exact: what is sent, once.
+
+    Attributes:
+        number: number of the intent, unique in a run; a new try has a new one.
+        instruction: what the strategy asked for.
+        quantity: amount in units of the asset traded or moved; MAX_UNITS for `MAX`.
+        limit: worst price in ticks of the instrument, or least output in units; 0: none.
+    """
+
+    number: int
+    instruction: Instruction
+    quantity: int
+    limit: int = 0
+
+
+MAX_UNITS = -1
+
+
+class Bundle(Struct, frozen=True):
+    """The orders of a ONE_TX chain, sent as one transaction.
+
+    Attributes:
+        number: number of the one intent.
+        account: the account that sends and pays the gas.
+        orders: its steps, exact.
+    """
+
+    number: int
+    account: str
+    orders: tuple[Order, ...]
+
+
+Request = Order | Bundle
+
+
+class Fill(Struct, frozen=True):
+    """One trade of an order.
+
+    Attributes:
+        ref: the venue's trade id, unique in its account.
+        quantity: units of the base asset, positive.
+        price: ticks of the instrument.
+        fee: units of the fee's asset; negative is a rebate.
+        fee_asset: the asset that the fee was taken in.
+        realised: units of the margin asset that a perpetual paid out (or in) by it.
+    """
+
+    ref: str
+    quantity: int
+    price: int
+    fee: int
+    fee_asset: str
+    realised: int = 0
+
+
+class Move(Struct, frozen=True):
+    """One transfer that an order caused, such as an event of a transaction.
+
+    Attributes:
+        ref: transaction and index of the event, or the transfer's id.
+        key: position key.
+        amount: units, with its sign.
+        cause: CALL, GAS, TRANSFER, SETTING.
+        step: index of the step of a bundle, -1 for the transaction itself.
+    """
+
+    ref: str
+    key: str
+    amount: int
+    cause: Cause
+    step: int = -1
+
+
+class Receipt(Struct, frozen=True):
+    """What a venue says of one order.
+
+    Attributes:
+        outcome: see `Outcome`.
+        fills: its trades so far.
+        moves: its transfers so far, gas included.
+        effect_ns: time of its last effect; a reading counts only from then on (R8).
+        reason: the venue's words, for people.
+    """
+
+    outcome: Outcome
+    fills: tuple[Fill, ...] = ()
+    moves: tuple[Move, ...] = ()
+    effect_ns: int = 0
+    reason: str = ""
+
+
+class LedgerRow(Struct, frozen=True):
+    """One row of a venue's own account ledger.
+
+    Attributes:
+        ref: what caused it: trade id, event, funding period.
+        key: position key.
+        amount: units, with its sign.
+        cause: why.
+        time_ns: when.
+    """
+
+    ref: str
+    key: str
+    amount: int
+    cause: Cause
+    time_ns: int
+
+
+class Reading(Struct, frozen=True):
+    """What a venue says of the accounts it keeps.
+
+    Attributes:
+        as_of_ns: the moment it describes.
+        totals: position key -> units, every tracked key; a missing key is not zero.
+        rows: ledger rows since the reading before, oldest first.
+    """
+
+    as_of_ns: int
+    totals: dict[str, int]
+    rows: tuple[LedgerRow, ...] = ()

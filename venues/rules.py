@@ -1,0 +1,150 @@
+"""What is known of a venue before anything is sent: the static data of its adapter.
+
+Instruments with their lots, ticks and least notional, fees, settlement windows, the
+operations it supports. Both the expectation and the check before a send read them; the
+market model of a simulated venue has them as its own law.
+"""
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from verifill.engine.errors import InstructionError
+from verifill.venues.instructions import Operation
+from verifill.venues.keys import Kind, position_key
+
+RATE_DECIMALS = 8
+RATE_UNIT = 10**RATE_DECIMALS
+BASIS_POINT = RATE_UNIT // 10_000
+
+RECEIVED = "received"  # the fee is taken from the asset that the trade brings in
+QUOTE = "quote"
+
+
+@frozen(kw_only=True)
+class Fees:
+    """What a trade costs.
+
+    Attributes:
+        rate: part of the notional (or of the received asset), in 1e-8.
+        paid_in: `received`, `quote` (the margin asset of a perpetual), or an asset.
+        price: market data instrument that prices a third asset in the quote asset.
+        exponent: decimals of that asset + of its price - of the quote asset.
+    """
+
+    rate: int
+    paid_in: str = QUOTE
+    price: str = ""
+    exponent: int = 0
+
+
+@frozen(kw_only=True)
+class Instrument:
+    """Something to trade in one account.
+
+    Attributes:
+        account: where it is traded and settled.
+        symbol: the venue's name of it, `BTC/USDT` or `BTCUSDT`.
+        perpetual: a perpetual future, settled in `quote`; else a spot pair.
+        base: asset whose quantity is traded; of a perpetual, its symbol.
+        quote: asset that pays; of a perpetual, the margin asset.
+        data: name of its market data, by default `account:symbol`.
+        lot: least step of a quantity, in units of base.
+        tick: least step of a price, in ticks of the market data.
+        min_notional: least value of an order, in units of quote.
+        quantity_decimals: decimals of base.
+        price_decimals: a tick is 10**-price_decimals.
+        exponent: decimals of base + decimals of price - decimals of quote, 0 or more.
+        collar: how far from the last price a fill may be, in 1e-8; fat-finger guard
+            and worst price of a market order.
+        maintenance: margin rate in 1e-8 under which a perpetual is liquidated.
+    """
+
+    account: str
+    symbol: str
+    base: str
+    quote: str
+    fees: Fees
+    quantity_decimals: int
+    price_decimals: int
+    exponent: int
+    perpetual: bool = False
+    data: str = field()
+    lot: int = 1
+    tick: int = 1
+    min_notional: int = 0
+    collar: int = 5 * RATE_UNIT // 100
+    maintenance: int = RATE_UNIT // 200
+    base_key: str = field(init=False)
+    quote_key: str = field(init=False)
+    scale: int = field(init=False)
+
+    @data.default
+    def _data(self) -> str:
+        return f"{self.account}:{self.symbol}"
+
+    @scale.default
+    def _scale(self) -> int:
+        return 10**self.exponent
+
+    @base_key.default
+    def _base_key(self) -> str:
+        kind = Kind.PERP if self.perpetual else Kind.BASE
+        return position_key(self.account, kind, self.base)
+
+    @quote_key.default
+    def _quote_key(self) -> str:
+        return position_key(self.account, Kind.BASE, self.quote)
+
+    def fee_key(self, asset: str) -> str:
+        """The position that pays a fee in this asset."""
+        return position_key(self.account, Kind.BASE, asset)
+
+    def value_down(self, quantity: int, price: int) -> int:
+        """Quantity times price in units of quote, rounded down (what a sale brings)."""
+        return quantity * price // self.scale
+
+    def value_up(self, quantity: int, price: int) -> int:
+        """Quantity times price in units of quote, rounded up (what a purchase costs)."""
+        return -(-quantity * price // self.scale)
+
+
+@frozen(kw_only=True)
+class VenueRules:
+    """The static data of one venue.
+
+    Attributes:
+        name: the venue.
+        accounts: its accounts; every instruction names one.
+        operations: what it supports; the rest is denied before it is sent.
+        instruments: (account, symbol) -> instrument.
+        windows_s: operation -> settlement window in seconds (R9).
+        poll_s: seconds between two looks at something pending, doubled each time.
+    """
+
+    name: str
+    accounts: frozenset[str]
+    operations: frozenset[Operation]
+    instruments: Mapping[tuple[str, str], Instrument] = field(factory=dict)
+    windows_s: Mapping[Operation, int] = field(factory=dict)
+    poll_s: int = 1
+
+    def instrument(self, account: str, symbol: str) -> Instrument:
+        """The instrument of an account.
+
+        Raises:
+            InstructionError: the venue does not list it.
+        """
+        try:
+            return self.instruments[account, symbol]
+        except KeyError:
+            listed = ", ".join(f"{a} {s}" for a, s in sorted(self.instruments))
+            msg = (
+                f"{self.name} has no {symbol!r} in {account!r}; listed are "
+                f"{listed or 'none'}. Correct the instruction or declare it"
+            )
+            raise InstructionError(msg) from None
+
+    def window_s(self, operation: Operation) -> int:
+        """How long an effect may take to show, in seconds; 60 unless declared."""
+        return self.windows_s.get(operation, 60)

@@ -1,0 +1,239 @@
+"""A simulated exchange: spot and perpetuals, several accounts, its own market model.
+
+It prices from the last bar, fills by its own liquidity, takes its own fees and keeps
+its own accounts. What it answers is all that anybody learns from it.
+"""
+
+from collections.abc import Mapping
+
+from verifill.engine.errors import EngineDefect
+from verifill.venues.expectation import Assessment, Expectation
+from verifill.venues.instructions import (
+    Instruction,
+    InternalTransfer,
+    PerpTrade,
+    SetLeverage,
+    SpotTrade,
+    Transfer,
+)
+from verifill.venues.keys import Kind, Scales, position_key
+from verifill.venues.market import Books, Market
+from verifill.venues.orders import (
+    Bundle,
+    Cause,
+    Move,
+    Order,
+    Outcome,
+    Reading,
+    Receipt,
+    Request,
+)
+from verifill.venues.rules import VenueRules
+from verifill.venues.simulated.ledger import Accounts
+from verifill.venues.simulated.margin import FundingSeries, Margin
+from verifill.venues.simulated.matching import Matching
+from verifill.venues.simulated.model import ExchangeModel
+from verifill.venues.simulated.network import Network, Passage
+from verifill.venues.terms import TermsByType
+from verifill.venues.trades import TradeTerms
+from verifill.venues.transfers import LeverageTerms, TransferTerms, leverage_key
+
+LEVERAGE_MAX = 125
+
+
+class SimulatedExchange:
+    """One exchange with all its accounts; implements `venues.interfaces.Venue`.
+
+    Args:
+        rules: its static data, which is also the law of its market.
+        scales: decimals of the assets.
+        market: public prices; it fills from them with its own model.
+        network: takes withdrawals over, brings deposits.
+        model: spread, slippage, liquidity, delays.
+        opening: position key -> units; the keys listed are the positions it tracks.
+        bases: perpetual's key -> entry value of an opening position.
+        funding: data name of a perpetual -> its funding rates.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of an exchange
+        self,
+        *,
+        rules: VenueRules,
+        scales: Scales,
+        market: Market,
+        network: Network,
+        model: ExchangeModel,
+        opening: Mapping[str, int],
+        bases: Mapping[str, int],
+        funding: Mapping[str, FundingSeries],
+    ) -> None:
+        """Open the accounts and connect them to the network."""
+        self.rules = rules
+        self.accounts = Accounts(self._with_settings(rules, model, opening), model.lag_ns)
+        self.margin = Margin(self.accounts, market, rules.instruments, bases, funding)
+        self._matching = Matching(rules, self.accounts, self.margin, market, model)
+        self._network = network
+        self._model = model
+        self._receipts: dict[int, Receipt] = {}
+        trade = TradeTerms(rules, market)
+        transfer = TransferTerms(scales, model.withdrawal_fees)
+        leverage = LeverageTerms(LEVERAGE_MAX)
+        terms = {
+            SpotTrade: trade,
+            PerpTrade: trade,
+            InternalTransfer: transfer,
+            Transfer: transfer,
+            SetLeverage: leverage,
+        }
+        self._terms = TermsByType(
+            rules.name, {t: of for t, of in terms.items() if t.op in rules.operations}
+        )
+        for account in rules.accounts:
+            network.connect(account, self._credit)
+
+    @staticmethod
+    def _with_settings(
+        rules: VenueRules, model: ExchangeModel, opening: Mapping[str, int]
+    ) -> dict[str, int]:
+        """The opening positions, with the leverage of every perpetual among them."""
+        totals = dict(opening)
+        for instrument in rules.instruments.values():
+            if instrument.perpetual:
+                key = leverage_key(instrument.account, instrument.symbol)
+                totals.setdefault(key, model.default_leverage)
+        return totals
+
+    # What is known without the market: the terms.
+
+    def resolve(self, instruction: Instruction, number: int, late: int | None) -> Order:
+        """See `OrderHandler.resolve`."""
+        return self._terms.resolve(instruction, number, late)
+
+    def deny(self, request: Request) -> str:
+        """See `OrderHandler.deny`."""
+        if isinstance(request, Bundle):
+            return f"{self.rules.name} is an exchange: it has no transaction for a chain"
+        instruction = request.instruction
+        if isinstance(instruction, Transfer) and not self._network.reaches(
+            instruction.to, instruction.asset
+        ):
+            return f"no route for {instruction.asset} to {instruction.to!r}"
+        return self._terms.of(request).deny(request)
+
+    def expect(self, request: Request, books: Books) -> Expectation:
+        """See `OrderHandler.expect`."""
+        order = _order(request)
+        return self._terms.of(order).expect(order, books)
+
+    def assess(self, request: Request, receipt: Receipt, books: Books) -> Assessment:
+        """See `OrderHandler.assess`."""
+        order = _order(request)
+        return self._terms.of(order).assess(order, receipt, books)
+
+    # What only the venue knows.
+
+    def submit(self, request: Request) -> Receipt:
+        """Execute an order at once, as a market or limit-IOC order does."""
+        order = _order(request)
+        instruction = order.instruction
+        if isinstance(instruction, SpotTrade | PerpTrade):
+            receipt = self._matching.trade(order, instruction)
+        elif isinstance(instruction, InternalTransfer):
+            receipt = self._transfer(order, instruction)
+        elif isinstance(instruction, Transfer):
+            receipt = self._withdraw(order, instruction)
+        elif isinstance(instruction, SetLeverage):
+            receipt = self._set_leverage(order, instruction)
+        else:
+            receipt = Receipt(Outcome.REJECTED_DEFINITIVE, reason="not supported")
+        self._receipts[order.number] = receipt
+        return receipt
+
+    def query(self, request: Request) -> Receipt:
+        """What became of an order; a withdrawal becomes final when it is credited."""
+        receipt = self._receipts.get(request.number)
+        if receipt is None:
+            return Receipt(Outcome.ABSENT, reason="no such order")
+        if receipt.outcome is Outcome.ACCEPTED:
+            arrived = self._network.arrival(receipt.moves[0].ref)
+            if arrived:
+                receipt = Receipt(
+                    Outcome.EXECUTED, (), receipt.moves + arrived, self.accounts.now_ns
+                )
+                self._receipts[request.number] = receipt
+        return receipt
+
+    def read(self) -> Reading:
+        """The accounts, as far as the view of positions has come."""
+        return self.accounts.read()
+
+    def start_up_failures(self) -> tuple[str, ...]:
+        """Nothing can be missing from a simulation."""
+        return ()
+
+    def advance(self, now_ns: int) -> None:
+        """Let time pass: funding that is due, then liquidation at the new prices."""
+        self.accounts.now_ns = now_ns
+        self.margin.advance(now_ns)
+
+    def _transfer(self, order: Order, transfer: InternalTransfer) -> Receipt:
+        source = position_key(transfer.account, Kind.BASE, transfer.asset)
+        target = position_key(transfer.to, Kind.BASE, transfer.asset)
+        if self._withdrawable(source) < order.quantity:
+            return Receipt(Outcome.REJECTED_DEFINITIVE, reason=f"insufficient {source}")
+        ref = f"{self.rules.name}-transfer-{order.number}"
+        moves = (
+            self._move(ref, source, -order.quantity, Cause.TRANSFER),
+            self._move(ref, target, order.quantity, Cause.TRANSFER),
+        )
+        return Receipt(Outcome.EXECUTED, (), moves, self.accounts.now_ns)
+
+    def _withdraw(self, order: Order, transfer: Transfer) -> Receipt:
+        source = position_key(transfer.account, Kind.BASE, transfer.asset)
+        if self._withdrawable(source) < order.quantity:
+            return Receipt(Outcome.REJECTED_DEFINITIVE, reason=f"insufficient {source}")
+        ref = f"{self.rules.name}-withdrawal-{order.number}"
+        fee = self._model.withdrawal_fees.get(transfer.asset, 0)
+        now_ns = self.accounts.now_ns
+        passage = Passage(
+            ref=ref,
+            asset=transfer.asset,
+            amount=order.quantity - fee,
+            to=transfer.to,
+            due_ns=now_ns + self._model.withdrawal_ns,
+        )
+        moves = (
+            self._move(ref, source, -order.quantity, Cause.TRANSFER),
+            self._network.send(passage),
+        )
+        return Receipt(Outcome.ACCEPTED, (), moves, now_ns)
+
+    def _withdrawable(self, key: str) -> int:
+        """Free balance: what carries open perpetuals stays."""
+        total = self.accounts.totals[key]
+        if not self.margin.open_positions(key):
+            return total
+        return min(total, self.margin.equity(key) - self.margin.needed(key))
+
+    def _credit(self, passage: Passage) -> Move:
+        """Take in what the network brings."""
+        key = position_key(passage.to, Kind.BASE, passage.asset)
+        return self._move(passage.ref, key, passage.amount, Cause.TRANSFER)
+
+    def _set_leverage(self, order: Order, setting: SetLeverage) -> Receipt:
+        key = leverage_key(setting.account, setting.symbol)
+        ref = f"{self.rules.name}-leverage-{order.number}"
+        change = order.quantity - self.accounts.totals[key]
+        move = self._move(ref, key, change, Cause.SETTING)
+        return Receipt(Outcome.EXECUTED, (), (move,), self.accounts.now_ns)
+
+    def _move(self, ref: str, key: str, amount: int, cause: Cause) -> Move:
+        self.accounts.post(ref, key, amount, cause)
+        return Move(ref, key, amount, cause)
+
+
+def _order(request: Request) -> Order:
+    if isinstance(request, Order):
+        return request
+    msg = f"bundle {request.number} was not denied by an exchange"
+    raise EngineDefect(msg)

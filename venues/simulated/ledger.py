@@ -1,0 +1,64 @@
+"""The accounts of a simulated venue: totals, and a row for every change of them."""
+
+from collections.abc import Mapping
+
+from verifill.engine.errors import InstructionError
+from verifill.venues.orders import Cause, LedgerRow, Reading
+
+
+class Accounts:
+    """Totals per position key and the ledger rows that no reading has delivered yet.
+
+    Args:
+        opening: position key -> units; the keys listed here are the ones that exist.
+        lag_ns: how far readings are behind; they then show the accounts as they were.
+    """
+
+    def __init__(self, opening: Mapping[str, int], lag_ns: int = 0) -> None:
+        """Open the accounts."""
+        self.totals = dict(opening)
+        self.now_ns = 0
+        self._lag_ns = lag_ns
+        self._rows: list[LedgerRow] = []
+
+    def post(self, ref: str, key: str, amount: int, cause: Cause) -> None:
+        """Change a position by an amount, for a cause."""
+        self.totals[key] += amount
+        self._rows.append(LedgerRow(ref, key, amount, cause, self.now_ns))
+
+    def require(self, key: str) -> None:
+        """Refuse a key that does not exist here.
+
+        Raises:
+            InstructionError: with the keys that do exist.
+        """
+        if key not in self.totals:
+            known = ", ".join(sorted(self.totals))
+            msg = f"there is no position {key!r}; positions here are {known}"
+            raise InstructionError(msg)
+
+    def read(self) -> Reading:
+        """The accounts as of now less the lag, with the rows not yet delivered."""
+        if self._lag_ns:
+            return self._read_behind(self.now_ns - self._lag_ns)
+        rows = tuple(self._rows)
+        self._rows.clear()
+        return Reading(self.now_ns, self.totals.copy(), rows)
+
+    def _read_behind(self, as_of_ns: int) -> Reading:
+        totals = self.totals.copy()
+        seen = 0
+        for row in self._rows:
+            if row.time_ns <= as_of_ns:
+                seen += 1
+            else:
+                totals[row.key] -= row.amount
+        rows = tuple(self._rows[:seen])
+        del self._rows[:seen]
+        return Reading(as_of_ns, totals, rows)
+
+    def fork(self) -> "Accounts":
+        """A copy with no undelivered rows and no lag, for a dry run."""
+        copy = Accounts(self.totals)
+        copy.now_ns = self.now_ns
+        return copy

@@ -1,0 +1,165 @@
+"""Margin of perpetuals at a simulated exchange: entry values, funding, liquidation.
+
+The margin is the wallet balance of the margin asset in the perpetual's account (never
+"equity"); all positions of an account that share a margin asset share the margin.
+Rules: average cost, profits rounded down; funding = -size x mark x rate, rounded down
+for whoever pays or receives; liquidation closes every position at the last price when
+wallet balance plus unrealised profit falls below the maintenance margin, and takes no
+more than there is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from verifill.venues.market import Market
+from verifill.venues.orders import Cause
+from verifill.venues.rules import RATE_UNIT, Instrument
+from verifill.venues.simulated.ledger import Accounts
+from verifill.venues.transfers import leverage_key
+
+SERIES_UNIT = 10**18
+NEVER_NS = 2**63
+
+
+class FundingSeries(Protocol):
+    """Funding rates of one perpetual."""
+
+    @property
+    def times(self) -> Sequence[int]:
+        """When each is paid, nanoseconds, ascending."""
+        ...
+
+    @property
+    def values(self) -> Sequence[int]:
+        """The rates, integers with 18 decimals."""
+        ...
+
+
+class Margin:
+    """Entry values, margin and funding over the accounts of one exchange.
+
+    Args:
+        accounts: what it moves.
+        market: last prices; a series `mark:NAME` overrides them for funding.
+        instruments: all instruments; the perpetuals among them are looked after.
+        bases: perpetual's key -> entry value of an opening position.
+        funding: data name of a perpetual -> its funding rates.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        market: Market,
+        instruments: Mapping[tuple[str, str], Instrument],
+        bases: Mapping[str, int],
+        funding: Mapping[str, FundingSeries],
+    ) -> None:
+        """Look after the perpetuals among the instruments."""
+        self._accounts = accounts
+        self._market = market
+        self._perpetuals = [i for i in instruments.values() if i.perpetual]
+        self.bases = dict(bases)
+        self._payments = _payments(self._perpetuals, funding)
+        self._next = next(self._payments, None)
+
+    def trade(self, instrument: Instrument, change: int, price: int) -> int:
+        """Move the entry value by a fill; the realised profit in the margin asset."""
+        key = instrument.base_key
+        size = self._accounts.totals[key]
+        basis = self.bases.get(key, 0)
+        if size * change >= 0:
+            self.bases[key] = basis + change * price
+            return 0
+        closed = -change if abs(change) <= abs(size) else size
+        # the same part of the entry value as of the size, rounded towards zero
+        released = abs(basis) * abs(closed) // abs(size)
+        released = released if size > 0 else -released
+        self.bases[key] = basis - released + (change + closed) * price
+        return (closed * price - released) // instrument.scale
+
+    def advance(self, now_ns: int) -> None:
+        """Pay the funding that is due, then liquidate what is under water."""
+        while self._next is not None and self._next[0] <= now_ns:
+            self._pay(*self._next)
+            self._next = next(self._payments, None)
+        totals = self._accounts.totals
+        for instrument in self._perpetuals:
+            if totals[instrument.base_key]:
+                self._liquidate(instrument.quote_key)
+
+    def open_positions(self, quote_key: str) -> list[Instrument]:
+        """The perpetuals with a position that share this margin."""
+        totals = self._accounts.totals
+        return [
+            i for i in self._perpetuals if i.quote_key == quote_key and totals[i.base_key]
+        ]
+
+    def equity(self, quote_key: str) -> int:
+        """Wallet balance plus unrealised profit at the last prices."""
+        wallet = self._accounts.totals[quote_key]
+        return wallet + sum(self._unrealised(i) for i in self.open_positions(quote_key))
+
+    def needed(self, quote_key: str) -> int:
+        """Initial margin of the open positions, at the last prices."""
+        return sum(
+            self.initial(i, abs(self._size(i)), self._market.price(i.data))
+            for i in self.open_positions(quote_key)
+        )
+
+    def initial(self, instrument: Instrument, quantity: int, price: int) -> int:
+        """Initial margin of a quantity at a price, by the leverage that is set."""
+        key = leverage_key(instrument.account, instrument.symbol)
+        return instrument.value_up(quantity, price) // self._accounts.totals[key]
+
+    def _size(self, instrument: Instrument) -> int:
+        return self._accounts.totals[instrument.base_key]
+
+    def _unrealised(self, instrument: Instrument) -> int:
+        now = self._size(instrument) * self._market.price(instrument.data)
+        return (now - self.bases.get(instrument.base_key, 0)) // instrument.scale
+
+    def _pay(self, time_ns: int, instrument: Instrument, rate: int) -> None:
+        mark = self._market.mark(instrument.data)
+        size = self._size(instrument)
+        amount = -size * mark * rate // (instrument.scale * SERIES_UNIT)
+        if amount:
+            ref = f"funding-{instrument.symbol}-{time_ns}"
+            self._accounts.post(ref, instrument.quote_key, amount, Cause.FUNDING)
+
+    def _liquidate(self, quote_key: str) -> None:
+        held = self.open_positions(quote_key)
+        carried = sum(
+            instrument.value_up(abs(self._size(instrument)), self._market.price(instrument.data))
+            * instrument.maintenance
+            // RATE_UNIT
+            for instrument in held
+        )
+        if self.equity(quote_key) < carried:
+            for instrument in held:
+                self._close(instrument)
+
+    def _close(self, instrument: Instrument) -> None:
+        totals, post = self._accounts.totals, self._accounts.post
+        price = self._market.price(instrument.data)
+        size = totals[instrument.base_key]
+        ref = f"liquidation-{instrument.symbol}-{self._accounts.now_ns}"
+        realised = self.trade(instrument, -size, price)
+        post(ref, instrument.base_key, -size, Cause.LIQUIDATION)
+        taken = max(realised, -totals[instrument.quote_key])
+        post(ref, instrument.quote_key, taken, Cause.LIQUIDATION)
+
+
+def _payments(
+    perpetuals: list[Instrument], funding: Mapping[str, FundingSeries]
+) -> Iterator[tuple[int, Instrument, int]]:
+    """Every funding payment to come, in order of time."""
+    due = [
+        (time_ns, index, rate)
+        for index, instrument in enumerate(perpetuals)
+        if instrument.data in funding
+        for time_ns, rate in zip(
+            funding[instrument.data].times, funding[instrument.data].values, strict=True
+        )
+    ]
+    for time_ns, index, rate in sorted(due):
+        yield time_ns, perpetuals[index], rate

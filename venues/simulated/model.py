@@ -1,0 +1,52 @@
+"""How a simulated exchange prices and fills: spread, slippage, liquidity, delays."""
+
+from collections.abc import Callable, Mapping
+
+from attrs import Factory, frozen
+
+from verifill.venues.instructions import Side
+from verifill.venues.rules import RATE_UNIT, Instrument
+
+# How many units an order may take, given instrument, side and quantity wanted.
+Liquidity = Callable[[Instrument, Side, int], int]
+
+
+def unlimited(_instrument: Instrument, _side: Side, quantity: int) -> int:
+    """Everything that is wanted is there."""
+    return quantity
+
+
+@frozen(kw_only=True)
+class ExchangeModel:
+    """The market model of a simulated exchange.
+
+    Attributes:
+        spread: between bid and ask, part of the price in 1e-8.
+        slippage: beyond the spread, part of the price in 1e-8.
+        liquidity: how much of an order is filled; the rest of it is cancelled (IOC).
+        lag_ns: how far the view of positions is behind.
+        withdrawal_ns: from the request to the credit on the other side.
+        withdrawal_fees: asset -> units, taken out of the amount.
+        default_leverage: of a perpetual until SET_LEVERAGE says otherwise.
+    """
+
+    spread: int = 0
+    slippage: int = 0
+    liquidity: Liquidity = unlimited
+    lag_ns: int = 0
+    withdrawal_ns: int = 0
+    withdrawal_fees: Mapping[str, int] = Factory(dict)
+    default_leverage: int = 5
+
+    def fill_price(self, instrument: Instrument, side: Side, last: int) -> int:
+        """The price of a fill in ticks: half the spread and the slippage beyond last.
+
+        Rounded to the instrument's tick, against the one who trades.
+        """
+        away = self.spread // 2 + self.slippage
+        tick = instrument.tick
+        if side is Side.BUY:
+            price = -(-last * (RATE_UNIT + away) // RATE_UNIT)
+            return -(-price // tick) * tick
+        price = last * (RATE_UNIT - away) // RATE_UNIT
+        return price // tick * tick
