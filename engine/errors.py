@@ -41,19 +41,19 @@ class VerifillError(Exception):
         return _revive, (type(self), self.args), self.__dict__
 
 
-class UserDefect(VerifillError):
+class UserDefect(VerifillError):  # noqa: N818 - a branch, never raised itself
     """What the user gave cannot be used: configuration, data, strategy, table."""
 
 
-class VenueDefect(VerifillError):
+class VenueDefect(VerifillError):  # noqa: N818 - a branch, never raised itself
     """The venue broke its own contract."""
 
 
-class EngineDefect(VerifillError):
+class EngineDefect(VerifillError):  # noqa: N818 - a branch, never raised itself
     """This should never happen. If you see it, please file a bug."""
 
 
-class EnvironmentDefect(VerifillError):
+class EnvironmentDefect(VerifillError):  # noqa: N818 - a branch, never raised itself
     """The machine that Verifill runs on refused: disk, permission, memory."""
 
 
@@ -93,7 +93,7 @@ class InstructionError(UserDefect):
     """An instruction that may not be sent; nothing has left."""
 
 
-class LogExists(UserDefect):  # noqa: N818 - the name is the fact; what to do is in the message
+class LogExists(UserDefect):
     """A log is in the way; it is never overwritten without being told."""
 
 
@@ -109,7 +109,7 @@ class VenueError(VenueDefect):
     """An answer of a venue that cannot be right."""
 
 
-class IllegalEvent(EngineDefect):  # noqa: N818 - the name is the fact, as in the tables
+class IllegalEvent(EngineDefect):
     """An event arrived for which the machine has no row; the state is unchanged.
 
     Attributes:

@@ -1,0 +1,58 @@
+"""Digests that mean the same in every process and on every machine.
+
+`hash()` is salted per process and `repr` may change, so neither is evidence. A digest here
+is the SHA-256 of canonical JSON: keys sorted, no spaces, ASCII only, and no float, because
+two machines need not print a float alike.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from verifill.engine.errors import EngineDefect
+
+
+def canonical_json(value: object) -> bytes:
+    """The one JSON text of a value made of mappings, sequences, strings, integers, None.
+
+    Raises:
+        EngineDefect: the value holds a float, or anything else without one exact text.
+    """
+    text = json.dumps(_exact(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return text.encode("ascii")
+
+
+def sha256_hex(data: bytes) -> str:
+    """The SHA-256 of the bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file's content, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _exact(value: object) -> object:
+    """The value with every part checked, so that its JSON text is exact."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case Mapping():
+            return {_key(key): _exact(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_exact(part) for part in value]
+        case _:
+            msg = (
+                f"{value!r} has no exact JSON text; a digest is made of mappings, lists, "
+                "strings, integers and None: give an amount as a string or an integer"
+            )
+            raise EngineDefect(msg)
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        msg = f"{key!r} is a key of a digested mapping; only strings sort the same everywhere"
+        raise EngineDefect(msg)
+    return key
