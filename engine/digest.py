@@ -7,8 +7,9 @@ two machines need not print a float alike.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from verifill.engine.errors import EngineDefect
 
@@ -40,9 +41,10 @@ def _exact(value: object) -> object:
         case None | bool() | int() | str():
             return value
         case Mapping():
-            return {_key(key): _exact(part) for key, part in value.items()}
+            mapping = cast("Mapping[object, object]", value)
+            return {_key(key): _exact(part) for key, part in mapping.items()}
         case list() | tuple():
-            return [_exact(part) for part in value]
+            return [_exact(part) for part in cast("Sequence[object]", value)]
         case _:
             msg = (
                 f"{value!r} has no exact JSON text; a digest is made of mappings, lists, "

@@ -88,7 +88,7 @@ class Table(Generic[S, E]):
     rows: tuple[Row[S, E], ...] = attrs.field(kw_only=True)
     ignored: tuple[tuple[S | Inside | Anywhere, E], ...] = attrs.field(kw_only=True, default=())
     final: tuple[S | Inside, ...] = attrs.field(kw_only=True, default=())
-    holds: Mapping[S, "AnyTable"] = attrs.field(kw_only=True, factory=dict)
+    holds: Mapping[S, "AnyTable"] = attrs.field(kw_only=True, factory=dict[Any, Any])
 
     def __attrs_post_init__(self) -> None:
         """Refuse what is not sound."""
