@@ -8,6 +8,7 @@ construction, and a lookup in it is several hundred times faster.
 
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -201,8 +202,9 @@ def trigger(machine: DottedMachine, model: Model, event: str) -> bool:
     return answer is Answer.MOVED
 
 
+@lru_cache(maxsize=32)
 def compile_table(table: AnyTable) -> Compiled:
-    """The table compiled by way of the machine that it builds."""
+    """The table compiled by way of the machine that it builds; once for each table."""
     return compile_machine(machine_of(table), table)
 
 
