@@ -1,5 +1,6 @@
 """Chains: instructions that complete together or are taken back together."""
 
+from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
@@ -34,6 +35,22 @@ class Step(Struct, frozen=True):
     undo: Undo | Instruction = Undo.REVERSE
 
 
+class Invariant(Struct, frozen=True, kw_only=True):
+    """What must hold of a saga as a whole after each of its steps (R15).
+
+    Attributes:
+        keys: positions of one asset (a spot position and its hedges, say).
+        low: least sum of their changes since the chain began, in whole units.
+        high: greatest sum.
+        since: name of the step from which on it must hold; empty from the first.
+    """
+
+    keys: tuple[str, ...]
+    low: Decimal
+    high: Decimal
+    since: str = ""
+
+
 class Chain(Struct, frozen=True, kw_only=True):
     """Instructions that complete together or are taken back together.
 
@@ -41,8 +58,10 @@ class Chain(Struct, frozen=True, kw_only=True):
         steps: instructions in order; a saga may wrap them in `Step`.
         kind: ONE_TX or SAGA.
         name: how reports refer to it.
+        invariants: what must hold after each step of a saga, or it is taken back.
     """
 
     steps: tuple[Instruction | Step, ...]
     kind: Atomicity
     name: str = ""
+    invariants: tuple[Invariant, ...] = ()

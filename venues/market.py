@@ -1,6 +1,7 @@
 """What may be asked of the market data and of the books, by anybody."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Protocol
 
 
@@ -44,4 +45,20 @@ class Books(Protocol):
     @property
     def bases(self) -> Mapping[str, int]:
         """Perpetual's key -> signed entry value, units of base times ticks."""
+        ...
+
+
+class MarketView(Market, Protocol):
+    """What a strategy sees of the market."""
+
+    def close(self, instrument: str) -> Decimal:
+        """Last known price of an instrument."""
+        ...
+
+    def closes(self, instrument: str, count: int) -> list[int]:
+        """The last closes in ticks, oldest first; fewer while the history is young."""
+        ...
+
+    def rate(self, series: str) -> Decimal:
+        """Last known value of a series."""
         ...

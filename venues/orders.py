@@ -135,6 +135,8 @@ class Receipt(Struct, frozen=True):
         moves: its transfers so far, gas included.
         effect_ns: time of its last effect; a reading counts only from then on (R8).
         reason: the venue's words, for people.
+        retryable: whether the same instruction may be sent again (with a new key), once
+            it is verified that nothing happened.
     """
 
     outcome: Outcome
@@ -142,6 +144,7 @@ class Receipt(Struct, frozen=True):
     moves: tuple[Move, ...] = ()
     effect_ns: int = 0
     reason: str = ""
+    retryable: bool = False
 
 
 class LedgerRow(Struct, frozen=True):

@@ -85,7 +85,7 @@ class Instrument:
 
     @scale.default
     def _scale(self) -> int:
-        return 10**self.exponent
+        return int(10**self.exponent)
 
     @base_key.default
     def _base_key(self) -> str:

@@ -13,7 +13,7 @@ from verifill.engine.errors import EngineDefect, InstructionError
 from verifill.venues.expectation import Assessment, Bound, Expectation, Origin
 from verifill.venues.instructions import Instruction, Late, Max, PerpTrade, Side, SpotTrade
 from verifill.venues.market import Books, Market
-from verifill.venues.orders import Fill, Order, Receipt
+from verifill.venues.orders import Order, Receipt
 from verifill.venues.perpetuals import after_fill
 from verifill.venues.rules import QUOTE, RATE_UNIT, RECEIVED, Instrument, VenueRules
 
@@ -171,7 +171,7 @@ def _spot_bounds(
     }
 
 
-def _perpetual_bounds(  # noqa: PLR0913 - one formula, all of it
+def _perpetual_bounds(
     quantity: int, instrument: Instrument, books: Books, low: int, high: int, *, buy: bool
 ) -> dict[str, Bound]:
     change = quantity if buy else -quantity
@@ -214,7 +214,7 @@ def fee_of(
     return asset, divide_up(value * fees.rate, RATE_UNIT * price_of_fee * 10**exponent)
 
 
-def assess_trade(  # noqa: PLR0913 - the evidence, all of it
+def assess_trade(
     order: Order,
     trade: Trade,
     instrument: Instrument,
@@ -259,8 +259,7 @@ def assess_trade(  # noqa: PLR0913 - the evidence, all of it
             flaw = flaw or f"{fill.ref}: price {fill.price} is outside {low} to {high}"
         elif fill.fee != fee or fill.fee_asset != fee_asset:
             flaw = flaw or (
-                f"{fill.ref}: fee {fill.fee} {fill.fee_asset}, scheduled is "
-                f"{fee} {fee_asset}"
+                f"{fill.ref}: fee {fill.fee} {fill.fee_asset}, scheduled is {fee} {fee_asset}"
             )
         elif fill.realised != realised:
             flaw = flaw or f"{fill.ref}: realised {fill.realised}, due is {realised}"

@@ -34,7 +34,7 @@ from verifill.venues.simulated.margin import FundingSeries, Margin
 from verifill.venues.simulated.matching import Matching
 from verifill.venues.simulated.model import ExchangeModel
 from verifill.venues.simulated.network import Network, Passage
-from verifill.venues.terms import TermsByType
+from verifill.venues.terms import Terms, TermsByType
 from verifill.venues.trades import TradeTerms
 from verifill.venues.transfers import LeverageTerms, TransferTerms, leverage_key
 
@@ -55,7 +55,7 @@ class SimulatedExchange:
         funding: data name of a perpetual -> its funding rates.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts of an exchange
+    def __init__(
         self,
         *,
         rules: VenueRules,
@@ -78,7 +78,7 @@ class SimulatedExchange:
         trade = TradeTerms(rules, market)
         transfer = TransferTerms(scales, model.withdrawal_fees)
         leverage = LeverageTerms(LEVERAGE_MAX)
-        terms = {
+        terms: dict[type[Instruction], Terms] = {
             SpotTrade: trade,
             PerpTrade: trade,
             InternalTransfer: transfer,

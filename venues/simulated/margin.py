@@ -90,9 +90,7 @@ class Margin:
     def open_positions(self, quote_key: str) -> list[Instrument]:
         """The perpetuals with a position that share this margin."""
         totals = self._accounts.totals
-        return [
-            i for i in self._perpetuals if i.quote_key == quote_key and totals[i.base_key]
-        ]
+        return [i for i in self._perpetuals if i.quote_key == quote_key and totals[i.base_key]]
 
     def equity(self, quote_key: str) -> int:
         """Wallet balance plus unrealised profit at the last prices."""

@@ -40,9 +40,7 @@ class Matching:
         """Fill what there is at once, cancel the rest."""
         instrument = self._rules.instruments[trade.account, trade.symbol]
         buy = trade.side is Side.BUY
-        price = self._model.fill_price(
-            instrument, trade.side, self._market.price(instrument.data)
-        )
+        price = self._model.fill_price(instrument, trade.side, self._market.price(instrument.data))
         if order.limit and (price > order.limit if buy else price < order.limit):
             reason = f"nothing at {order.limit} ticks or better: {price}"
             return Receipt(Outcome.EXPIRED, effect_ns=self._accounts.now_ns, reason=reason)
@@ -66,9 +64,7 @@ class Matching:
         size = self._accounts.totals[instrument.base_key]
         return max(0, -size if buy else size)
 
-    def _short_of(
-        self, instrument: Instrument, quantity: int, price: int, *, buy: bool
-    ) -> str:
+    def _short_of(self, instrument: Instrument, quantity: int, price: int, *, buy: bool) -> str:
         """Which asset the account has too little of, or empty."""
         totals = self._accounts.totals
         if instrument.perpetual:
@@ -114,9 +110,7 @@ class Matching:
         unit = RATE_UNIT * instrument.scale * self._market.price(fees.price)
         return fees.paid_in, -(-due * 10**fees.exponent // unit)
 
-    def _fill(
-        self, instrument: Instrument, quantity: int, price: int, *, buy: bool
-    ) -> Fill:
+    def _fill(self, instrument: Instrument, quantity: int, price: int, *, buy: bool) -> Fill:
         """Book a fill in the accounts; what is returned is the report of it."""
         self._fills += 1
         ref = f"{instrument.account}-{self._fills}"

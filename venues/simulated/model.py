@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from attrs import Factory, frozen
 
+from verifill.engine.amounts import divide_down, divide_up
 from verifill.venues.instructions import Side
 from verifill.venues.rules import RATE_UNIT, Instrument
 
@@ -46,7 +47,5 @@ class ExchangeModel:
         away = self.spread // 2 + self.slippage
         tick = instrument.tick
         if side is Side.BUY:
-            price = -(-last * (RATE_UNIT + away) // RATE_UNIT)
-            return -(-price // tick) * tick
-        price = last * (RATE_UNIT - away) // RATE_UNIT
-        return price // tick * tick
+            return divide_up(last * (RATE_UNIT + away), RATE_UNIT * tick) * tick
+        return divide_down(last * (RATE_UNIT - away), RATE_UNIT * tick) * tick

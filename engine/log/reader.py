@@ -1,0 +1,95 @@
+"""Reading a log: its header, its manifest, and every stream as a lazy polars frame."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from verifill.engine.errors import LogError
+from verifill.engine.log.expand import records
+from verifill.engine.log.streams import CODE, dtype_of
+from verifill.engine.log.writer import HEADER, MANIFEST, SCHEMA_VERSION
+
+
+class Log:
+    """A log on disk, whole or as far as its run came.
+
+    Args:
+        folder: the log's folder.
+
+    Raises:
+        LogError: it is no log, or of a schema that this version does not know.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.header: Mapping[str, Any] = self._read_header()
+
+    @cached_property
+    def manifest(self) -> Sequence[Mapping[str, Any]]:
+        """The lines of the manifest; a line cut off at the end is left out."""
+        text = (self.folder / MANIFEST).read_text(encoding="ascii")
+        whole, _, _rest = text.rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
+
+    @property
+    def end(self) -> Mapping[str, Any] | None:
+        """How the run ended; None if the log stops without a last line."""
+        last = self.manifest[-1] if self.manifest else {}
+        return last.get("end")
+
+    @cached_property
+    def codes(self) -> list[str]:
+        """The texts that CODE columns stand for, by number."""
+        return [text for line in self.manifest for text in line.get("codes", ())]
+
+    @cached_property
+    def paths(self) -> list[list[int]]:
+        """Every path as parent, source, event, target, move; numbered after the states."""
+        return [path for line in self.manifest for path in line.get("paths", ())]
+
+    def stream(self, name: str) -> pl.LazyFrame:
+        """One stream as it was written, texts in place of their codes.
+
+        Raises:
+            LogError: the log has no such stream.
+        """
+        columns = self._columns(name)
+        files = [
+            self.folder / file["name"]
+            for line in self.manifest
+            for file in line.get("files", ())
+            if file["stream"] == name
+        ]
+        schema = {column: dtype_of(kind) for column, kind in columns.items()}
+        frame = pl.scan_parquet(files) if files else pl.LazyFrame(schema=schema)
+        coded = [column for column, kind in columns.items() if kind == CODE]
+        return frame.with_columns(pl.col(coded).cast(pl.Enum(self.codes))) if coded else frame
+
+    def records(self) -> pl.LazyFrame:
+        """Every transition, one row each, in the columns of `engine.log.expand`."""
+        names = ("paths", "instructions", "fills", "notes")
+        return records(self.header, self.paths, {name: self.stream(name) for name in names})
+
+    def _columns(self, name: str) -> Mapping[str, str]:
+        streams = self.header["streams"]
+        if name not in streams:
+            msg = f"{self.folder} has no stream {name!r}; it has {', '.join(sorted(streams))}"
+            raise LogError(msg)
+        return streams[name]
+
+    def _read_header(self) -> Mapping[str, Any]:
+        path = self.folder / HEADER
+        try:
+            header = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            msg = f"{self.folder} is no log: {error}. Name the folder that a run wrote"
+            raise LogError(msg) from error
+        version = header.get("schema_version") if isinstance(header, dict) else None
+        if version != SCHEMA_VERSION:
+            msg = f"{path} has schema {version}; this version of Verifill reads {SCHEMA_VERSION}"
+            raise LogError(msg)
+        return header

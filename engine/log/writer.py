@@ -1,0 +1,166 @@
+"""Writing a log: a header, then chunks, each named with its hash in a chained manifest."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from polars.exceptions import PolarsError
+
+from verifill.engine.digest import canonical_json, sha256_file, sha256_hex
+from verifill.engine.errors import LogError, LogExists
+from verifill.engine.executor import Context
+from verifill.engine.log.schema import STREAMS
+from verifill.engine.log.streams import Stream
+from verifill.engine.paths import Paths
+
+HEADER = "header.json"
+MANIFEST = "manifest.jsonl"
+SCHEMA_VERSION = 1
+
+# Rows of the longest stream in a chunk: about 100 MB of Python integers while it fills.
+CHUNK_ROWS = 65_536
+
+
+class Writer:
+    """The one writer of a log.
+
+    Args:
+        folder: where the log goes; created.
+        header: what ran, as plain values; completed with the schema of the streams.
+        overwrite: replace a log that is there.
+
+    Raises:
+        LogExists: something is there and `overwrite` is not set.
+        LogError: the folder cannot be written.
+
+    Attributes:
+        streams: name -> stream; whoever has a record appends it there.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        header: Mapping[str, Any],
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        self.folder = folder
+        self.streams = {name: Stream(name, columns) for name, columns in STREAMS.items()}
+        self._append_path = self.streams["paths"].append
+        self._paths: Paths | None = None
+        self._codes: dict[str, int] = {}
+        self._noted = (0, 0)  # nodes and codes that earlier manifest lines hold
+        self._chunk = 0
+        self._rows = 0
+        _make_room(folder, overwrite=overwrite)
+        whole = dict(header) | {
+            "schema_version": SCHEMA_VERSION,
+            "streams": {s.name: s.columns for s in self.streams.values()},
+        }
+        text = canonical_json(whole)
+        self._previous = sha256_hex(text)
+        self._guard(lambda: (folder / HEADER).write_bytes(text), HEADER)
+        self._guard(lambda: (folder / MANIFEST).write_bytes(b""), MANIFEST)
+
+    def follow(self, paths: Paths) -> None:
+        """Take the paths of a machine into the manifest as they grow."""
+        self._paths = paths
+        self._noted = (len(paths.state), 0)
+
+    def path(self, seq: int, node: int, context: Context) -> None:
+        """Record a path whose first transition has this sequence number."""
+        self._append_path(
+            (
+                seq,
+                node,
+                context.time_ns,
+                context.tick,
+                context.chain,
+                context.instruction,
+                context.attempt,
+            )
+        )
+        self._rows += 1
+        if self._rows >= CHUNK_ROWS:
+            self.flush()
+
+    def code(self, text: str) -> int:
+        """The number that stands for a text of a CODE column."""
+        return self._codes.setdefault(text, len(self._codes))
+
+    def flush(self) -> None:
+        """Write what there is as one chunk and name it in the manifest.
+
+        Raises:
+            LogError: it cannot be written; the log is complete up to the chunk before.
+        """
+        files = [self._write(stream) for stream in self.streams.values() if stream.rows]
+        self._rows = 0
+        if files:
+            self._chunk += 1
+            self._note({"chunk": self._chunk, "files": files} | self._news())
+
+    def close(self, end: Mapping[str, Any]) -> None:
+        """Write the rest and the last line of the manifest: how the run ended."""
+        self.flush()
+        self._note({"end": dict(end)})
+
+    def _write(self, stream: Stream) -> dict[str, Any]:
+        name = f"{self._chunk + 1:06d}.{stream.name}.parquet"
+        path = self.folder / name
+        rows = stream.rows
+        self._guard(lambda: stream.write(path), name)
+        return {"stream": stream.name, "name": name, "rows": rows, "sha256": sha256_file(path)}
+
+    def _news(self) -> dict[str, Any]:
+        """Paths and codes that no earlier line of the manifest holds."""
+        nodes, codes = self._noted
+        paths = [] if self._paths is None else self._paths.told_from(nodes)
+        texts = list(self._codes)[codes:]
+        self._noted = (nodes + len(paths), codes + len(texts))
+        return {"paths": paths, "codes": texts}
+
+    def _note(self, line: Mapping[str, Any]) -> None:
+        """Append a line that carries the hash of the one before it."""
+        text = canonical_json(dict(line) | {"previous": self._previous})
+
+        def append() -> None:
+            with (self.folder / MANIFEST).open("ab") as manifest:
+                manifest.write(text + b"\n")
+
+        self._guard(append, MANIFEST)
+        self._previous = sha256_hex(text)
+
+    def _guard(self, write: Callable[[], object], name: str) -> None:
+        try:
+            write()
+        except (OSError, PolarsError) as error:
+            msg = (
+                f"{self.folder / name} cannot be written: {error}. The log is complete up to "
+                f"chunk {self._chunk}; nothing more was done. Make room or choose a folder "
+                "that you may write to"
+            )
+            raise LogError(msg) from error
+
+
+def _make_room(folder: Path, *, overwrite: bool) -> None:
+    """An empty folder for the log, or the reason why there is none."""
+    try:
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+        if taken:
+            _clear(folder, overwrite=overwrite)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{folder} cannot be a log: {error}. Choose a folder that you may write to"
+        raise LogError(msg) from error
+
+
+def _clear(folder: Path, *, overwrite: bool) -> None:
+    if not (folder / HEADER).is_file():
+        msg = f"{folder} is there and is no log; it is left alone. Choose another folder"
+        raise LogExists(msg)
+    if not overwrite:
+        msg = f"{folder} already holds a log. Choose another folder, or say --overwrite"
+        raise LogExists(msg)
+    shutil.rmtree(folder)

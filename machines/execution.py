@@ -1,0 +1,291 @@
+"""The execution manager: runs one instruction through the tight loop.
+
+Each state of the table that is not terminal has an activity here, a method of the same
+name. It does the work of the state and answers with the event that tells how it went;
+where that leads is the table's business. Nothing here chooses a next state.
+"""
+
+from collections.abc import Callable, Mapping
+
+from attrs import frozen
+from msgspec import structs
+
+from verifill.engine.clock import NANOSECONDS, Clock
+from verifill.engine.errors import EngineDefect, EnvironmentDefect, UserDefect
+from verifill.engine.executor import Executor
+from verifill.engine.retry import FAIL_FAST, RetryPolicy
+from verifill.machines.leg import Leg
+from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
+from verifill.machines.records import Records
+from verifill.machines.tight_loop import Tight, TightEvent
+from verifill.venues.expectation import Expectation
+from verifill.venues.orders import FINAL, Bundle, Outcome, Receipt, Request
+
+Activity = Callable[[], str]
+
+SENT: Mapping[Outcome, TightEvent] = {
+    Outcome.DENIED_LOCAL: TightEvent.DENIED,
+    Outcome.REJECTED_DEFINITIVE: TightEvent.REFUSED,
+    Outcome.UNKNOWN: TightEvent.UNKNOWN,
+    Outcome.ABSENT: TightEvent.UNKNOWN,  # a venue cannot prove that while it is asked
+    Outcome.ACCEPTED: TightEvent.ACCEPTED,
+    Outcome.EXECUTED: TightEvent.ACCEPTED,
+    Outcome.EXECUTED_PARTIAL: TightEvent.ACCEPTED,
+    Outcome.EXPIRED: TightEvent.ACCEPTED,
+}
+
+FOUND: Mapping[VerdictKind, TightEvent] = {
+    VerdictKind.MATCHED: TightEvent.MATCHED,
+    VerdictKind.MATCHED_EXPLAINED: TightEvent.MATCHED,
+    VerdictKind.PARTIAL: TightEvent.PARTIAL,
+    VerdictKind.NOT_EXECUTED: TightEvent.UNEXECUTED,
+    VerdictKind.MISMATCH: TightEvent.MISMATCHED,
+    VerdictKind.EXTERNAL_UNEXPLAINED: TightEvent.MISMATCHED,
+    VerdictKind.CONTRADICTION: TightEvent.CONTRADICTED,
+}
+
+SETTLED = frozenset(
+    {
+        VerdictKind.MATCHED,
+        VerdictKind.MATCHED_EXPLAINED,
+        VerdictKind.PARTIAL,
+        VerdictKind.NOT_EXECUTED,
+    }
+)
+
+
+@frozen(kw_only=True)
+class Policies:
+    """How often the tight loop tries each of its three retries; they are never merged.
+
+    Attributes:
+        sends: sends of one instruction, each with a new key and after proof.
+        readings: looks at the positions after a mismatch.
+        queries: questions about an order of unknown outcome.
+    """
+
+    sends: RetryPolicy = FAIL_FAST
+    readings: RetryPolicy = FAIL_FAST
+    queries: RetryPolicy = FAIL_FAST
+
+
+class ExecutionManager:
+    """The activities of the tight loop, for one leg at a time.
+
+    Args:
+        machine: the running machine.
+        clock: time, and how to let it pass.
+        records: where decisions, receipts and verdicts are written.
+        policies: how often to try.
+        missed_ticks: told how many ticks fell due during a wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        machine: Executor,
+        clock: Clock,
+        records: Records,
+        policies: Policies,
+        missed_ticks: Callable[[int], None],
+    ) -> None:
+        self._machine = machine
+        self._clock = clock
+        self._records = records
+        self._policies = policies
+        self._missed_ticks = missed_ticks
+        self._intents = 0
+        self.leg: Leg
+        self.activities: Mapping[Tight, Activity] = {
+            Tight.SEND: self.send,
+            Tight.AWAIT_POSITION: self.await_position,
+            Tight.RECONCILE: self.reconcile,
+            Tight.RETRY_QUERY: self.retry_query,
+            Tight.RETRY_OBSERVE: self.retry_observe,
+            Tight.RETRY_RESEND: self.retry_resend,
+        }
+
+    def begin(self, leg: Leg) -> None:
+        """Take up the next leg; the one before is at rest, or the table would not lead here."""
+        context = self._machine.context
+        if context.instruction:
+            self._machine.cut()
+        context.instruction = leg.number
+        context.attempt = 1
+        self.leg = leg
+
+    # One method for each state.
+
+    def send(self) -> TightEvent:
+        """Make the request exact, check it, expect, and send it once."""
+        leg = self.leg
+        leg.sends += 1
+        if leg.sends > 1:
+            self._machine.cut()
+            self._machine.context.attempt = leg.sends
+        leg.receipt = receipt = self._denied(leg) or self._submit(leg)
+        return SENT[receipt.outcome]
+
+    def await_position(self) -> TightEvent:
+        """Wait until the order is final and a reading shows its effect."""
+        leg = self.leg
+        receipt = leg.receipt
+        if receipt.outcome not in FINAL:
+            leg.receipt = receipt = self._query(leg)
+        leg.observation = observation = leg.monitor.observe()
+        leg.evidence = evidence = sort_rows(leg.monitor.totals, observation.rows, receipt)
+        if receipt.outcome in FINAL and shows(receipt, evidence, observation):
+            return TightEvent.OBSERVED
+        return self._pend(leg)
+
+    def reconcile(self) -> TightEvent:
+        """Compare what was expected with what was seen; close the books if they agree."""
+        leg = self.leg
+        monitor, observation = leg.monitor, leg.observation
+        leg.assessment = leg.handler.assess(leg.request, leg.receipt, monitor)
+        verdict = reconcile(
+            expectation=self._expectation(leg),
+            assessment=leg.assessment,
+            receipt=leg.receipt,
+            ordered=_ordered(leg.request),
+            evidence=leg.evidence,
+            observation=observation,
+            suspense=monitor.suspense,
+            elapsed_ns=observation.as_of_ns - monitor.settled_ns,
+        )
+        leg.verdict = verdict
+        self._records.receipt(leg)
+        self._records.verdict(leg)
+        if verdict.kind in SETTLED:
+            as_of_ns = observation.as_of_ns
+            monitor.settle(verdict.ledger, verdict.accepted, leg.assessment.bases, as_of_ns)
+        return FOUND[verdict.kind]
+
+    def retry_query(self) -> TightEvent:
+        """Ask what became of the order: found, proof of absence, or still nobody knows."""
+        leg = self.leg
+        leg.queries += 1
+        before, leg.receipt = leg.receipt, self._query(leg)
+        if leg.receipt.outcome is Outcome.ABSENT:
+            return TightEvent.ABSENT
+        silent = leg.receipt.outcome is Outcome.UNKNOWN
+        if leg.overdue and (silent or leg.receipt == before):
+            return self._give_up("overdue: the settlement window has passed")
+        if not silent:
+            leg.deadline_ns = 0
+            return TightEvent.FOUND
+        if self._policies.queries.exhausted(leg.queries):
+            return self._give_up(f"no proof either way: {leg.receipt.reason}")
+        self._pause(self._policies.queries.wait_after_s(leg.queries))
+        return TightEvent.UNKNOWN
+
+    def retry_observe(self) -> TightEvent:
+        """Look at the positions again, while looks are left."""
+        leg = self.leg
+        if self._policies.readings.exhausted(leg.readings):
+            return TightEvent.EXHAUSTED
+        self._pause(self._policies.readings.wait_after_s(leg.readings))
+        leg.readings += 1
+        return TightEvent.OBSERVE
+
+    def retry_resend(self) -> TightEvent:
+        """Send again with a new key, while sends are left and it makes sense."""
+        leg = self.leg
+        if not leg.receipt.retryable or self._policies.sends.exhausted(leg.sends):
+            return TightEvent.EXHAUSTED
+        self._pause(self._policies.sends.wait_after_s(leg.sends))
+        leg.deadline_ns = leg.overdue = leg.queries = 0
+        return TightEvent.RESEND
+
+    # What they are made of.
+
+    def _denied(self, leg: Leg) -> Receipt | None:
+        """The request made exact and checked by ourselves, before the venue sees it."""
+        self._intents += 1
+        reason = leg.denial or self._prepare(leg)
+        self._records.decision(leg)
+        if not reason:
+            return None
+        receipt = Receipt(Outcome.DENIED_LOCAL, reason=reason)
+        self._records.note(leg.number, "DENIED", {"reason": reason})
+        return receipt
+
+    def _prepare(self, leg: Leg) -> str:
+        try:
+            leg.request = request = self._resolve(leg)
+            reason = leg.handler.deny(request)
+            if reason:
+                return reason
+            leg.expectation = expectation = leg.handler.expect(request, leg.monitor)
+        except UserDefect as error:
+            return str(error)
+        untracked = expectation.bounds.keys() - leg.monitor.totals.keys()
+        if untracked:
+            return f"not tracked: {', '.join(sorted(untracked))}; declare the position"
+        return ""
+
+    def _resolve(self, leg: Leg) -> Request:
+        wanted = leg.wanted
+        if isinstance(wanted, tuple):
+            return Bundle(self._intents, wanted[0].instruction.account, wanted)
+        return leg.handler.resolve(wanted, self._intents, leg.late)
+
+    def _submit(self, leg: Leg) -> Receipt:
+        """Send, once. Whatever goes wrong after that leaves the outcome unknown (law 5)."""
+        try:
+            return leg.handler.submit(leg.request)
+        except (EngineDefect, EnvironmentDefect):
+            raise
+        except Exception as error:  # noqa: BLE001 - the venue may have it all the same
+            return Receipt(Outcome.UNKNOWN, reason=repr(error))
+
+    def _query(self, leg: Leg) -> Receipt:
+        try:
+            return leg.handler.query(leg.request)
+        except (EngineDefect, EnvironmentDefect):
+            raise
+        except Exception as error:  # noqa: BLE001 - no answer is not an answer
+            return Receipt(Outcome.UNKNOWN, reason=repr(error))
+
+    def _expectation(self, leg: Leg) -> Expectation:
+        """What was expected, or of the executed part where that is final and verified."""
+        request, executed = leg.request, leg.assessment.executed
+        if isinstance(request, Bundle) or not 0 < executed < request.quantity:
+            return leg.expectation
+        part = structs.replace(request, quantity=executed)
+        leg.expectation = leg.handler.expect(part, leg.monitor)
+        return leg.expectation
+
+    def _pend(self, leg: Leg) -> TightEvent:
+        """Poll with growing waits inside the settlement window; it costs no attempt (R9)."""
+        now_ns = self._clock.now_ns
+        if not leg.deadline_ns:
+            leg.deadline_ns, leg.polls = now_ns + leg.window_ns, 0
+        if now_ns >= leg.deadline_ns:
+            leg.overdue += 1
+            return TightEvent.OVERDUE
+        wait_ns = min(leg.poll_ns << min(leg.polls, 16), leg.deadline_ns - now_ns)
+        leg.polls += 1
+        self._wait(wait_ns)
+        return TightEvent.PENDING
+
+    def _give_up(self, reason: str) -> TightEvent:
+        self._records.note(self.leg.number, "HELD", {"reason": reason})
+        return TightEvent.EXHAUSTED
+
+    def _pause(self, duration_s: float) -> None:
+        self._wait(round(duration_s * NANOSECONDS))
+
+    def _wait(self, duration_ns: int) -> None:
+        """Let time pass; ticks that fall due meanwhile are coalesced and logged."""
+        machine = self._machine
+        machine.cut()
+        missed = self._clock.wait(duration_ns)
+        machine.context.time_ns = self._clock.now_ns
+        if missed:
+            self._missed_ticks(missed)
+
+
+def _ordered(request: Request) -> int:
+    """Units that a request asks for; a bundle is all or nothing."""
+    return 1 if isinstance(request, Bundle) else request.quantity

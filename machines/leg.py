@@ -1,0 +1,84 @@
+"""A leg: one instruction on its way through the tight loop, with all that is known of it."""
+
+from msgspec import Struct
+
+from verifill.engine.errors import EngineDefect
+from verifill.machines.monitor import Observation, PositionMonitor
+from verifill.machines.reconcile import Evidence, Verdict, VerdictKind
+from verifill.venues.expectation import Assessment, Expectation
+from verifill.venues.instructions import Instruction
+from verifill.venues.interfaces import OrderHandler
+from verifill.venues.orders import Bundle, Order, Outcome, Receipt, Request
+
+UNSENT = Bundle(0, "", ())
+
+
+class Leg(Struct, kw_only=True):
+    """One instruction on its way through the tight loop.
+
+    Attributes:
+        number: number of the instruction.
+        parent: the instruction whose remainder or compensation it is, else 0.
+        role: why it is there, such as PLAN or REMAINDER.
+        wanted: what to do: an instruction, or the orders of a bundle.
+        late: the amount in units, where the instruction's own is late-bound.
+        denial: why it must not be sent, if that is known already.
+        handler: the venue that it goes to.
+        monitor: the books that it is verified against.
+        window_ns: settlement window.
+        poll_ns: first wait while something is pending.
+        child: which remainder of its instruction it is, from 1; 0 if none.
+    """
+
+    number: int
+    parent: int
+    role: str
+    wanted: Instruction | tuple[Order, ...]
+    late: int | None
+    denial: str
+    handler: OrderHandler
+    monitor: PositionMonitor
+    window_ns: int
+    poll_ns: int
+    child: int = 0
+    request: Request = UNSENT
+    expectation: Expectation = Expectation({})
+    receipt: Receipt = Receipt(Outcome.DENIED_LOCAL)
+    observation: Observation = Observation(0, {}, [])
+    evidence: Evidence = Evidence({}, {}, [], set())
+    assessment: Assessment = Assessment(0, {})
+    verdict: Verdict = Verdict(VerdictKind.NOT_EXECUTED, {}, {}, [], {}, {})
+    sends: int = 0
+    readings: int = 1
+    queries: int = 0
+    polls: int = 0
+    overdue: int = 0
+    deadline_ns: int = 0
+
+    @property
+    def remaining(self) -> int:
+        """Units that were asked for and did not take effect."""
+        return self.order.quantity - self.assessment.executed
+
+    @property
+    def name(self) -> str:
+        """How reports refer to it: `A7`, and `A7.r1` for its first remainder."""
+        name = "" if isinstance(self.wanted, tuple) else self.wanted.name
+        return f"{name}.r{self.child}" if name and self.child else name
+
+    @property
+    def order(self) -> Order:
+        """The request of a leg that is one instruction.
+
+        Raises:
+            EngineDefect: it was not made exact, or is a bundle.
+        """
+        if isinstance(self.request, Bundle):
+            msg = f"leg {self.number} has no order: it was denied, or is a bundle"
+            raise EngineDefect(msg)
+        return self.request
+
+    @property
+    def reason(self) -> str:
+        """Why it did not end in a plain match, for people."""
+        return self.verdict.reason or self.receipt.reason

@@ -1,0 +1,379 @@
+"""The full loop: ticks, decisions, and the plan that is run one entry at a time.
+
+`FullLoop.run` is the whole engine: it asks the activity of the current state what
+happened, and lets the table say what follows.
+"""
+
+from collections.abc import Callable, Mapping
+
+from attrs import frozen
+
+from verifill.engine.clock import Clock
+from verifill.engine.errors import StrategyError
+from verifill.engine.executor import Executor
+from verifill.machines.desk import Desk
+from verifill.machines.execution import ExecutionManager, Policies
+from verifill.machines.full_loop import Full, FullEvent
+from verifill.machines.monitor import Observation
+from verifill.machines.reconcile import sort_rows
+from verifill.machines.records import Records
+from verifill.machines.strategy import Entry, Fate, Plan, PlanReport, Positions, Strategy
+from verifill.machines.tight_loop import Tight
+from verifill.machines.transaction import AtomicTransaction
+from verifill.venues.chains import Chain
+from verifill.venues.expectation import Expectation
+from verifill.venues.instructions import Instruction
+from verifill.venues.keys import Scales
+from verifill.venues.market import MarketView
+from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt
+
+NO_RECEIPT = Receipt(Outcome.ABSENT)
+NOTHING_EXPECTED = Expectation({})
+
+
+@frozen(kw_only=True)
+class LoopPolicy:
+    """How the loops behave in a mode.
+
+    Attributes:
+        fail_fast: the first failure ends the run; a backtest does.
+        remainders: how many children an instruction filled in part may have.
+        tight_loop: how often the tight loop tries.
+    """
+
+    fail_fast: bool = True
+    remainders: int = 10
+    tight_loop: Policies = Policies()
+
+
+class FullLoop:
+    """The engine: one machine, and an activity for each state of it.
+
+    Args:
+        machine: the running machine, compiled from the table FULL_LOOP.
+        clock: ticks and waits.
+        market: what the strategy sees.
+        strategy: what decides.
+        desk: makes legs, knows venues and books.
+        records: what is written beside the transitions.
+        scales: decimals of the assets.
+        policy: how it behaves in its mode.
+
+    Attributes:
+        report: what became of the last plan.
+        reason: why the run ended early; empty if it did not.
+        error: the strategy's own error, if that is why.
+    """
+
+    def __init__(
+        self,
+        *,
+        machine: Executor,
+        clock: Clock,
+        market: MarketView,
+        strategy: Strategy,
+        desk: Desk,
+        records: Records,
+        scales: Scales,
+        policy: LoopPolicy,
+    ) -> None:
+        self._machine = machine
+        self._clock = clock
+        self._market = market
+        self._strategy = strategy
+        self._desk = desk
+        self._monitor = desk.monitor
+        self._records = records
+        self._policy = policy
+        self._positions = Positions(desk.monitor.totals, scales)
+        self.manager = ExecutionManager(
+            machine=machine,
+            clock=clock,
+            records=records,
+            policies=policy.tight_loop,
+            missed_ticks=self.missed_ticks,
+        )
+        self.transaction = AtomicTransaction(
+            machine=machine,
+            manager=self.manager,
+            desk=desk,
+            scales=scales,
+            remainders=policy.remainders,
+        )
+        self._plan: Plan = ()
+        self._entries: list[Entry] = []
+        self._children = 0
+        self._risk = ""
+        self.report = PlanReport()
+        self.reason = ""
+        self.error: StrategyError | None = None
+
+    def activities(self) -> Mapping[str, Callable[[], str]]:
+        """Leaf state -> its activity; a leaf without one is where the engine rests."""
+        own: dict[str, Callable[[], str]] = {
+            Full.START: self.start,
+            Full.RECOVER: self.recover,
+            Full.IDLE: self.idle,
+            Full.DECIDE: self.decide,
+            Full.COMPLETE: self.complete,
+            Full.FAILED: self.failed,
+            Full.HALTED: self.halted,
+            f"{Full.INSTRUCTION}.{Tight.DONE}": self.instruction_done,
+            f"{Full.INSTRUCTION}.{Tight.FAILED_CLEAN}": self.instruction_failed,
+            f"{Full.INSTRUCTION}.{Tight.FAILED_PART}": self.instruction_in_part,
+            f"{Full.INSTRUCTION}.{Tight.FAILED_MISMATCH}": self.instruction_mismatched,
+            f"{Full.ATOMIC}.COMMITTED": self.chain_committed,
+            f"{Full.ATOMIC}.ROLLED_BACK": self.chain_rolled_back,
+        }
+        chain = {f"{Full.ATOMIC}.{s}": a for s, a in self.transaction.activities.items()}
+        holders = (Full.INSTRUCTION, "ATOMIC.REHEARSE", "ATOMIC.COMMIT", "ATOMIC.STEP",
+                   "ATOMIC.COMPENSATE")  # fmt: skip
+        tight = {
+            f"{holder}.{leaf}": activity
+            for holder in holders
+            for leaf, activity in self.manager.activities.items()
+        }
+        return {**tight, **chain, **own}
+
+    def run(self) -> None:
+        """Run until the engine rests: stopped, or waiting for a person."""
+        machine = self._machine
+        compiled = machine.compiled
+        known = self.activities()
+        activities = [known.get(state) for state in compiled.states]
+        codes = {event: code for code, event in enumerate(compiled.events)}
+        while (activity := activities[machine.state]) is not None:
+            machine.fire(codes[activity()])
+
+    # START, RECOVER
+
+    def start(self) -> FullEvent:
+        """A backtest has nothing to recover, and says so by way of the same states."""
+        self._machine.context.time_ns = self._clock.now_ns
+        return FullEvent.RECOVER
+
+    def recover(self) -> FullEvent:
+        """Start-up tests, then the opening balance on every account: fail closed (R18)."""
+        failures = [f for venue in self._desk.venues for f in venue.start_up_failures()]
+        observation = self._monitor.observe()
+        if observation.totals != self._monitor.totals:
+            failures.append(f"opening balance: {self._differences(observation)}")
+        self._monitor.settle(self._monitor.totals, {}, {}, observation.as_of_ns)
+        self._records.opening(self._monitor.totals, observation.as_of_ns)
+        if failures:
+            self._because("; ".join(failures))
+            return FullEvent.BLOCKED
+        return FullEvent.RECOVERED
+
+    def _differences(self, observation: Observation) -> str:
+        ours, theirs = self._monitor.totals, observation.totals
+        keys = sorted(ours.keys() | theirs.keys())
+        return ", ".join(
+            f"{key} is {theirs.get(key)}, booked {ours.get(key)}"
+            for key in keys
+            if theirs.get(key) != ours.get(key)
+        )
+
+    # IDLE
+
+    def idle(self) -> FullEvent:
+        """Wait for the next tick, or finish when there is none."""
+        machine = self._machine
+        machine.cut()
+        context = machine.context
+        context.chain = context.instruction = context.attempt = 0
+        if not self._clock.next_tick():
+            return FullEvent.FINISH
+        context.tick += 1
+        context.time_ns = self._clock.now_ns
+        return FullEvent.TICK
+
+    def missed_ticks(self, count: int) -> None:
+        """Ticks that fell due while an instruction was open: ignored by the table, logged."""
+        tick = self._machine.compiled.event(FullEvent.TICK)
+        for _ in range(count):
+            self._machine.fire(tick)
+
+    # DECIDE
+
+    def decide(self) -> FullEvent:
+        """Look at the positions, ask the strategy, take up the first entry of its plan."""
+        self._refresh()
+        if self._risk:
+            return self._fail(self._risk)
+        report, self._entries = self.report, []
+        try:
+            plan = self._strategy.decide(self._market, self._positions, report)
+            self._plan = _checked(plan)
+        except Exception as error:  # noqa: BLE001 - a strategy may raise anything
+            return self._blame(error)
+        self._desk.outputs.clear()
+        return self._next()
+
+    def _blame(self, error: Exception) -> FullEvent:
+        self._plan = ()
+        if isinstance(error, StrategyError):
+            self.error = error
+        else:
+            self.error = StrategyError(
+                f"the strategy raised {type(error).__name__}: {error}{_where(error)}; "
+                "nothing of this tick was sent. Correct the strategy and run again"
+            )
+            self.error.__cause__ = error
+        return self._fail(str(self.error))
+
+    def _refresh(self) -> None:
+        """Explain everything that moved since the last instruction (R17)."""
+        monitor = self._monitor
+        observation = monitor.observe()
+        if not observation.rows and observation.totals == monitor.totals:
+            return
+        evidence = sort_rows(monitor.totals, observation.rows, NO_RECEIPT)
+        residuals, accepted = monitor.suspense.split(
+            evidence.ledger,
+            observation.totals,
+            NOTHING_EXPECTED,
+            observation.as_of_ns - monitor.settled_ns,
+        )
+        self._records.external(evidence.others, observation.totals, observation.as_of_ns)
+        if residuals:
+            self._risk = f"moved between instructions without a ledger row: {residuals}"
+        else:
+            monitor.settle(evidence.ledger, accepted, {}, observation.as_of_ns)
+        self._watch(evidence.others)
+
+    def _watch(self, rows: list[LedgerRow]) -> None:
+        """A liquidation is no mismatch, and the end of the strategy's assumptions."""
+        for row in rows:
+            if row.cause is Cause.LIQUIDATION:
+                self._risk = f"liquidation: {row.ref} moved {row.key} by {row.amount}"
+
+    # The plan, entry by entry.
+
+    def _next(self) -> FullEvent:
+        """Take up the next entry of the plan, or complete the tick."""
+        at = len(self._entries)
+        if at == len(self._plan):
+            self.report = PlanReport(tuple(self._entries))
+            return FullEvent.COMPLETE
+        entry = self._plan[at]
+        self._children = 0
+        if isinstance(entry, Chain):
+            self.transaction.take_up(entry)
+            return FullEvent.BEGIN
+        context = self._machine.context
+        if context.chain:
+            self._machine.cut()
+            context.chain = context.instruction = 0
+        self.manager.begin(self._desk.leg(entry, "PLAN"))
+        return FullEvent.INSTRUCT
+
+    def instruction_done(self) -> FullEvent:
+        """The instruction is verified: on to the next entry."""
+        leg = self.manager.leg
+        self._desk.put_out(leg)
+        self._ended(Fate.DONE)
+        if leg.verdict.others:
+            self._watch(leg.verdict.others)
+            if self._risk:
+                return self._fail(self._risk)
+        return self._next()
+
+    def instruction_in_part(self) -> FullEvent:
+        """Verified and final, but not all of it: a child instruction for the remainder."""
+        leg = self.manager.leg
+        self._desk.put_out(leg)
+        if self._children < self._policy.remainders:
+            self._children += 1
+            self.manager.begin(self._desk.remainder(leg))
+            return FullEvent.INSTRUCT
+        self._ended(Fate.IN_PART, leg.reason)
+        return self._fail(f"instruction {leg.number} took effect in part: {leg.reason}")
+
+    def instruction_failed(self) -> FullEvent:
+        """Nothing happened; of a remainder: nothing more."""
+        leg = self.manager.leg
+        self._ended(Fate.IN_PART if self._children else Fate.FAILED_CLEAN, leg.reason)
+        return self._fail(f"instruction {leg.number} was not executed: {leg.reason}")
+
+    def instruction_mismatched(self) -> FullEvent:
+        """The position is not what it should be: stop, and keep everything."""
+        leg = self.manager.leg
+        self._ended(Fate.MISMATCHED, leg.reason)
+        self._expire(f"instruction {leg.number} is a mismatch: {leg.reason}")
+        return FullEvent.HOLD
+
+    def chain_committed(self) -> FullEvent:
+        """All of the chain took effect."""
+        self._ended(Fate.DONE)
+        return self._next()
+
+    def chain_rolled_back(self) -> FullEvent:
+        """Nothing of the chain is left."""
+        self._ended(Fate.ROLLED_BACK, self.transaction.reason)
+        return self._fail(f"chain rolled back: {self.transaction.reason}")
+
+    def _ended(self, fate: Fate, reason: str = "") -> None:
+        self._entries.append(Entry(self._plan[len(self._entries)], fate, reason))
+
+    def _fail(self, reason: str) -> FullEvent:
+        self._expire(reason)
+        return FullEvent.FAIL
+
+    def _expire(self, reason: str) -> None:
+        """Entries that were never sent are EXPIRED, by name; never forgotten."""
+        never = self._plan[len(self._entries) :]
+        self._entries += [Entry(entry, Fate.EXPIRED, reason) for entry in never]
+        self.report = PlanReport(tuple(self._entries))
+        self._because(reason)
+
+    def _because(self, reason: str) -> None:
+        self.reason = reason
+        self._records.note(self._machine.context.instruction, "FAILURE", {"reason": reason})
+
+    # COMPLETE, FAILED, HALTED
+
+    def complete(self) -> FullEvent:
+        """The tick is over."""
+        return FullEvent.REST
+
+    def failed(self) -> FullEvent:
+        """Fail fast, or let the strategy see what became of its plan."""
+        if self._policy.fail_fast or self._risk:
+            return FullEvent.STOP
+        self.reason = ""
+        return FullEvent.REST
+
+    def halted(self) -> FullEvent:
+        """Nobody can resume a backtest: finish."""
+        return FullEvent.FINISH
+
+
+def _checked(plan: object) -> Plan:
+    """The plan, if it is one.
+
+    Raises:
+        StrategyError: it is something else.
+    """
+    if isinstance(plan, list | tuple):
+        wrong = [entry for entry in plan if not isinstance(entry, Instruction | Chain)]
+        if not wrong:
+            return plan
+        what = f"a plan with {wrong[0]!r} in it"
+    else:
+        what = repr(plan)
+    msg = (
+        f"the strategy returned {what}; allowed is a list or tuple of instructions and "
+        "chains, empty to do nothing"
+    )
+    raise StrategyError(msg)
+
+
+def _where(error: Exception) -> str:
+    """File and line of the strategy that raised."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"

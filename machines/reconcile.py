@@ -1,0 +1,205 @@
+"""Reconciliation: is the position what the instruction should have made it?
+
+Three comparisons, never mixed (DOMAIN section 3; rules R1 to R20 in docs/reference/rules.md):
+
+    L1  intent  <-> receipt   did the venue do what was asked, inside its limits?
+    L2  receipt <-> ledger    is every fill and move in the venue's ledger, once?
+    L3  ledger  <-> balance   opening + all ledger rows = closing, for every tracked key?
+
+`reconcile` is a pure function of what was expected and what was seen.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from msgspec import Struct
+
+from verifill.machines.monitor import Observation
+from verifill.machines.tolerance import Suspense
+from verifill.venues.expectation import Assessment, Expectation
+from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt
+
+
+class VerdictKind(StrEnum):
+    """What reconciliation found."""
+
+    MATCHED = "MATCHED"
+    MATCHED_EXPLAINED = "MATCHED_EXPLAINED"  # with other ledger rows of known cause
+    PARTIAL = "PARTIAL"
+    NOT_EXECUTED = "NOT_EXECUTED"
+    MISMATCH = "MISMATCH"
+    EXTERNAL_UNEXPLAINED = "EXTERNAL_UNEXPLAINED"
+    CONTRADICTION = "CONTRADICTION"
+
+
+class Verdict(Struct, frozen=True):
+    """A finding with its evidence.
+
+    Attributes:
+        kind: what was found.
+        ledger: position key -> units after all ledger rows; the books to settle on.
+        own: position key -> units that the order itself moved, by the venue's ledger.
+        others: ledger rows that the order did not cause.
+        residuals: position key -> units that no ledger row explains.
+        accepted: residuals within the declared tolerance, for the suspense account.
+        reason: why it is not a plain match, for people.
+    """
+
+    kind: VerdictKind
+    ledger: dict[str, int]
+    own: dict[str, int]
+    others: list[LedgerRow]
+    residuals: dict[str, int]
+    accepted: dict[str, int]
+    reason: str = ""
+
+
+class Evidence(Struct, frozen=True):
+    """What the ledger rows say, sorted by whose they are.
+
+    Attributes:
+        ledger: opening plus all rows.
+        own: sums of the order's rows by key.
+        others: the other rows.
+        missing: references of the receipt that no row carries.
+    """
+
+    ledger: dict[str, int]
+    own: dict[str, int]
+    others: list[LedgerRow]
+    missing: set[str]
+
+
+def sort_rows(opening: Mapping[str, int], rows: Iterable[LedgerRow], receipt: Receipt) -> Evidence:
+    """Add the rows up, the order's own by reference and the rest (L2, R10).
+
+    A row of a key that is not tracked is left to `reconcile`: it is no part of the books.
+    """
+    refs = {fill.ref for fill in receipt.fills}
+    refs.update(move.ref for move in receipt.moves)
+    ledger = dict(opening)
+    own: dict[str, int] = {}
+    others: list[LedgerRow] = []
+    seen: set[str] = set()
+    for row in rows:
+        key = row.key
+        if key in ledger:
+            ledger[key] += row.amount
+        if row.ref in refs:
+            seen.add(row.ref)
+            own[key] = own.get(key, 0) + row.amount
+        else:
+            others.append(row)
+    return Evidence(ledger, own, others, refs - seen)
+
+
+def shows(receipt: Receipt, evidence: Evidence, observation: Observation) -> bool:
+    """Whether a reading shows the receipt's effect, or something else that moved (R8, R11).
+
+    A reading older than the effect does not count, nor does one that lacks a tracked key.
+    One that is fresh and lacks the order's rows counts only if it moved all the same:
+    then waiting would not explain it.
+    """
+    if observation.as_of_ns < receipt.effect_ns:
+        return False
+    totals = observation.totals
+    ledger = evidence.ledger
+    if not evidence.missing:
+        return totals.keys() >= ledger.keys()
+    return totals.keys() >= ledger.keys() and any(totals[k] != ledger[k] for k in ledger)
+
+
+def reconcile(
+    *,
+    expectation: Expectation,
+    assessment: Assessment,
+    receipt: Receipt,
+    ordered: int,
+    evidence: Evidence,
+    observation: Observation,
+    suspense: Suspense,
+    elapsed_ns: int,
+) -> Verdict:
+    """The verdict on one order.
+
+    Args:
+        expectation: what the order should make of the positions.
+        assessment: what its receipt amounts to (L1).
+        receipt: the venue's last word on it.
+        ordered: units that were asked for.
+        evidence: the ledger rows, sorted (L2).
+        observation: the venues' totals (L3).
+        suspense: what differences are still accepted.
+        elapsed_ns: since the books were last settled.
+    """
+    residuals: dict[str, int] = {}
+    accepted: dict[str, int] = {}
+    if evidence.ledger != observation.totals:
+        residuals, accepted = suspense.split(
+            evidence.ledger, observation.totals, expectation, elapsed_ns
+        )
+    kind, reason = _judge(expectation, assessment, receipt, ordered, evidence, residuals)
+    return Verdict(
+        kind, evidence.ledger, evidence.own, evidence.others, residuals, accepted, reason
+    )
+
+
+def _judge(  # noqa: PLR0911 - one return for each row of the table in DOMAIN 3.1
+    expectation: Expectation,
+    assessment: Assessment,
+    receipt: Receipt,
+    ordered: int,
+    evidence: Evidence,
+    residuals: Mapping[str, int],
+) -> tuple[VerdictKind, str]:
+    own, effects = evidence.own, assessment.effects
+    if not assessment.executed:
+        return _judge_unexecuted(receipt, evidence, residuals)
+    if own != effects and _moved(own) != _moved(effects):
+        return VerdictKind.MISMATCH, f"receipt says {_moved(effects)}, ledger {_moved(own)}"
+    if assessment.flaw:
+        return VerdictKind.MISMATCH, assessment.flaw
+    if residuals:
+        reason = f"moved without a ledger row: {dict(residuals)}"
+        return VerdictKind.EXTERNAL_UNEXPLAINED, reason
+    outside = _outside(expectation, own)
+    if outside:
+        return VerdictKind.MISMATCH, outside
+    if assessment.executed < ordered:
+        return VerdictKind.PARTIAL, f"{assessment.executed} of {ordered} units"
+    if evidence.others:
+        causes = sorted({row.cause.value for row in evidence.others})
+        return VerdictKind.MATCHED_EXPLAINED, f"beside it: {', '.join(causes)}"
+    return VerdictKind.MATCHED, ""
+
+
+def _judge_unexecuted(
+    receipt: Receipt, evidence: Evidence, residuals: Mapping[str, int]
+) -> tuple[VerdictKind, str]:
+    """Nothing is said to have happened: then nothing may have moved but the gas (R14)."""
+    gas = {m.key: m.amount for m in receipt.moves if m.cause is Cause.GAS}
+    said = receipt.outcome
+    if said in (Outcome.EXECUTED, Outcome.EXECUTED_PARTIAL):
+        return VerdictKind.CONTRADICTION, f"{said} with nothing executed"
+    if _moved(evidence.own) != _moved(gas):
+        return VerdictKind.CONTRADICTION, f"{said}, yet it moved {_moved(evidence.own)}"
+    if residuals:
+        return VerdictKind.CONTRADICTION, f"{said}, yet positions moved: {dict(residuals)}"
+    return VerdictKind.NOT_EXECUTED, receipt.reason or said.value
+
+
+def _moved(amounts: Mapping[str, int]) -> dict[str, int]:
+    return {key: amount for key, amount in amounts.items() if amount}
+
+
+def _outside(expectation: Expectation, own: Mapping[str, int]) -> str:
+    """The first position outside its interval, closed world included (R2, R6)."""
+    bounds = expectation.bounds
+    for key, bound in bounds.items():
+        moved = own.get(key, 0)
+        if not bound.low <= moved <= bound.high:
+            return f"{key} moved {moved}, expected {bound.low} to {bound.high} ({bound.origin})"
+    for key, moved in own.items():
+        if moved and key not in bounds:
+            return f"{key} moved {moved}, expected not to move"
+    return ""

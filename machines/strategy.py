@@ -1,0 +1,105 @@
+"""What a strategy is: a function from market and positions to a plan, once a tick.
+
+It decides and no more: it sends nothing and waits for nothing. The next time it is asked
+it is told what became of what it wanted.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from attrs import frozen
+
+from verifill.venues.chains import Chain
+from verifill.venues.instructions import Instruction
+from verifill.venues.keys import Scales
+from verifill.venues.market import MarketView
+
+Plan = Sequence[Instruction | Chain]
+"""What a strategy wants done, in order; empty to do nothing."""
+
+
+class Fate(StrEnum):
+    """What became of one entry of a plan."""
+
+    DONE = "DONE"
+    FAILED_CLEAN = "FAILED_CLEAN"  # nothing happened
+    IN_PART = "IN_PART"  # verified, and not all of it
+    ROLLED_BACK = "ROLLED_BACK"  # a chain, taken back
+    STRANDED = "STRANDED"  # a chain that could not be taken back
+    MISMATCHED = "MISMATCHED"  # the positions are not what they should be
+    HELD = "HELD"  # nobody can say; a person must look
+    EXPIRED = "EXPIRED"  # never sent, because an entry before it failed
+
+
+@frozen
+class Entry:
+    """One entry of a plan and what became of it.
+
+    Attributes:
+        wanted: the instruction or chain.
+        fate: what became of it.
+        reason: why, where it is not DONE.
+    """
+
+    wanted: Instruction | Chain
+    fate: Fate
+    reason: str = ""
+
+
+@frozen
+class PlanReport:
+    """What became of the last plan, entry by entry; empty before the first one."""
+
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether all of it was done."""
+        return all(entry.fate is Fate.DONE for entry in self.entries)
+
+
+class Positions(Mapping[str, Decimal]):
+    """The verified positions: key -> amount; a key that is not tracked is an error.
+
+    Args:
+        totals: position key -> units, read anew at each access.
+        scales: decimals of the assets.
+    """
+
+    def __init__(self, totals: Mapping[str, int], scales: Scales) -> None:
+        self.totals = totals
+        self._scales = scales
+
+    def __getitem__(self, key: str) -> Decimal:
+        """The amount of a position.
+
+        Raises:
+            KeyError: the key is not tracked; missing is not zero.
+        """
+        return self._scales.amount(key, self.totals[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.totals)
+
+    def __len__(self) -> int:
+        return len(self.totals)
+
+    def units(self, key: str) -> int:
+        """The position in units of its asset, an integer."""
+        return self.totals[key]
+
+
+class Strategy(Protocol):
+    """What decides."""
+
+    def decide(self, market: MarketView, positions: Positions, last: PlanReport) -> Plan:
+        """What to do now.
+
+        Args:
+            market: what is known now, and nothing later.
+            positions: verified positions.
+            last: what became of the plan before.
+        """
+        ...

@@ -1,0 +1,95 @@
+"""How much of a difference is accepted, and what happens to it (R4, R5, R7).
+
+Nothing is by default. A tolerance is a declared number of units per key, a part of the
+expected *change* (never of the position), or an accrual that a key which cannot be
+tracked in shares may show. What is accepted is posted to a suspense account with a budget
+for each day, so that small differences cannot add up unseen.
+"""
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from verifill.venues.expectation import Expectation
+from verifill.venues.rules import RATE_UNIT
+
+DAY_NS = 86_400 * 1_000_000_000
+YEAR_NS = 365 * DAY_NS
+
+
+@frozen(kw_only=True)
+class Tolerance:
+    """Declared tolerances; a key without one must agree to the unit.
+
+    Attributes:
+        absolute: position key -> units.
+        relative: position key -> part of the expected change, in 1e-8.
+        accrual: position key -> yearly rate in 1e-8 that the position may grow by, or
+            shrink by where it is negative.
+        budget: position key -> units a day that the suspense account takes.
+    """
+
+    absolute: Mapping[str, int] = field(factory=dict)
+    relative: Mapping[str, int] = field(factory=dict)
+    accrual: Mapping[str, int] = field(factory=dict)
+    budget: Mapping[str, int] = field(factory=dict)
+
+    def allowed(
+        self, key: str, expectation: Expectation, position: int, elapsed_ns: int
+    ) -> tuple[int, int]:
+        """Least and greatest residual that is accepted for a key, in units."""
+        bound = expectation.bounds.get(key)
+        change = max(abs(bound.low), abs(bound.high)) if bound else 0
+        either = max(self.absolute.get(key, 0), change * self.relative.get(key, 0) // RATE_UNIT)
+        rate = self.accrual.get(key, 0)
+        grown = abs(position) * abs(rate) * elapsed_ns // (RATE_UNIT * YEAR_NS)
+        return -either - (grown if rate < 0 else 0), either + (grown if rate > 0 else 0)
+
+
+EXACT = Tolerance()
+
+
+class Suspense:
+    """The suspense account: what was accepted, and what the day's budget still allows.
+
+    Args:
+        tolerance: the declared budgets.
+        spent: position key -> units already taken today.
+    """
+
+    def __init__(self, tolerance: Tolerance, spent: Mapping[str, int] | None = None) -> None:
+        self.tolerance = tolerance
+        self.totals: dict[str, int] = {}
+        self._spent = dict(spent or {})
+        self._day = -1
+
+    def split(
+        self,
+        ledger: Mapping[str, int],
+        totals: Mapping[str, int],
+        expectation: Expectation,
+        elapsed_ns: int,
+    ) -> tuple[dict[str, int], dict[str, int]]:
+        """Differences between balance and ledger: the unexplained, and the accepted."""
+        residuals: dict[str, int] = {}
+        accepted: dict[str, int] = {}
+        for key, booked in ledger.items():
+            difference = totals[key] - booked
+            if difference:
+                low, high = self.tolerance.allowed(key, expectation, booked, elapsed_ns)
+                within = low <= difference <= high and abs(difference) <= self._left(key)
+                (accepted if within else residuals)[key] = difference
+        return residuals, accepted
+
+    def post(self, accepted: Mapping[str, int], time_ns: int) -> None:
+        """Take accepted differences into the account, against the day's budget."""
+        day = time_ns // DAY_NS
+        if day != self._day:
+            self._day = day
+            self._spent.clear()
+        for key, amount in accepted.items():
+            self.totals[key] = self.totals.get(key, 0) + amount
+            self._spent[key] = self._spent.get(key, 0) + abs(amount)
+
+    def _left(self, key: str) -> int:
+        return self.tolerance.budget.get(key, 0) - self._spent.get(key, 0)

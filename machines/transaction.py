@@ -1,0 +1,285 @@
+"""The atomic transaction: runs a chain, all of it or nothing.
+
+As in the table, ONE_TX is rehearsed on a fork and then committed as one leg; a SAGA is run
+step by step, and after a failure its effects are compensated, newest first. Each activity
+answers what the state it is named after has led to.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+
+from verifill.engine.executor import Executor
+from verifill.machines.atomic import Atomic, AtomicEvent
+from verifill.machines.desk import Desk
+from verifill.machines.execution import ExecutionManager
+from verifill.machines.leg import Leg
+from verifill.machines.monitor import PositionMonitor
+from verifill.machines.tight_loop import Tight
+from verifill.venues.chains import Atomicity, Chain, Invariant, Step, Undo
+from verifill.venues.instructions import Instruction
+from verifill.venues.interfaces import Forkable, Venue
+from verifill.venues.keys import Scales
+from verifill.venues.orders import Order
+from verifill.venues.undo import Reversal, reverse
+
+
+class Effect(Struct, frozen=True):
+    """A step of a saga that moved something, and so may have to be taken back.
+
+    Attributes:
+        step: the step.
+        number: number of its instruction.
+        own: position key -> units that it moved, verified.
+    """
+
+    step: Step
+    number: int
+    own: Mapping[str, int]
+
+
+class AtomicTransaction:
+    """The activities of the atomic transaction, for one chain at a time.
+
+    Args:
+        machine: the running machine.
+        manager: runs the legs.
+        desk: makes them.
+        scales: decimals of the assets.
+        remainders: how many children an instruction that was filled in part may have.
+
+    Attributes:
+        reason: why the chain was abandoned, rolled back or stranded.
+    """
+
+    def __init__(
+        self,
+        *,
+        machine: Executor,
+        manager: ExecutionManager,
+        desk: Desk,
+        scales: Scales,
+        remainders: int,
+    ) -> None:
+        self._machine = machine
+        self._manager = manager
+        self._desk = desk
+        self._scales = scales
+        self._remainders = remainders
+        self._chains = 0
+        self._chain: Chain
+        self._steps: Sequence[Step] = ()
+        self._next = 0
+        self._children = 0
+        self._venue: Venue
+        self._rehearsal: tuple[Venue, PositionMonitor]
+        self._orders: list[Order] = []
+        self._effects: list[Effect] = []
+        self._opening: Mapping[str, int] = {}
+        self.reason = ""
+        self.activities: Mapping[str, Callable[[], str]] = {
+            Atomic.BEGIN: self.begin,
+            **_ending(Atomic.REHEARSE, self.rehearsed, self.abandon, held=self.abandon),
+            **_ending(Atomic.COMMIT, self.committed, self.uncommitted),
+            **_ending(Atomic.STEP, self.stepped, self.unstepped),
+            **_ending(Atomic.COMPENSATE, self.compensated, self.uncompensated),
+        }
+
+    def take_up(self, chain: Chain) -> None:
+        """Start on a chain; the machine is on its way to BEGIN."""
+        self._chains += 1
+        machine = self._machine
+        machine.cut()
+        machine.context.chain = self._chains
+        machine.context.instruction = 0
+        self._chain = chain
+        self._steps = [s if isinstance(s, Step) else Step(s) for s in chain.steps]
+        self._next = self._children = 0
+        self._orders, self._effects = [], []
+        self._opening = dict(self._desk.monitor.totals)
+        self.reason = ""
+
+    # BEGIN
+
+    def begin(self) -> AtomicEvent:
+        """Choose the kind of transaction; a chain that cannot be one is abandoned."""
+        if not self._steps:
+            return self._abandon("the chain has no steps")
+        if self._chain.kind is Atomicity.SAGA:
+            return self._step()
+        venue = self._desk.venue_of(self._steps[0].instruction.account)
+        if venue is None or not isinstance(venue, Forkable):
+            return self._abandon("the first step's venue has no transactions for a chain")
+        elsewhere = [s for s in self._steps if self._desk.venue_of(s.instruction.account) != venue]
+        if elsewhere:
+            account = elsewhere[0].instruction.account
+            return self._abandon(f"{account} is on another venue; make the chain a SAGA")
+        fork = venue.fork()
+        totals = self._desk.monitor.totals
+        here = {key: totals[key] for key in fork.read().totals if key in totals}
+        monitor = PositionMonitor([fork], here, {})
+        self._venue = venue
+        self._rehearsal = (fork, monitor)
+        return self._rehearse()
+
+    # REHEARSE
+
+    def _rehearse(self) -> AtomicEvent:
+        fork, monitor = self._rehearsal
+        instruction = self._steps[self._next].instruction
+        self._next += 1
+        leg = self._desk.leg(instruction, "REHEARSAL", handler=fork, monitor=monitor)
+        self._manager.begin(leg)
+        return AtomicEvent.REHEARSE
+
+    def rehearsed(self) -> AtomicEvent:
+        """The next step, or all of them as one transaction."""
+        leg = self._manager.leg
+        self._desk.put_out(leg)
+        self._orders.append(leg.order)
+        if self._next < len(self._steps):
+            return self._rehearse()
+        self._manager.begin(self._desk.bundle(self._venue, tuple(self._orders)))
+        return AtomicEvent.COMMIT
+
+    def abandon(self) -> AtomicEvent:
+        """A rehearsal failed: nothing was sent."""
+        return self._abandon(f"rehearsal of step {self._next}: {self._manager.leg.reason}")
+
+    def _abandon(self, reason: str) -> AtomicEvent:
+        self.reason = reason
+        return AtomicEvent.ABANDON
+
+    # COMMIT
+
+    def committed(self) -> AtomicEvent:
+        """The one transaction is verified."""
+        return AtomicEvent.COMMITTED
+
+    def uncommitted(self) -> AtomicEvent:
+        """Reverted, with all restored but the gas; anything else is left for a person."""
+        self.reason = self._manager.leg.reason
+        clean = self._machine.state_name.endswith(Tight.FAILED_CLEAN)
+        return AtomicEvent.ROLLED_BACK if clean else AtomicEvent.STRAND
+
+    # STEP
+
+    def _step(self) -> AtomicEvent:
+        instruction = self._steps[self._next].instruction
+        self._children = 0
+        self._manager.begin(self._desk.leg(instruction, "STEP"))
+        return AtomicEvent.STEP
+
+    def stepped(self) -> AtomicEvent:
+        """The next step, unless the chain as a whole is out of its limits."""
+        self._keep_effect()
+        self._next += 1
+        broken = self._broken_invariant()
+        if broken:
+            self.reason = broken
+            return self._turn_back()
+        return self._step() if self._next < len(self._steps) else AtomicEvent.COMMITTED
+
+    def unstepped(self) -> AtomicEvent:
+        """A step failed: go on with its remainder, or turn back."""
+        leg = self._manager.leg
+        self.reason = f"step {self._next + 1}: {leg.reason}"
+        state = self._machine.state_name
+        if state.endswith(Tight.FAILED_MISMATCH):
+            return AtomicEvent.STRAND
+        if state.endswith(Tight.FAILED_PART):
+            self._keep_effect()
+            if self._children < self._remainders:
+                self._children += 1
+                self._manager.begin(self._desk.remainder(leg))
+                return AtomicEvent.STEP
+        return self._turn_back()
+
+    def _keep_effect(self) -> None:
+        leg = self._manager.leg
+        self._desk.put_out(leg)
+        self._effects.append(Effect(self._steps[self._next], leg.number, leg.verdict.own))
+
+    def _broken_invariant(self) -> str:
+        totals = self._desk.monitor.totals
+        done = {step.instruction.name for step in self._steps[: self._next]}
+        for invariant in self._chain.invariants:
+            if not invariant.since or invariant.since in done:
+                change = sum(
+                    self._scales.amount(key, totals[key] - self._opening[key])
+                    for key in invariant.keys
+                )
+                if not invariant.low <= change <= invariant.high:
+                    return _told(invariant, change)
+        return ""
+
+    # COMPENSATE
+
+    def _turn_back(self) -> AtomicEvent:
+        """Take back the newest effect that is left; nothing left is rolled back."""
+        while self._effects:
+            effect = self._effects.pop()
+            undo = effect.step.undo
+            if undo is Undo.NEVER:
+                return self._strand(effect, "it is a pivot")
+            reversal = (
+                reverse(effect.step.instruction, effect.own)
+                if undo is Undo.REVERSE
+                else Reversal(undo, None)
+            )
+            if reversal is None:
+                return self._strand(effect, "its operation has no reverse")
+            if reversal.units != 0:
+                return self._compensate(effect, reversal)
+        return AtomicEvent.ROLLED_BACK
+
+    def _compensate(self, effect: Effect, reversal: Reversal) -> AtomicEvent:
+        self._children = 0
+        leg = self._desk.leg(
+            reversal.instruction, "COMPENSATION", parent=effect.number, units=reversal.units
+        )
+        self._manager.begin(leg)
+        return AtomicEvent.COMPENSATE
+
+    def _strand(self, effect: Effect, why: str) -> AtomicEvent:
+        operation = effect.step.instruction.op
+        self.reason = f"{self.reason}; {operation} {effect.number} cannot be undone: {why}"
+        return AtomicEvent.STRAND
+
+    def compensated(self) -> AtomicEvent:
+        """The next newest effect, or all is taken back."""
+        return self._turn_back()
+
+    def uncompensated(self) -> AtomicEvent:
+        """A compensation failed: go on with its remainder, else a person must settle it."""
+        leg = self._manager.leg
+        part = self._machine.state_name.endswith(Tight.FAILED_PART)
+        if part and self._children < self._remainders:
+            self._children += 1
+            self._manager.begin(self._desk.remainder(leg))
+            return AtomicEvent.COMPENSATE
+        self.reason = f"{self.reason}; compensation {leg.number}: {leg.reason}"
+        return AtomicEvent.STRAND
+
+
+def _ending(
+    holder: Atomic,
+    done: Callable[[], str],
+    failed: Callable[[], str],
+    held: Callable[[], str] | None = None,
+) -> dict[str, Callable[[], str]]:
+    """What follows each end of the tight loop that a state holds."""
+    ends = {
+        Tight.DONE: done,
+        Tight.FAILED_CLEAN: failed,
+        Tight.FAILED_PART: failed,
+        Tight.FAILED_MISMATCH: failed,
+    }
+    if held:
+        ends[Tight.HELD] = held
+    return {f"{holder}.{leaf}": activity for leaf, activity in ends.items()}
+
+
+def _told(invariant: Invariant, change: object) -> str:
+    keys = " + ".join(invariant.keys)
+    return f"{keys} changed by {change}, allowed is {invariant.low} to {invariant.high}"

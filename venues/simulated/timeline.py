@@ -1,0 +1,180 @@
+"""The clock and the market of a backtest: history, one row after another.
+
+Time comes from the data. Whoever asks for a price gets the last one known at the current
+time; what comes later cannot be reached from here.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from verifill.engine.amounts import to_decimal
+from verifill.engine.errors import DataError
+from verifill.venues.data.history import Chunk, History, SeriesPoints
+
+MARK = "mark:"
+
+
+class Simulation(Protocol):
+    """What moves with time."""
+
+    def advance(self, now_ns: int) -> None:
+        """Let time pass up to now."""
+        ...
+
+
+class Series:
+    """One sparse series with a finger on its current value.
+
+    Args:
+        name: of the series.
+        points: its times and values.
+    """
+
+    def __init__(self, name: str, points: SeriesPoints) -> None:
+        self._name = name
+        self._times = points.times
+        self._values = points.values
+        self._at = -1
+
+    def value(self, now_ns: int) -> int:
+        """The last value known at this time; time never goes back.
+
+        Raises:
+            DataError: the series begins later.
+        """
+        times = self._times
+        at = self._at
+        while at + 1 < len(times) and times[at + 1] <= now_ns:
+            at += 1
+        self._at = at
+        if at < 0:
+            msg = f"series {self._name!r} has no value yet at {now_ns} ns; let it begin earlier"
+            raise DataError(msg)
+        return self._values[at]
+
+
+class Timeline:
+    """Clock (`engine.clock.Clock`) and market (`venues.market.MarketView`) in one.
+
+    Args:
+        history: prepared data.
+        interval_ns: least time between two ticks; on sparser data every row is one.
+
+    Attributes:
+        simulations: what is told of the time, in this order: network first, then venues.
+        now_ns: the current time.
+    """
+
+    def __init__(self, history: History, interval_ns: int) -> None:
+        self._interval_ns = interval_ns
+        self._decimals = dict(history.header.price_decimals)
+        self._series_decimals = dict(history.header.series_decimals)
+        self._series = {n: Series(n, history.series(n)) for n in self._series_decimals}
+        self._chunks: Iterator[Chunk] = history.chunks()
+        self._ahead = next(self._chunks, None)
+        self._times: Sequence[int] = ()
+        self._closes: Mapping[str, Sequence[int]] = {}
+        self._earlier: Mapping[str, Sequence[int]] = {}
+        self._at = -1
+        self._due_ns = 0
+        self.simulations: list[Simulation] = []
+        self.now_ns = history.header.start_ns
+
+    # The clock.
+
+    def next_tick(self) -> bool:
+        """Go to the next row that is a tick; False at the end of the data."""
+        while self._step():
+            if self.now_ns >= self._due_ns:
+                self._due_ns = self.now_ns + self._interval_ns
+                return True
+        return False
+
+    def wait(self, duration_ns: int) -> int:
+        """Let time pass in the data; the number of ticks that fell due meanwhile."""
+        end_ns = self.now_ns + duration_ns
+        missed = 0
+        while (next_ns := self._peek()) is not None and next_ns <= end_ns:
+            self._step()
+            if next_ns >= self._due_ns:
+                self._due_ns = next_ns + self._interval_ns
+                missed += 1
+        self._advance(end_ns)
+        return missed
+
+    def _step(self) -> bool:
+        """Go to the next row, if there is one."""
+        at = self._at + 1
+        if at == len(self._times):
+            chunk = self._ahead
+            if chunk is None:
+                return False
+            self._earlier, self._closes, self._times = self._closes, chunk.close, chunk.time_ns
+            self._ahead = next(self._chunks, None)
+            at = 0
+        self._at = at
+        self._advance(self._times[at])
+        return True
+
+    def _peek(self) -> int | None:
+        """Time of the next row; None after the last one."""
+        at = self._at + 1
+        if at < len(self._times):
+            return self._times[at]
+        return self._ahead.time_ns[0] if self._ahead else None
+
+    def _advance(self, now_ns: int) -> None:
+        self.now_ns = now_ns
+        for simulation in self.simulations:
+            simulation.advance(now_ns)
+
+    # The market.
+
+    @property
+    def time_ns(self) -> int:
+        """The current time."""
+        return self.now_ns
+
+    def price(self, instrument: str) -> int:
+        """Last known close, in ticks; see `Market.price`."""
+        try:
+            return self._closes[instrument][self._at]
+        except KeyError:
+            raise self._unknown("instrument", instrument, self._decimals) from None
+
+    def mark(self, instrument: str) -> int:
+        """The value of the series `mark:INSTRUMENT` in ticks, else the last close."""
+        series = self._series.get(MARK + instrument)
+        if series is None:
+            return self.price(instrument)
+        shift = self._series_decimals[MARK + instrument] - self._decimals[instrument]
+        return series.value(self.now_ns) // int(10**shift)
+
+    def value(self, series: str) -> int:
+        """Last known value of a series; see `Market.value`."""
+        if series not in self._series:
+            raise self._unknown("series", series, self._series_decimals)
+        return self._series[series].value(self.now_ns)
+
+    def close(self, instrument: str) -> Decimal:
+        """Last known close as a price."""
+        return to_decimal(self.price(instrument), self._decimals[instrument])
+
+    def closes(self, instrument: str, count: int) -> list[int]:
+        """The last closes in ticks, oldest first; at most two chunks of history back."""
+        self.price(instrument)
+        at = self._at + 1
+        here = self._closes[instrument][max(0, at - count) : at]
+        if at < count and self._earlier:
+            return [*self._earlier[instrument][at - count :], *here]
+        return list(here)
+
+    def rate(self, series: str) -> Decimal:
+        """Last known value of a series as a number."""
+        return to_decimal(self.value(series), self._series_decimals[series])
+
+    @staticmethod
+    def _unknown(what: str, name: str, known: Mapping[str, int]) -> DataError:
+        msg = f"there is no {what} {name!r} in the data; there are {', '.join(sorted(known))}"
+        return DataError(msg)
