@@ -40,9 +40,14 @@ def flash_debt(asset: str) -> str:
     return f"flash:debt:{asset}"
 
 
+def allowance(account: str, asset: str, spender: str) -> str:
+    """The key of what a spender may take of an account's asset: `wallet:Allowance:WETH@pool`."""
+    return position_key(account, Kind.ALLOWANCE, f"{asset}@{spender}")
+
+
 def asset_of(key: str) -> str:
-    """The asset of a position key."""
-    return key.rpartition(":")[2]
+    """The asset of a position key; of an allowance, the asset that may be taken."""
+    return key.rpartition(":")[2].partition("@")[0]
 
 
 def account_of(key: str) -> str:
