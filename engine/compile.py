@@ -6,9 +6,9 @@ where it went or that it refused. So the compiled table is what `transitions` do
 construction, and a lookup in it is several hundred times faster.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import attrs
@@ -52,15 +52,28 @@ class DottedState(NestedState):
 
 
 class DottedMachine(HierarchicalMachine):
-    """A machine of dotted states, with the model that it was built with."""
+    """A machine of dotted states.
+
+    Its model is not registered with the library, which would give it some hundred methods,
+    one for each event and state, and warn for each that two held machines share. Add a model
+    of your own with `add_model` if you want those.
+    """
 
     state_cls = DottedState
 
     @property
     def model(self) -> Model:
-        """The model that it was built with."""
-        first: Model = self.models[0]
-        return first
+        """The model that the machine moves, at first in the initial leaf."""
+        return self._entered
+
+    @cached_property
+    def _entered(self) -> Model:
+        leaf = str(self.initial)
+        while inside := self.get_state(leaf).initial:
+            leaf = inner(leaf, inside)
+        model = Model()
+        self.set_state(leaf, model)
+        return model
 
     def _check_event_result(
         self,
@@ -168,7 +181,7 @@ def machine_of(table: AnyTable) -> DottedMachine:
     """
     repeats = [[event, leaf, None] for leaf, event in table.flat.ignored()]
     return DottedMachine(
-        model=Model(),
+        model=None,
         name=table.name,
         states=_nested_states(table),
         transitions=[*_moves(table), *repeats],
@@ -240,7 +253,7 @@ def _numbered(names: tuple[str, ...]) -> dict[str, int]:
 
 
 def _nested_states(table: AnyTable) -> list[dict[str, Any]]:
-    """The states as `transitions` takes them: dictionaries with children and transitions."""
+    """The states as `transitions` takes them: dictionaries with children."""
     outermost: list[dict[str, Any]] = []
     nodes: dict[str, dict[str, Any]] = {}
     for name, leaf in table.flat.entries.items():
@@ -251,16 +264,17 @@ def _nested_states(table: AnyTable) -> list[dict[str, Any]]:
         node["children"] = []
         nodes[name] = node
         (nodes[holder]["children"] if holder else outermost).append(node)
-    _hold(table, nodes)
     return outermost
 
 
-def _hold(table: AnyTable, nodes: Mapping[str, dict[str, Any]], holder: str = "") -> None:
-    """Give each state that holds a table the moves of that table."""
+def _moves(table: AnyTable, holder: str = "") -> Iterator[list[str | None]]:
+    """Each row as `transitions` takes it, those of held tables with their whole names.
+
+    All moves are given to the machine itself and none to a nested state: the library looks
+    up the target of a nested move among the outermost states too, and takes a wrong one if
+    a held table has a state with the name of a state that holds it.
+    """
+    for source, upon, target in table.plain.rows:
+        yield [upon, holder + source, holder + target]
     for state, child in table.holds.items():
-        nodes[holder + state]["transitions"] = _moves(child)
-        _hold(child, nodes, inner(holder + state, ""))
-
-
-def _moves(table: AnyTable) -> list[list[str | None]]:
-    return [[upon, source, target] for source, upon, target in table.plain.rows]
+        yield from _moves(child, inner(holder + state, ""))

@@ -20,6 +20,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--gate", action="store_true", help="fail if an area's coverage is below its share"
     )
+    parser.addoption(
+        "--rewrite", action="store_true", help="write the reviewed texts anew; read the difference"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
