@@ -60,6 +60,7 @@ class FullLoop:
         policy: how it behaves in its mode.
 
     Attributes:
+        monitor: the books.
         report: what became of the last plan.
         reason: why the run ended early; empty if it did not.
         error: the strategy's own error, if that is why.
@@ -82,7 +83,7 @@ class FullLoop:
         self._market = market
         self._strategy = strategy
         self._desk = desk
-        self._monitor = desk.monitor
+        self.monitor = desk.monitor
         self._records = records
         self._policy = policy
         self._positions = Positions(desk.monitor.totals, scales)
@@ -104,6 +105,7 @@ class FullLoop:
         self._entries: list[Entry] = []
         self._children = 0
         self._risk = ""
+        self._stopping = False
         self.report = PlanReport()
         self.reason = ""
         self.error: StrategyError | None = None
@@ -145,6 +147,17 @@ class FullLoop:
         while (activity := activities[machine.state]) is not None:
             machine.fire(codes[activity()])
 
+    def stop(self) -> None:
+        """Ask the engine to finish once it is idle; the tick under way is completed."""
+        self._stopping = True
+
+    def conclude(self, fate: str) -> None:
+        """Say what became of a plan that waits for a person: it is HELD, or STRANDED."""
+        if fate in (Fate.HELD, Fate.STRANDED):
+            reason = self.transaction.reason or self.manager.leg.reason
+            self._ended(Fate(fate), reason)
+            self._expire(reason)
+
     # START, RECOVER
 
     def start(self) -> FullEvent:
@@ -155,18 +168,18 @@ class FullLoop:
     def recover(self) -> FullEvent:
         """Start-up tests, then the opening balance on every account: fail closed (R18)."""
         failures = [f for venue in self._desk.venues for f in venue.start_up_failures()]
-        observation = self._monitor.observe()
-        if observation.totals != self._monitor.totals:
+        observation = self.monitor.observe()
+        if observation.totals != self.monitor.totals:
             failures.append(f"opening balance: {self._differences(observation)}")
-        self._monitor.settle(self._monitor.totals, {}, {}, observation.as_of_ns)
-        self._records.opening(self._monitor.totals, observation.as_of_ns)
+        self.monitor.settle(self.monitor.totals, {}, {}, observation.as_of_ns)
+        self._records.opening(self.monitor.totals, observation.as_of_ns)
         if failures:
             self._because("; ".join(failures))
             return FullEvent.BLOCKED
         return FullEvent.RECOVERED
 
     def _differences(self, observation: Observation) -> str:
-        ours, theirs = self._monitor.totals, observation.totals
+        ours, theirs = self.monitor.totals, observation.totals
         keys = sorted(ours.keys() | theirs.keys())
         return ", ".join(
             f"{key} is {theirs.get(key)}, booked {ours.get(key)}"
@@ -182,7 +195,7 @@ class FullLoop:
         machine.cut()
         context = machine.context
         context.chain = context.instruction = context.attempt = 0
-        if not self._clock.next_tick():
+        if self._stopping or not self._clock.next_tick():
             return FullEvent.FINISH
         context.tick += 1
         context.time_ns = self._clock.now_ns
@@ -224,7 +237,7 @@ class FullLoop:
 
     def _refresh(self) -> None:
         """Explain everything that moved since the last instruction (R17)."""
-        monitor = self._monitor
+        monitor = self.monitor
         observation = monitor.observe()
         if not observation.rows and observation.totals == monitor.totals:
             return

@@ -43,13 +43,16 @@ class Stream:
         return len(self._values) // len(self.columns)
 
     def write(self, path: Path) -> None:
-        """Write the rows as Parquet and forget them.
+        """Write the rows as Parquet.
 
         Raises:
-            OSError: the file cannot be written; the rows are kept.
+            OSError: the file cannot be written.
         """
         frame = self.frame()
         frame.write_parquet(path, compression="zstd", compression_level=1, statistics=False)
+
+    def clear(self) -> None:
+        """Forget the rows; they are written."""
         self._values.clear()
 
     def frame(self) -> pl.DataFrame:

@@ -36,6 +36,7 @@ class Writer:
 
     Attributes:
         streams: name -> stream; whoever has a record appends it there.
+        on_chunk: called after each chunk is written.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Writer:
         self._codes: dict[str, int] = {}
         self._noted = (0, 0)  # nodes and codes that earlier manifest lines hold
         self._chunk = 0
+        self.on_chunk: Callable[[], None] = _nothing
         self._rows = 0
         _make_room(folder, overwrite=overwrite)
         whole = dict(header) | {
@@ -95,11 +97,16 @@ class Writer:
         Raises:
             LogError: it cannot be written; the log is complete up to the chunk before.
         """
-        files = [self._write(stream) for stream in self.streams.values() if stream.rows]
         self._rows = 0
-        if files:
-            self._chunk += 1
-            self._note({"chunk": self._chunk, "files": files} | self._news())
+        filled = [stream for stream in self.streams.values() if stream.rows]
+        if not filled:
+            return
+        files = [self._write(stream) for stream in filled]
+        self._note({"chunk": self._chunk + 1, "files": files} | self._news())
+        self._chunk += 1
+        for stream in filled:
+            stream.clear()
+        self.on_chunk()
 
     def close(self, end: Mapping[str, Any]) -> None:
         """Write the rest and the last line of the manifest: how the run ended."""
@@ -142,6 +149,10 @@ class Writer:
                 "that you may write to"
             )
             raise LogError(msg) from error
+
+
+def _nothing() -> None:
+    """What happens after a chunk if nobody asked for more."""
 
 
 def _make_room(folder: Path, *, overwrite: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import DataError
-from verifill.venues.data.history import Chunk, History, SeriesPoints
+from verifill.venues.data.history import Chunk, Column, History, SeriesPoints
 
 MARK = "mark:"
 
@@ -54,6 +54,23 @@ class Series:
         return self._values[at]
 
 
+class Columns(dict[str, Sequence[int]]):
+    """The lists of a chunk's column, each fetched when it is first asked for.
+
+    Args:
+        column: what fetches them.
+    """
+
+    def __init__(self, column: Column) -> None:
+        super().__init__()
+        self._column = column
+
+    def __missing__(self, instrument: str) -> Sequence[int]:
+        """Fetch a list; an unknown instrument is a `DataError`."""
+        values = self[instrument] = self._column[instrument]
+        return values
+
+
 class Timeline:
     """Clock (`engine.clock.Clock`) and market (`venues.market.MarketView`) in one.
 
@@ -62,13 +79,16 @@ class Timeline:
         interval_ns: least time between two ticks; on sparser data every row is one.
 
     Attributes:
+        price_decimals: instrument -> decimals of its ticks.
+        digest: of the data.
         simulations: what is told of the time, in this order: network first, then venues.
         now_ns: the current time.
     """
 
     def __init__(self, history: History, interval_ns: int) -> None:
         self._interval_ns = interval_ns
-        self._decimals = dict(history.header.price_decimals)
+        self.digest = history.header.digest
+        self.price_decimals = self._decimals = dict(history.header.price_decimals)
         self._series_decimals = dict(history.header.series_decimals)
         self._series = {n: Series(n, history.series(n)) for n in self._series_decimals}
         self._chunks: Iterator[Chunk] = history.chunks()
@@ -110,7 +130,8 @@ class Timeline:
             chunk = self._ahead
             if chunk is None:
                 return False
-            self._earlier, self._closes, self._times = self._closes, chunk.close, chunk.time_ns
+            self._earlier, self._closes = self._closes, Columns(chunk.close)
+            self._times = chunk.time_ns
             self._ahead = next(self._chunks, None)
             at = 0
         self._at = at
@@ -140,8 +161,9 @@ class Timeline:
         """Last known close, in ticks; see `Market.price`."""
         try:
             return self._closes[instrument][self._at]
-        except KeyError:
-            raise self._unknown("instrument", instrument, self._decimals) from None
+        except IndexError:
+            msg = "there is no price before the first tick"
+            raise DataError(msg) from None
 
     def mark(self, instrument: str) -> int:
         """The value of the series `mark:INSTRUMENT` in ticks, else the last close."""

@@ -1,0 +1,261 @@
+"""A backtest, put together from its parts and run to its end."""
+
+import gc
+import platform
+import signal
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+from attrs import field, frozen
+
+from verifill.engine.compile import compile_table
+from verifill.engine.digest import canonical_json, sha256_hex
+from verifill.engine.errors import StrategyError
+from verifill.engine.executor import CompiledExecutor, Executor, TransitionsExecutor
+from verifill.engine.log.writer import Writer
+from verifill.machines.atomic import Atomic
+from verifill.machines.desk import Desk
+from verifill.machines.full_loop import FULL_LOOP, Full
+from verifill.machines.loop import FullLoop, LoopPolicy
+from verifill.machines.monitor import PositionMonitor
+from verifill.machines.nesting import nesting
+from verifill.machines.records import Records
+from verifill.machines.strategy import PlanReport, Strategy
+from verifill.machines.tight_loop import Tight
+from verifill.machines.tolerance import EXACT, Tolerance
+from verifill.venues.interfaces import PositionFeed, Venue
+from verifill.venues.keys import Scales
+from verifill.venues.simulated.timeline import Timeline
+
+ExecutorName = Literal["compiled", "transitions"]
+EXECUTORS: Sequence[ExecutorName] = ("compiled", "transitions")
+
+
+class Ending(StrEnum):
+    """How a run ended."""
+
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"  # the first failure stopped it
+    HELD = "HELD"  # nobody can say what became of an instruction; a person must look
+    STRANDED = "STRANDED"  # a chain could not be taken back
+    INTERRUPTED = "INTERRUPTED"
+
+
+@frozen(kw_only=True)
+class Parts:
+    """What a backtest is made of.
+
+    Attributes:
+        timeline: clock and market.
+        strategy: what decides.
+        venues: where instructions go.
+        feeds: further position updates, such as what is in transit.
+        subscribed: names of the venues that the strategy may use.
+        scales: decimals of the assets.
+        bases: perpetual's key -> entry value of an opening position.
+        policy: how the loops behave.
+        tolerance: differences that are accepted; none by default.
+    """
+
+    timeline: Timeline
+    strategy: Strategy
+    venues: Sequence[Venue]
+    feeds: Sequence[PositionFeed] = ()
+    subscribed: Collection[str]
+    scales: Scales
+    opening: Mapping[str, int]
+    bases: Mapping[str, int] = field(factory=dict)
+    policy: LoopPolicy = field(factory=LoopPolicy)
+    tolerance: Tolerance = EXACT
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        ending: how it ended.
+        reason: why it ended early; empty if it did not.
+        state: leaf state that the machine rests in.
+        ticks: how many there were.
+        report: what became of the last plan.
+        closing: position key -> units, verified.
+        bases: perpetual's key -> entry value.
+        error: the strategy's own error, if that is why.
+    """
+
+    ending: Ending
+    reason: str
+    state: str
+    ticks: int
+    report: PlanReport
+    closing: Mapping[str, int]
+    bases: Mapping[str, int]
+    error: StrategyError | None
+
+
+def run(
+    parts: Parts,
+    folder: Path,
+    *,
+    executor: ExecutorName = "compiled",
+    overwrite: bool = False,
+    config: Mapping[str, Any] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Run a backtest and write its log.
+
+    Args:
+        parts: what it is made of.
+        folder: where the log goes.
+        executor: `compiled`, or `transitions` to run the library's own machine.
+        overwrite: replace a log that is there.
+        config: what the run was configured with, for the header of the log.
+        progress: called now and then with the number of ticks so far.
+
+    Raises:
+        LogExists: there is a log already, and `overwrite` is not set.
+        LogError: the log cannot be written.
+    """
+    compiled = compile_table(FULL_LOOP)
+    header = _header(parts, config or {}) | {"nesting": nesting(FULL_LOOP, compiled)}
+    log = Writer(folder, header, overwrite=overwrite)
+    machine: Executor
+    if executor == "compiled":
+        machine = CompiledExecutor(compiled, log)
+    else:
+        machine = TransitionsExecutor(compiled, log, FULL_LOOP)
+    log.follow(machine.paths)
+    loop = _assemble(parts, machine, log)
+    log.on_chunk = _between_chunks(machine, progress)
+    interrupted = False
+    with _collector_paused(), _interrupt(loop.stop) as asked:
+        try:
+            loop.run()
+        finally:
+            interrupted = asked()
+            machine.cut()
+            outcome = _outcome(loop, machine, parts, interrupted=interrupted)
+            log.close({"ending": outcome.ending, "reason": outcome.reason} | _closing(outcome))
+    return outcome
+
+
+def _assemble(parts: Parts, machine: Executor, log: Writer) -> FullLoop:
+    feeds = [*parts.venues, *parts.feeds]
+    monitor = PositionMonitor(feeds, parts.opening, parts.bases, parts.tolerance)
+    return FullLoop(
+        machine=machine,
+        clock=parts.timeline,
+        market=parts.timeline,
+        strategy=parts.strategy,
+        desk=Desk(parts.venues, parts.subscribed, monitor),
+        records=Records(log, lambda: machine.seq),
+        scales=parts.scales,
+        policy=parts.policy,
+    )
+
+
+def _header(parts: Parts, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What ran; the run's name is a digest of it, so that equal runs have equal logs."""
+    what = {
+        "mode": "backtest",
+        "epoch": 1,
+        "config": dict(config),
+        "config_digest": sha256_hex(canonical_json(config)),
+        "data_digest": parts.timeline.digest,
+        "decimals": parts.scales.as_dict(),
+        "price_decimals": dict(parts.timeline.price_decimals),
+        "versions": _versions(),
+    }
+    run = sha256_hex(canonical_json(what | {"opening": dict(parts.opening)}))[:12]
+    return what | {"run": run}
+
+
+def _versions() -> dict[str, str]:
+    packages = ("verifill", "transitions", "polars", "msgspec", "attrs", "tenacity")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def _between_chunks(machine: Executor, progress: Callable[[int], None] | None) -> Callable[[], None]:
+    def between() -> None:
+        gc.collect()  # what a strategy leaves in cycles; the engine itself makes none
+        if progress:
+            progress(machine.context.tick)
+
+    return between
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Without the collector, which would walk the whole log again and again."""
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if was_on:
+            gc.enable()
+
+
+@contextmanager
+def _interrupt(stop: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """Ctrl-C asks the engine to finish its tick; a second one ends it at once."""
+    asked: list[int] = []
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        stop()
+
+    try:
+        before = signal.signal(signal.SIGINT, ask)
+    except ValueError:  # not the main thread: whoever runs it there handles signals
+        yield lambda: False
+        return
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _outcome(loop: FullLoop, machine: Executor, parts: Parts, *, interrupted: bool) -> Outcome:
+    state = machine.state_name
+    ending = Ending.FAILED
+    if state.endswith(Tight.HELD):
+        ending = Ending.HELD
+    elif state.endswith(Atomic.STRANDED):
+        ending = Ending.STRANDED
+    elif interrupted:
+        ending = Ending.INTERRUPTED
+    elif state == Full.STOPPED and not loop.reason:
+        ending = Ending.COMPLETED
+    loop.conclude(ending)
+    return Outcome(
+        ending=ending,
+        reason=loop.reason,
+        state=state,
+        ticks=machine.context.tick,
+        report=loop.report,
+        closing=dict(loop.monitor.totals),
+        bases=dict(loop.monitor.bases),
+        error=loop.error,
+    )
+
+
+def _closing(outcome: Outcome) -> dict[str, Any]:
+    """What another run may start from, for the last line of the log."""
+    return {
+        "state": outcome.state,
+        "ticks": outcome.ticks,
+        "closing": {key: str(units) for key, units in outcome.closing.items()},
+        "bases": {key: str(units) for key, units in outcome.bases.items()},
+    }

@@ -1,0 +1,142 @@
+"""The reverse of an operation: what takes back what was observed, as a new instruction.
+
+Sources and residues: DOMAIN section 4.5. Only what was observed is reversed, never what
+was asked for. Staking, transfers to another venue and claims have no reverse.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct, structs
+
+from verifill.venues.instructions import (
+    Approve,
+    Borrow,
+    Instruction,
+    InternalTransfer,
+    PerpTrade,
+    Repay,
+    SetLeverage,
+    SpotTrade,
+    Supply,
+    Swap,
+    Unwrap,
+    Withdraw,
+    Wrap,
+)
+from verifill.venues.keys import Kind, position_key
+
+NOTHING = Decimal(0)
+SWAP_LOSS = Decimal("0.05")  # both ways together: fees, slippage, a move of the price
+
+
+class Reversal(Struct, frozen=True):
+    """An instruction that takes a step back.
+
+    Attributes:
+        instruction: what to do.
+        units: its amount, in units; None where the instruction's own amount stands.
+    """
+
+    instruction: Instruction
+    units: int | None
+
+
+def reverse(instruction: Instruction, effects: Mapping[str, int]) -> Reversal | None:
+    """What takes an instruction back, given its verified effects; None if nothing does."""
+    maker = _MAKERS.get(type(instruction))
+    return maker(instruction, effects) if maker else None
+
+
+def _spot(trade: SpotTrade, effects: Mapping[str, int]) -> Reversal:
+    base = trade.symbol.partition("/")[0]
+    moved = effects.get(position_key(trade.account, Kind.BASE, base), 0)
+    back = structs.replace(trade, side=trade.side.opposite, limit=None)
+    return Reversal(back, abs(moved))
+
+
+def _perpetual(trade: PerpTrade, effects: Mapping[str, int]) -> Reversal:
+    moved = effects.get(position_key(trade.account, Kind.PERP, trade.symbol), 0)
+    back = structs.replace(trade, side=trade.side.opposite, limit=None, reduce_only=True)
+    return Reversal(back, abs(moved))
+
+
+def _leverage(setting: SetLeverage, effects: Mapping[str, int]) -> Reversal:
+    before = setting.leverage - sum(effects.values())
+    return Reversal(structs.replace(setting, leverage=before), None)
+
+
+def _internal(transfer: InternalTransfer, effects: Mapping[str, int]) -> Reversal:
+    moved = effects.get(position_key(transfer.to, Kind.BASE, transfer.asset), 0)
+    back = structs.replace(transfer, account=transfer.to, to=transfer.account)
+    return Reversal(back, moved)
+
+
+def _approve(approval: Approve, _effects: Mapping[str, int]) -> Reversal:
+    return Reversal(structs.replace(approval, amount=NOTHING), None)
+
+
+def _underlying(
+    back: type[Supply | Withdraw | Borrow | Repay],
+) -> Callable[[Any, Mapping[str, int]], Reversal]:
+    """The opposite lending operation, for as much of the asset as moved."""
+
+    def make(step: Supply | Withdraw | Borrow | Repay, effects: Mapping[str, int]) -> Reversal:
+        moved = effects.get(position_key(step.account, Kind.BASE, step.asset), 0)
+        instruction = back(
+            account=step.account,
+            name=step.name,
+            market=step.market,
+            asset=step.asset,
+            amount=NOTHING,
+        )
+        return Reversal(instruction, abs(moved))
+
+    return make
+
+
+def _wrapping(back: type[Wrap | Unwrap]) -> Callable[[Any, Mapping[str, int]], Reversal]:
+    """The other way between an asset and its wrapped form, for what came out."""
+
+    def make(step: Wrap | Unwrap, effects: Mapping[str, int]) -> Reversal:
+        got = effects.get(position_key(step.account, Kind.BASE, step.into), 0)
+        instruction = back(
+            account=step.account,
+            name=step.name,
+            asset=step.into,
+            into=step.asset,
+            amount=NOTHING,
+        )
+        return Reversal(instruction, got)
+
+    return make
+
+
+def _swap(swap: Swap, effects: Mapping[str, int]) -> Reversal | None:
+    """Back through the same pool, at a loss of no more than SWAP_LOSS of what was paid.
+
+    A swap of a late-bound amount has no amount to bound the loss by: give it an undo.
+    """
+    if not isinstance(swap.amount, Decimal):
+        return None
+    got = effects.get(position_key(swap.account, Kind.BASE, swap.into), 0)
+    least = swap.amount * (1 - SWAP_LOSS)
+    back = structs.replace(swap, asset=swap.into, into=swap.asset, min_out=least)
+    return Reversal(back, got)
+
+
+_MAKERS: Mapping[type[Instruction], Callable[[Any, Mapping[str, int]], Reversal | None]] = {
+    SpotTrade: _spot,
+    PerpTrade: _perpetual,
+    SetLeverage: _leverage,
+    InternalTransfer: _internal,
+    Approve: _approve,
+    Supply: _underlying(Withdraw),
+    Withdraw: _underlying(Supply),
+    Borrow: _underlying(Repay),
+    Repay: _underlying(Borrow),
+    Wrap: _wrapping(Unwrap),
+    Unwrap: _wrapping(Wrap),
+    Swap: _swap,
+}
