@@ -219,10 +219,10 @@ def test_a_row_to_a_composite_state_enters_its_first_leaf() -> None:
 
 
 def test_a_composite_state_with_the_initial_state_inside_is_entered_there() -> None:
-    small = table("B.C.E on B.D\nB.D on B", initial="B.C", states="B B.D B.C B.C.E", events="on")
+    small = table("B.D.E on B.C\nB.C on B", initial="B.D", states="B B.C B.D B.D.E", events="on")
 
-    assert "B.C.E" == small.flat.initial
-    assert "B.C.E" == small.flat.moves["B.D", "on"]
+    assert "B.D.E" == small.flat.initial
+    assert "B.D.E" == small.flat.moves["B.C", "on"]
 
 
 def test_a_table_may_start_in_a_held_table() -> None:
@@ -243,6 +243,14 @@ def test_what_a_held_table_ignores_stays_ignored_unless_the_holder_has_a_row() -
 
     assert [("Y.A", "leave"), ("Y.B", "go")] == list(flat.ignored())
     assert "Z" == flat.moves["Y.C", "leave"]
+
+
+def test_what_a_held_table_ignores_anywhere_is_ignored_only_inside_it() -> None:
+    child = table("A go B", final="B", ignored=((ANYWHERE, "go"),))
+    rows = "X in Y\nY.B on YES\nYES on Z"
+    flat = table(rows, initial="X", final="Z", states="X Y YES Z", holds={"Y": child}).flat
+
+    assert [("Y.B", "go")] == list(flat.ignored())
 
 
 def test_a_holder_with_a_row_for_a_pair_that_its_table_lists_as_ignored_is_refused() -> None:
