@@ -12,7 +12,6 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import attrs
-from transitions import MachineError
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
 from verifill.engine.errors import IllegalEvent, TableError
@@ -77,18 +76,18 @@ class DottedMachine(HierarchicalMachine):
 
     def _check_event_result(
         self,
-        res: bool | None,  # noqa: FBT001 - the signature is the library's
-        model: object,  # noqa: ARG002 - likewise
+        res: bool,  # noqa: FBT001 - the signature is the library's
+        model: object,
         trigger: str,
     ) -> bool:
-        """Refuse an event that no state took.
+        """Whether a state took the event; a model of somebody else gets an exception if not.
 
-        The library does the same, but searches all states for the event first, to word its
-        error. `IllegalEvent` is worded without that, and compiling takes a quarter less.
+        The library searches all states to word its exception, and raises it through five
+        calls. For a `Model` the answer is enough, and compiling takes half the time.
         """
-        if res is None:
-            raise MachineError(trigger)
-        return res
+        if isinstance(model, Model):
+            return bool(res)
+        return super()._check_event_result(res, model, trigger)
 
 
 class Answer(IntEnum):
@@ -193,9 +192,7 @@ def machine_of(table: AnyTable) -> DottedMachine:
 def ask(machine: DottedMachine, model: Model, event: str) -> Answer:
     """Trigger the event on the model and say what the machine did with it."""
     model.written = False
-    try:
-        machine.trigger_event(model, event)
-    except MachineError:
+    if not machine.trigger_event(model, event):
         return Answer.REFUSED
     return Answer.MOVED if model.written else Answer.IGNORED
 
