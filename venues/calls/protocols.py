@@ -6,7 +6,7 @@ in the market data, caps are in units of the asset.
 
 from enum import StrEnum
 
-from attrs import field, frozen
+from attrs import frozen
 
 from verifill.venues.keys import Kind, position_key
 from verifill.venues.rules import RATE_UNIT
@@ -69,8 +69,8 @@ class Reserve:
         a_token: the token of what is supplied; none: it cannot be supplied.
         debt_token: the token of what is owed; none: it cannot be borrowed.
         accrual: where its indices come from.
-        supply_series: rate or index of what is supplied; `supply_rate:MARKET:ASSET`.
-        borrow_series: rate or index of what is owed; `borrow_rate:MARKET:ASSET`.
+        supply: series of the rate or index of what is supplied; none: by `supply_series`.
+        borrow: series of the rate or index of what is owed; none: by `borrow_series`.
         ltv: how much may be borrowed on the supplied value, in 1e-8.
         threshold: share of the supplied value that the debt must stay within, in 1e-8.
         supply_cap: most that may be supplied, in units; None: no cap.
@@ -83,21 +83,23 @@ class Reserve:
     a_token: str = ""
     debt_token: str = ""
     accrual: Accrual = Accrual.RATE
-    supply_series: str = field()
-    borrow_series: str = field()
+    supply: str = ""
+    borrow: str = ""
     ltv: int = 0
     threshold: int = 0
     supply_cap: int | None = None
     borrow_cap: int | None = None
     price: str = ""
 
-    @supply_series.default
-    def _supply_series(self) -> str:
-        return f"supply_{self.accrual}:{self.market}:{self.asset}"
+    @property
+    def supply_series(self) -> str:
+        """The series of what is supplied, such as `supply_rate:aave_v3:weETH`."""
+        return self.supply or f"supply_{self.accrual}:{self.market}:{self.asset}"
 
-    @borrow_series.default
-    def _borrow_series(self) -> str:
-        return f"borrow_{self.accrual}:{self.market}:{self.asset}"
+    @property
+    def borrow_series(self) -> str:
+        """The series of what is owed, such as `borrow_rate:aave_v3:WETH`."""
+        return self.borrow or f"borrow_{self.accrual}:{self.market}:{self.asset}"
 
     @property
     def a_key(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from verifill.engine.errors import ConfigError, InstructionError
 from verifill.venues.calls.protocols import Lender, Pool, Reserve, Staking, Wrapper
@@ -11,6 +11,7 @@ from verifill.venues.instructions import Operation
 from verifill.venues.keys import Kind, allowance, flash_debt, position_key
 from verifill.venues.rules import RATE_UNIT, VenueRules
 
+Named = TypeVar("Named", bound=tuple[str, ...])
 T = TypeVar("T")
 
 # Gas units beside the base transaction, of the size that explorers show for mainnet calls.
@@ -61,8 +62,8 @@ class ChainRules:
     rules: VenueRules
     holdings: Mapping[str, tuple[str, ...]]
     native: str = "ETH"
-    gas_payers: Mapping[str, str] = field(factory=dict)
-    gas: Mapping[Operation, int] = field(factory=lambda: GAS)
+    gas_payers: Mapping[str, str] = field(factory=dict[str, str])
+    gas: Mapping[Operation, int] = Factory(lambda: GAS)
     gas_base: int = 21_000
     gas_price: str = "gas_price"
     wrappers: tuple[Wrapper, ...] = ()
@@ -70,8 +71,8 @@ class ChainRules:
     reserves: tuple[Reserve, ...] = ()
     pools: tuple[Pool, ...] = ()
     lenders: tuple[Lender, ...] = ()
-    approvals: Mapping[str, tuple[str, ...]] = field(factory=dict)
-    deposits_s: Mapping[str, int] = field(factory=dict)
+    approvals: Mapping[str, tuple[str, ...]] = field(factory=dict[str, tuple[str, ...]])
+    deposits_s: Mapping[str, int] = field(factory=dict[str, int])
 
     def __attrs_post_init__(self) -> None:
         """Refuse what does not fit together.
@@ -126,7 +127,7 @@ class ChainRules:
         there = {(x.name, lent): x for x in self.lenders for lent in x.assets}
         return self._pick("flash lender", (name, asset), there)
 
-    def _pick(self, what: str, wanted: tuple[str, ...], there: Mapping[tuple[str, ...], T]) -> T:
+    def _pick(self, what: str, wanted: Named, there: Mapping[Named, T]) -> T:
         if wanted in there:
             return there[wanted]
         known = ", ".join(" ".join(names) for names in there) or "none"

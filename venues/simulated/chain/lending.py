@@ -1,0 +1,147 @@
+"""How the simulated lending markets book: shares, caps, what collateral allows.
+
+Shares are minted and burnt against the one who acts: supply down, withdrawal up, borrowing
+up, repayment down. A balance and a debt are their shares times the index, rounded down.
+Clearing all (`MAX`) burns every share for that amount.
+"""
+
+from collections.abc import Iterable
+
+from verifill.venues.calls.protocols import Reserve
+from verifill.venues.calls.rules import ChainRules
+from verifill.venues.instructions import Borrow, Repay, Supply, Withdraw
+from verifill.venues.keys import Scales
+from verifill.venues.market import Market
+from verifill.venues.orders import MAX_UNITS, Order
+from verifill.venues.rules import RATE_UNIT
+from verifill.venues.simulated.chain.interest import ONE_RAY, Interest
+from verifill.venues.simulated.chain.state import Reverted, State
+from verifill.venues.simulated.chain.wallet import Wallet
+
+PRICE_OF_CURRENCY = 10**18
+VALUE_DECIMALS = 36
+
+
+class Lending:
+    """All lending markets of a chain.
+
+    Args:
+        chain: its law.
+        scales: decimals of the assets.
+        market: public prices.
+        interest: the indices.
+        wallet: how tokens are taken from accounts.
+    """
+
+    def __init__(
+        self,
+        chain: ChainRules,
+        scales: Scales,
+        market: Market,
+        interest: Interest,
+        wallet: Wallet,
+    ) -> None:
+        self._chain = chain
+        self._scales = scales
+        self._market = market
+        self._interest = interest
+        self._wallet = wallet
+
+    def supply(self, state: State, call: Supply, order: Order) -> None:
+        """Take the asset, mint shares."""
+        reserve = self._chain.supplied(call.market, call.asset)
+        index = self._interest.supply_index(reserve)
+        minted = order.quantity * ONE_RAY // index
+        if not minted:
+            reason = f"{order.quantity} units are less than a share"
+            raise Reverted(reason)
+        self._wallet.take(state, call.account, call.asset, call.market, order.quantity)
+        state.move(reserve.a_key, minted)
+        self._check_cap(reserve.a_key, reserve.supply_cap, self._supplied(state, reserve))
+
+    def withdraw(self, state: State, call: Withdraw, order: Order) -> None:
+        """Burn shares, give the asset, unless what is left no longer carries the debt."""
+        reserve = self._chain.supplied(call.market, call.asset)
+        index = self._interest.supply_index(reserve)
+        shares = state.totals[reserve.a_key]
+        if order.quantity == MAX_UNITS:
+            amount = shares * index // ONE_RAY
+        else:
+            amount = order.quantity
+            shares = -(-amount * ONE_RAY // index)
+        if not amount:
+            reason = f"nothing is supplied at {reserve.a_key}"
+            raise Reverted(reason)
+        state.move(reserve.a_key, -shares)
+        self._wallet.give(state, call.account, call.asset, amount)
+        carried = self._collateral(state, call.market, of_threshold=True)
+        if self._debt(state, call.market) > carried:
+            reason = "health factor would fall below 1"
+            raise Reverted(reason)
+
+    def borrow(self, state: State, call: Borrow, order: Order) -> None:
+        """Mint debt, give the asset, as far as cap and collateral allow."""
+        reserve = self._chain.borrowed(call.market, call.asset)
+        index = self._interest.borrow_index(reserve)
+        state.move(reserve.debt_key, -(-order.quantity * ONE_RAY // index))
+        self._wallet.give(state, call.account, call.asset, order.quantity)
+        self._check_cap(reserve.debt_key, reserve.borrow_cap, self._owed(state, reserve))
+        if self._debt(state, call.market) > self._collateral(state, call.market):
+            reason = "collateral does not cover the debt at its loan-to-value"
+            raise Reverted(reason)
+
+    def repay(self, state: State, call: Repay, order: Order) -> None:
+        """Take no more than the debt, burn as much of it."""
+        reserve = self._chain.borrowed(call.market, call.asset)
+        index = self._interest.borrow_index(reserve)
+        shares = state.totals[reserve.debt_key]
+        debt = shares * index // ONE_RAY
+        if not debt:
+            reason = f"nothing is owed at {reserve.debt_key}"
+            raise Reverted(reason)
+        if order.quantity == MAX_UNITS or order.quantity >= debt:
+            amount = debt
+        else:
+            amount = order.quantity
+            shares = amount * ONE_RAY // index
+        self._wallet.take(state, call.account, call.asset, call.market, amount)
+        state.move(reserve.debt_key, -shares)
+
+    def _supplied(self, state: State, reserve: Reserve) -> int:
+        return state.totals[reserve.a_key] * self._interest.supply_index(reserve) // ONE_RAY
+
+    def _owed(self, state: State, reserve: Reserve) -> int:
+        return state.totals[reserve.debt_key] * self._interest.borrow_index(reserve) // ONE_RAY
+
+    @staticmethod
+    def _check_cap(key: str, cap: int | None, amount: int) -> None:
+        if cap is not None and amount > cap:
+            reason = f"cap of {key.rpartition(':')[2]} reached"
+            raise Reverted(reason)
+
+    def _collateral(self, state: State, market: str, *, of_threshold: bool = False) -> int:
+        """What everything supplied allows to owe, in 1e-8 of the market's value units."""
+        return sum(
+            self._value(reserve, self._supplied(state, reserve))
+            * (reserve.threshold if of_threshold else reserve.ltv)
+            for reserve in self._reserves(market)
+            if reserve.a_token
+        )
+
+    def _debt(self, state: State, market: str) -> int:
+        """What everything owed is worth, in 1e-8 of the market's value units."""
+        debt: int = RATE_UNIT * sum(
+            self._value(reserve, self._owed(state, reserve))
+            for reserve in self._reserves(market)
+            if reserve.debt_token
+        )
+        return debt
+
+    def _reserves(self, market: str) -> Iterable[Reserve]:
+        return [reserve for reserve in self._chain.reserves if reserve.market == market]
+
+    def _value(self, reserve: Reserve, amount: int) -> int:
+        """Exact, in units so small that no asset's decimals are lost."""
+        price = self._market.value(reserve.price) if reserve.price else PRICE_OF_CURRENCY
+        unit: int = 10 ** (VALUE_DECIMALS - self._scales.of(reserve.asset))
+        return amount * price * unit
