@@ -10,6 +10,7 @@ import polars as pl
 
 from verifill.engine.errors import LogError
 from verifill.engine.log.expand import records
+from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import CODE, dtype_of
 from verifill.engine.log.writer import HEADER, MANIFEST, SCHEMA_VERSION
 
@@ -30,10 +31,19 @@ class Log:
 
     @cached_property
     def manifest(self) -> Sequence[Mapping[str, Any]]:
-        """The lines of the manifest; a line cut off at the end is left out."""
-        text = (self.folder / MANIFEST).read_text(encoding="ascii")
-        whole, _, _rest = text.rpartition("\n")
-        return [json.loads(line) for line in whole.splitlines()]
+        """The lines of the manifest; a line cut off at the end is left out.
+
+        Raises:
+            LogError: it is missing, or a line in it is not what was written.
+        """
+        path = self.folder / MANIFEST
+        try:
+            text = path.read_text(encoding="ascii")
+            whole, _, _rest = text.rpartition("\n")
+            return [_line(line) for line in whole.splitlines()]
+        except (OSError, ValueError) as error:
+            msg = f"{path} cannot be read: {error}. Restore it from a copy, or run again"
+            raise LogError(msg) from error
 
     @property
     def end(self) -> Mapping[str, Any] | None:
@@ -55,11 +65,11 @@ class Log:
         """One stream as it was written, texts in place of their codes.
 
         Raises:
-            LogError: the log has no such stream.
+            LogError: the log has no such stream, or a chunk of it is missing.
         """
         columns = self._columns(name)
         files = [
-            self.folder / file["name"]
+            self._chunk(file["name"])
             for line in self.manifest
             for file in line.get("files", ())
             if file["stream"] == name
@@ -67,19 +77,26 @@ class Log:
         schema = {column: dtype_of(kind) for column, kind in columns.items()}
         frame = pl.scan_parquet(files) if files else pl.LazyFrame(schema=schema)
         coded = [column for column, kind in columns.items() if kind == CODE]
-        return frame.with_columns(pl.col(coded).cast(pl.Enum(self.codes))) if coded else frame
+        texts = pl.Enum(self.codes)
+        return frame.with_columns(pl.col(column).cat.to(texts) for column in coded)
 
     def records(self) -> pl.LazyFrame:
         """Every transition, one row each, in the columns of `engine.log.expand`."""
         names = ("paths", "instructions", "fills", "notes")
         return records(self.header, self.paths, {name: self.stream(name) for name in names})
 
-    def _columns(self, name: str) -> Mapping[str, str]:
-        streams = self.header["streams"]
-        if name not in streams:
-            msg = f"{self.folder} has no stream {name!r}; it has {', '.join(sorted(streams))}"
+    def _chunk(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            msg = f"{path} is missing: the manifest names it. Restore it from a copy, or run again"
             raise LogError(msg)
-        return streams[name]
+        return path
+
+    def _columns(self, name: str) -> Mapping[str, str]:
+        if name not in STREAMS:
+            msg = f"a log has no stream {name!r}; it has {', '.join(sorted(STREAMS))}"
+            raise LogError(msg)
+        return STREAMS[name]
 
     def _read_header(self) -> Mapping[str, Any]:
         path = self.folder / HEADER
@@ -93,3 +110,16 @@ class Log:
             msg = f"{path} has schema {version}; this version of Verifill reads {SCHEMA_VERSION}"
             raise LogError(msg)
         return header
+
+
+def _line(text: str) -> Mapping[str, Any]:
+    """One line of a manifest.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    line = json.loads(text)
+    if not isinstance(line, dict):
+        msg = f"{text[:40]!r} is no line of a manifest"
+        raise ValueError(msg)  # noqa: TRY004 - bad data in a file, not a wrong type in code
+    return line
