@@ -1,6 +1,6 @@
 """Writing a log: a header, then chunks, each named with its hash in a chained manifest."""
 
-import shutil
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from verifill.engine.paths import Paths
 
 HEADER = "header.json"
 MANIFEST = "manifest.jsonl"
+BESIDE = "market"  # a folder that may lie in a log's folder and is no part of the log
 SCHEMA_VERSION = 1
 
 # Rows of the longest stream in a chunk: about 100 MB of Python integers while it fills.
@@ -53,9 +54,10 @@ class Writer:
         self._codes: dict[str, int] = {}
         self._noted = (0, 0)  # nodes and codes that earlier manifest lines hold
         self._chunk = 0
+        self._failed = False
         self.on_chunk: Callable[[], None] = _nothing
         self._rows = 0
-        _make_room(folder, overwrite=overwrite)
+        make_room(folder, overwrite=overwrite)
         whole = dict(header) | {
             "schema_version": SCHEMA_VERSION,
             "streams": {s.name: s.columns for s in self.streams.values()},
@@ -99,7 +101,7 @@ class Writer:
         """
         self._rows = 0
         filled = [stream for stream in self.streams.values() if stream.rows]
-        if not filled:
+        if not filled or self._failed:
             return
         files = [self._write(stream) for stream in filled]
         self._note({"chunk": self._chunk + 1, "files": files} | self._news())
@@ -109,9 +111,13 @@ class Writer:
         self.on_chunk()
 
     def close(self, end: Mapping[str, Any]) -> None:
-        """Write the rest and the last line of the manifest: how the run ended."""
+        """Write the rest and the last line of the manifest: how the run ended.
+
+        After a failure to write, nothing more is written: the log stays as it is.
+        """
         self.flush()
-        self._note({"end": dict(end)})
+        if not self._failed:
+            self._note({"end": dict(end)})
 
     def _write(self, stream: Stream) -> dict[str, Any]:
         name = f"{self._chunk + 1:06d}.{stream.name}.parquet"
@@ -143,6 +149,7 @@ class Writer:
         try:
             write()
         except (OSError, PolarsError) as error:
+            self._failed = True
             msg = (
                 f"{self.folder / name} cannot be written: {error}. The log is complete up to "
                 f"chunk {self._chunk}; nothing more was done. Make room or choose a folder "
@@ -155,23 +162,54 @@ def _nothing() -> None:
     """What happens after a chunk if nobody asked for more."""
 
 
-def _make_room(folder: Path, *, overwrite: bool) -> None:
-    """An empty folder for the log, or the reason why there is none."""
+def make_room(folder: Path, *, overwrite: bool = False) -> None:
+    """Make the folder of a log, empty but for what lies beside a log.
+
+    Raises:
+        LogExists: a log is there and `overwrite` is not set, or something that is no log.
+        LogError: the folder cannot be made or cleared.
+    """
+    check_room(folder, overwrite=overwrite)
     try:
-        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-        if taken:
-            _clear(folder, overwrite=overwrite)
         folder.mkdir(parents=True, exist_ok=True)
+        # the header goes last: a folder that is half cleared is still known to be a log
+        for name in sorted(_inside(folder) - {BESIDE}, key=lambda name: name == HEADER):
+            (folder / name).unlink()
     except OSError as error:
-        msg = f"{folder} cannot be a log: {error}. Choose a folder that you may write to"
-        raise LogError(msg) from error
+        raise _no_log(folder, error) from error
 
 
-def _clear(folder: Path, *, overwrite: bool) -> None:
-    if not (folder / HEADER).is_file():
-        msg = f"{folder} is there and is no log; it is left alone. Choose another folder"
+def check_room(folder: Path, *, overwrite: bool = False) -> None:
+    """Refuse a folder that a log cannot be written to; changes nothing.
+
+    Raises:
+        LogExists: a log is there and `overwrite` is not set, or something that is no log.
+        LogError: the folder cannot be looked into.
+    """
+    try:
+        taken = folder.exists() and (not folder.is_dir() or bool(_inside(folder) - {BESIDE}))
+        names = _inside(folder) if taken and folder.is_dir() else set[str]()
+    except OSError as error:
+        raise _no_log(folder, error) from error
+    if not taken:
+        return
+    foreign = sorted(name for name in names if not _OURS.fullmatch(name))
+    if HEADER not in names or foreign:
+        what = f"holds {foreign[0]!r}, which is no part of a log" if foreign else "is no log"
+        msg = f"{folder} is there and {what}; it is left alone. Choose another folder"
         raise LogExists(msg)
     if not overwrite:
         msg = f"{folder} already holds a log. Choose another folder, or say --overwrite"
         raise LogExists(msg)
-    shutil.rmtree(folder)
+
+
+_OURS = re.compile(rf"{HEADER}|{MANIFEST}|{BESIDE}|\d{{6,}}\.[a-z]+\.parquet")
+
+
+def _inside(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def _no_log(folder: Path, error: OSError) -> LogError:
+    msg = f"{folder} cannot be a log: {error}. Choose a folder that you may write to"
+    return LogError(msg)
