@@ -9,28 +9,29 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 
 from verifill.engine.errors import AmountError
 
-# 77 digits hold a 256-bit chain amount; inexact arithmetic raises instead of rounding.
-EXACT = Context(prec=77, traps=[Inexact, InvalidOperation])
+# 78 digits hold a 256-bit chain amount; inexact arithmetic raises instead of rounding.
+DIGITS = 78
+EXACT = Context(prec=DIGITS, traps=[Inexact, InvalidOperation])
 
 
 def to_units(amount: Decimal, decimals: int) -> int:
     """The amount as an integer number of units of 10**-decimals.
 
     Raises:
-        AmountError: the amount is not finite, or has more decimals than the asset.
+        AmountError: the amount is not finite, is too large for 256 bits, or has more
+            decimals than the asset.
     """
-    if not amount.is_finite():
-        msg = f"{amount} is not an amount; give a finite decimal number"
+    if not amount.is_finite() or amount.adjusted() + decimals >= DIGITS:
+        msg = f"{amount} is not an amount; give a finite number of at most {DIGITS} digits"
         raise AmountError(msg)
-    scaled = amount.scaleb(decimals, EXACT)
-    units = int(scaled)
-    if units != scaled:
+    try:
+        return int(EXACT.to_integral_exact(amount.scaleb(decimals, EXACT)))
+    except Inexact:
         msg = (
             f"{amount} has more than the {decimals} decimals that its asset allows; "
             "round it before you send it"
         )
-        raise AmountError(msg)
-    return units
+        raise AmountError(msg) from None
 
 
 def to_decimal(units: int, decimals: int) -> Decimal:
