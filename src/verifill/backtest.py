@@ -2,13 +2,11 @@
 
 import gc
 import platform
-import signal
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 from attrs import field, frozen
@@ -18,6 +16,8 @@ from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import StrategyError
 from verifill.engine.executor import CompiledExecutor, Executor, TransitionsExecutor
 from verifill.engine.log.writer import Writer
+from verifill.interrupts import Interrupts
+from verifill.links import Link, links_of_venue, to_header
 from verifill.machines.atomic import Atomic
 from verifill.machines.desk import Desk
 from verifill.machines.full_loop import FULL_LOOP, Full
@@ -60,6 +60,8 @@ class Parts:
         bases: perpetual's key -> entry value of an opening position.
         policy: how the loops behave.
         tolerance: differences that are accepted; none by default.
+        links: what assets are worth, beside what the venues' instruments say; for reports.
+        quote: the asset that reports count in; by default that of the first instrument.
     """
 
     timeline: Timeline
@@ -72,6 +74,8 @@ class Parts:
     bases: Mapping[str, int] = field(factory=dict)
     policy: LoopPolicy = field(factory=LoopPolicy)
     tolerance: Tolerance = EXACT
+    links: Sequence[Link] = ()
+    quote: str = ""
 
 
 @frozen(kw_only=True)
@@ -124,23 +128,26 @@ def run(
     """
     compiled = compile_table(FULL_LOOP)
     header = _header(parts, config or {}) | {"nesting": nesting(FULL_LOOP, compiled)}
-    log = Writer(folder, header, overwrite=overwrite)
-    machine: Executor
-    if executor == "compiled":
-        machine = CompiledExecutor(compiled, log)
-    else:
-        machine = TransitionsExecutor(compiled, log, FULL_LOOP)
-    log.follow(machine.paths)
-    loop = _assemble(parts, machine, log)
-    log.on_chunk = _between_chunks(machine, progress)
-    interrupted = False
-    with _collector_paused(), _interrupt(loop.stop) as asked:
+    with Interrupts() as interrupts:
+        log = Writer(folder, header, overwrite=overwrite)
+        machine: Executor
+        if executor == "compiled":
+            machine = CompiledExecutor(compiled, log)
+        else:
+            machine = TransitionsExecutor(compiled, log, FULL_LOOP)
+        log.follow(machine.paths)
+        loop = _assemble(parts, machine, log)
+        log.on_chunk = _between_chunks(machine, progress)
+        interrupts.watch(loop)
         try:
-            loop.run()
+            with _collector_paused():
+                loop.run()
+        except Exception as error:
+            loop.reason = loop.reason or f"{type(error).__name__}: {error}"
+            raise
         finally:
-            interrupted = asked()
             machine.cut()
-            outcome = _outcome(loop, machine, parts, interrupted=interrupted)
+            outcome = _outcome(loop, machine, interrupted=interrupts.count > 0)
             log.close({"ending": outcome.ending, "reason": outcome.reason} | _closing(outcome))
     return outcome
 
@@ -170,10 +177,34 @@ def _header(parts: Parts, config: Mapping[str, Any]) -> dict[str, Any]:
         "data_digest": parts.timeline.digest,
         "decimals": parts.scales.as_dict(),
         "price_decimals": dict(parts.timeline.price_decimals),
+        "bases": {key: str(units) for key, units in parts.bases.items()},
+        "instruments": _instruments(parts),
+        "links": to_header([*_links(parts), *parts.links]),
+        "quote": parts.quote or _first_quote(parts),
         "versions": _versions(),
     }
     run = sha256_hex(canonical_json(what | {"opening": dict(parts.opening)}))[:12]
     return what | {"run": run}
+
+
+def _links(parts: Parts) -> Iterator[Link]:
+    for venue in parts.venues:
+        yield from links_of_venue(venue.rules)
+
+
+def _instruments(parts: Parts) -> dict[str, dict[str, str]]:
+    """`account:symbol` -> the asset that is traded, and whose prices and margin it has."""
+    return {
+        f"{account}:{symbol}": {"base": i.base, "quote": i.quote, "data": i.data}
+        for venue in parts.venues
+        for (account, symbol), i in venue.rules.instruments.items()
+    }
+
+
+def _first_quote(parts: Parts) -> str:
+    """The quote asset of the first instrument, or else the first asset of all."""
+    quotes = [link.into for link in _links(parts)]
+    return next(iter([*quotes, *parts.scales.as_dict()]), "")
 
 
 def _versions() -> dict[str, str]:
@@ -181,7 +212,9 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
-def _between_chunks(machine: Executor, progress: Callable[[int], None] | None) -> Callable[[], None]:
+def _between_chunks(
+    machine: Executor, progress: Callable[[int], None] | None
+) -> Callable[[], None]:
     def between() -> None:
         gc.collect()  # what a strategy leaves in cycles; the engine itself makes none
         if progress:
@@ -205,36 +238,14 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-@contextmanager
-def _interrupt(stop: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C asks the engine to finish its tick; a second one ends it at once."""
-    asked: list[int] = []
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        stop()
-
-    try:
-        before = signal.signal(signal.SIGINT, ask)
-    except ValueError:  # not the main thread: whoever runs it there handles signals
-        yield lambda: False
-        return
-    try:
-        yield lambda: bool(asked)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _outcome(loop: FullLoop, machine: Executor, parts: Parts, *, interrupted: bool) -> Outcome:
+def _outcome(loop: FullLoop, machine: Executor, *, interrupted: bool) -> Outcome:
     state = machine.state_name
     ending = Ending.FAILED
     if state.endswith(Tight.HELD):
         ending = Ending.HELD
     elif state.endswith(Atomic.STRANDED):
         ending = Ending.STRANDED
-    elif interrupted:
+    elif interrupted and not loop.reason:
         ending = Ending.INTERRUPTED
     elif state == Full.STOPPED and not loop.reason:
         ending = Ending.COMPLETED
@@ -246,7 +257,7 @@ def _outcome(loop: FullLoop, machine: Executor, parts: Parts, *, interrupted: bo
         ticks=machine.context.tick,
         report=loop.report,
         closing=dict(loop.monitor.totals),
-        bases=dict(loop.monitor.bases),
+        bases={key: basis for key, basis in loop.monitor.bases.items() if basis},
         error=loop.error,
     )
 
