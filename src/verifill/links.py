@@ -1,0 +1,119 @@
+"""Links: what one asset is worth in another, by which market data.
+
+A log carries its links in the header, so that whoever has the log and the market data can
+value its positions in any asset that they lead to. Nothing in execution reads them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+from attrs import asdict, frozen
+
+from verifill.venues.calls.indices import RAY
+from verifill.venues.calls.protocols import Accrual, Reserve
+from verifill.venues.calls.rules import ChainRules
+from verifill.venues.rules import VenueRules
+
+
+class By(StrEnum):
+    """How the worth of one asset in another is found."""
+
+    SAME = "same"  # one is worth one
+    DATA = "data"  # a price or a series of the market data
+    RATE = "rate"  # an index that grows by a series of yearly rates
+    PERPETUAL = "perpetual"  # size times price less entry value
+
+
+@frozen(kw_only=True)
+class Link:
+    """What one asset is worth in another.
+
+    Attributes:
+        asset: what is valued; of a perpetual, its position key.
+        into: the asset that it is valued in.
+        by: how.
+        data: name of an instrument or a series of the market data, where `by` reads one.
+        opening: the index at the start in 1e-27, where `by` is RATE.
+        exponent: of a perpetual: decimals of its size + of its price - of `into`.
+    """
+
+    asset: str
+    into: str
+    by: By
+    data: str = ""
+    opening: int = RAY
+    exponent: int = 0
+
+
+def links_of_venue(rules: VenueRules) -> Iterator[Link]:
+    """What the instruments of a venue are worth."""
+    for instrument in rules.instruments.values():
+        if instrument.perpetual:
+            yield Link(
+                asset=instrument.base_key,
+                into=instrument.quote,
+                by=By.PERPETUAL,
+                data=instrument.data,
+                exponent=instrument.exponent,
+            )
+        else:
+            yield Link(
+                asset=instrument.base, into=instrument.quote, by=By.DATA, data=instrument.data
+            )
+
+
+def links_of_chain(chain: ChainRules, indices: Mapping[str, int] | None = None) -> Iterator[Link]:
+    """What the tokens of a chain are worth.
+
+    Args:
+        chain: its static data.
+        indices: name of an index -> ray at the start; one ray where it is not given.
+    """
+    for wrapper in chain.wrappers:
+        yield _plain(wrapper.into, wrapper.asset, wrapper.rate)
+    for staking in chain.stakings:
+        yield _plain(staking.into, staking.asset, staking.payout)
+    for pool in chain.pools:
+        yield _plain(pool.base, pool.quote, pool.rate)
+    for reserve in chain.reserves:
+        yield from _links_of_reserve(reserve, indices or {})
+
+
+def to_header(links: Iterable[Link]) -> list[dict[str, Any]]:
+    """The links as plain values, each once."""
+    return list({link: _told(link) for link in links}.values())
+
+
+def from_header(told: Iterable[Mapping[str, Any]]) -> list[Link]:
+    """The links that a log's header tells of."""
+    return [
+        Link(**(dict(link) | {"by": By(link["by"]), "opening": int(link["opening"])}))
+        for link in told
+    ]
+
+
+def _told(link: Link) -> dict[str, Any]:
+    return asdict(link) | {"opening": str(link.opening)}
+
+
+def _plain(asset: str, into: str, data: str) -> Link:
+    return Link(asset=asset, into=into, by=By.DATA if data else By.SAME, data=data)
+
+
+def _links_of_reserve(reserve: Reserve, indices: Mapping[str, int]) -> Iterator[Link]:
+    sides = (
+        (reserve.a_token, reserve.supply_series, reserve.supplied()),
+        (reserve.debt_token, reserve.borrow_series, reserve.borrowed()),
+    )
+    how = {Accrual.RATE: By.RATE, Accrual.INDEX: By.DATA, Accrual.NONE: By.SAME}
+    for token, series, index in sides:
+        if token:
+            by = how[reserve.accrual]
+            yield Link(
+                asset=token,
+                into=reserve.asset,
+                by=by,
+                data="" if by is By.SAME else series,
+                opening=indices.get(index, RAY),
+            )
