@@ -1,0 +1,49 @@
+"""Configuration: a TOML file with the environment over it, checked, immutable, digested."""
+
+from verifill.config.chains import (
+    ChainConfig,
+    LenderConfig,
+    PoolConfig,
+    ReserveConfig,
+    StakingConfig,
+    WrapperConfig,
+)
+from verifill.config.config import Config
+from verifill.config.exchanges import ExchangeConfig, ExchangeMarketConfig, InstrumentConfig
+from verifill.config.loading import load_config
+from verifill.config.retries import ModesConfig, RetriesConfig, RetryConfig
+from verifill.config.settings import (
+    BarsConfig,
+    DataConfig,
+    LoopConfig,
+    RouteConfig,
+    SeriesConfig,
+    Settings,
+    StrategyConfig,
+    ToleranceConfig,
+)
+
+__all__ = [
+    "BarsConfig",
+    "ChainConfig",
+    "Config",
+    "DataConfig",
+    "ExchangeConfig",
+    "ExchangeMarketConfig",
+    "InstrumentConfig",
+    "LenderConfig",
+    "LoopConfig",
+    "ModesConfig",
+    "PoolConfig",
+    "ReserveConfig",
+    "RetriesConfig",
+    "RetryConfig",
+    "RouteConfig",
+    "SeriesConfig",
+    "Settings",
+    "StakingConfig",
+    "StrategyConfig",
+    "ToleranceConfig",
+    "WrapperConfig",
+    "load_config",
+]

@@ -1,0 +1,88 @@
+"""A configuration: the settings of a run, where they came from, and their digest."""
+
+import copyreg
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
+
+import attrs
+from attrs import frozen
+
+from verifill.config.settings import Settings
+from verifill.engine.digest import canonical_json, sha256_hex
+from verifill.engine.errors import ConfigError
+from verifill.machines.execution import Policies
+
+LOG = "log"  # where a run is written does not change the run
+FILE = "file"
+
+
+@frozen(kw_only=True)
+class Config(Settings):
+    """The settings of a run, and the file they came from.
+
+    Attributes:
+        file: The file; relative paths start at its folder.
+    """
+
+    file: Path = Path("verifill.toml")
+
+    @property
+    def log_folder(self) -> Path:
+        """Where the log goes."""
+        return self.path(self.log or Path("runs") / self.file.stem)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `as_dict()` as canonical JSON: the same in every process."""
+        return sha256_hex(canonical_json(self.as_dict()))
+
+    @property
+    def policies(self) -> Policies:
+        """The strategy's retries, those of the mode where it says nothing."""
+        return self.strategy.retry.over(self.retry.of(self.mode), self.mode)
+
+    def path(self, path: Path) -> Path:
+        """A path of the settings; a relative one starts at the folder of the file."""
+        return self.file.parent / path
+
+    def error(self, problem: str) -> ConfigError:
+        """An error about these settings."""
+        return ConfigError(f"{self.file}: {problem}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """All that a run depends on, as plain values: no float, no secret."""
+        plain: dict[str, Any] = _plain(self)
+        return {name: value for name, value in plain.items() if name not in {LOG, FILE}}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any setting
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}" if value else "0"
+    if isinstance(value, Enum | Path):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in cast("Sequence[Any]", value)]
+    if isinstance(value, Mapping):
+        table = cast("Mapping[str, Any]", value)
+        return {str(key): _plain(part) for key, part in table.items()}
+    kind: Any = type(value)
+    if attrs.has(kind):
+        return {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(kind)}
+    return value
+
+
+def _view(table: dict[Any, Any]) -> "MappingProxyType[Any, Any]":
+    return MappingProxyType(table)
+
+
+def _copy(table: "MappingProxyType[Any, Any]") -> tuple[Any, tuple[dict[Any, Any]]]:
+    return _view, (dict(table),)
+
+
+# Tables are read-only views, which Python does not pickle by itself; a configuration is
+# handed to the processes of a parameter sweep.
+copyreg.pickle(MappingProxyType, _copy)
