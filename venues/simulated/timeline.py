@@ -96,6 +96,7 @@ class Timeline:
         self._times: Sequence[int] = ()
         self._closes: Mapping[str, Sequence[int]] = {}
         self._earlier: Mapping[str, Sequence[int]] = {}
+        self._chunk: Chunk | None = None
         self._at = -1
         self._due_ns = 0
         self.simulations: list[Simulation] = []
@@ -132,6 +133,7 @@ class Timeline:
                 return False
             self._earlier, self._closes = self._closes, Columns(chunk.close)
             self._times = chunk.time_ns
+            self._chunk = chunk
             self._ahead = next(self._chunks, None)
             at = 0
         self._at = at
@@ -161,22 +163,35 @@ class Timeline:
         """Last known close, in ticks; see `Market.price`."""
         try:
             return self._closes[instrument][self._at]
-        except IndexError:
+        except KeyError:  # no chunk yet
             msg = "there is no price before the first tick"
             raise DataError(msg) from None
+
+    def volume(self, instrument: str) -> int:
+        """Volume of the last bar, in units of 10**-decimals of its volumes.
+
+        Raises:
+            DataError: there is no such instrument, or no bar yet.
+        """
+        if self._chunk is None:
+            msg = "there is no volume before the first tick"
+            raise DataError(msg)
+        return self._chunk.volume[instrument][self._at]
 
     def mark(self, instrument: str) -> int:
         """The value of the series `mark:INSTRUMENT` in ticks, else the last close."""
         series = self._series.get(MARK + instrument)
         if series is None:
             return self.price(instrument)
-        shift = self._series_decimals[MARK + instrument] - self._decimals[instrument]
-        return series.value(self.now_ns) // int(10**shift)
+        value = series.value(self.now_ns) * int(10 ** self._decimals[instrument])
+        return value // int(10 ** self._series_decimals[MARK + instrument])
 
     def value(self, series: str) -> int:
         """Last known value of a series; see `Market.value`."""
         if series not in self._series:
-            raise self._unknown("series", series, self._series_decimals)
+            known = ", ".join(sorted(self._series)) or "none"
+            msg = f"there is no series {series!r} in the data; there are {known}"
+            raise DataError(msg)
         return self._series[series].value(self.now_ns)
 
     def close(self, instrument: str) -> Decimal:
@@ -195,8 +210,3 @@ class Timeline:
     def rate(self, series: str) -> Decimal:
         """Last known value of a series as a number."""
         return to_decimal(self.value(series), self._series_decimals[series])
-
-    @staticmethod
-    def _unknown(what: str, name: str, known: Mapping[str, int]) -> DataError:
-        msg = f"there is no {what} {name!r} in the data; there are {', '.join(sorted(known))}"
-        return DataError(msg)
