@@ -11,6 +11,7 @@ more than there is.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+from verifill.engine.errors import ConfigError
 from verifill.venues.market import Market
 from verifill.venues.orders import Cause
 from verifill.venues.rules import RATE_UNIT, Instrument
@@ -54,13 +55,23 @@ class Margin:
         bases: Mapping[str, int],
         funding: Mapping[str, FundingSeries],
     ) -> None:
-        """Look after the perpetuals among the instruments."""
+        """Look after the perpetuals that are tracked.
+
+        Raises:
+            ConfigError: a perpetual without its margin asset, or a position without its
+                entry value.
+        """
         self._accounts = accounts
         self._market = market
-        self._perpetuals = [i for i in instruments.values() if i.perpetual]
+        self._perpetuals = [
+            i for i in instruments.values() if i.perpetual and i.base_key in accounts.totals
+        ]
         self.bases = dict(bases)
+        for instrument in self._perpetuals:
+            _check(instrument, accounts.totals, bases)
         self._payments = _payments(self._perpetuals, funding)
         self._next = next(self._payments, None)
+        self._begun = False
 
     def trade(self, instrument: Instrument, change: int, price: int) -> int:
         """Move the entry value by a fill; the realised profit in the margin asset."""
@@ -78,7 +89,13 @@ class Margin:
         return (closed * price - released) // instrument.scale
 
     def advance(self, now_ns: int) -> None:
-        """Pay the funding that is due, then liquidate what is under water."""
+        """Pay the funding that is due, then liquidate what is under water.
+
+        Funding from before the first time is history: somebody else's, or paid already.
+        """
+        while not self._begun and self._next is not None and self._next[0] < now_ns:
+            self._next = next(self._payments, None)
+        self._begun = True
         while self._next is not None and self._next[0] <= now_ns:
             self._pay(*self._next)
             self._next = next(self._payments, None)
@@ -133,7 +150,8 @@ class Margin:
             for instrument in held
         )
         if self.equity(quote_key) < carried:
-            for instrument in held:
+            # profits first, so that they pay for the losses
+            for instrument in sorted(held, key=self._unrealised, reverse=True):
                 self._close(instrument)
 
     def _close(self, instrument: Instrument) -> None:
@@ -145,6 +163,16 @@ class Margin:
         post(ref, instrument.base_key, -size, Cause.LIQUIDATION)
         taken = max(realised, -totals[instrument.quote_key])
         post(ref, instrument.quote_key, taken, Cause.LIQUIDATION)
+
+
+def _check(instrument: Instrument, opening: Mapping[str, int], bases: Mapping[str, int]) -> None:
+    key, margin = instrument.base_key, instrument.quote_key
+    if margin not in opening:
+        msg = f"{key} is tracked, but {margin} that carries it is not; declare both"
+        raise ConfigError(msg)
+    if opening[key] and not bases.get(key):
+        msg = f"{key} opens with {opening[key]} units, but without an entry value; give its basis"
+        raise ConfigError(msg)
 
 
 def _payments(
