@@ -130,10 +130,13 @@ class LeverageTerms:
         return ""
 
     def expect(self, order: Order, books: Books) -> Expectation:
-        """The setting moves from what it is to what was asked for."""
+        """The setting moves from what it is to what was asked for.
+
+        One that is not tracked is expected all the same, and so denied by whoever asks.
+        """
         setting = _setting(order.instruction)
         key = leverage_key(setting.account, setting.symbol)
-        change = order.quantity - books.totals[key]
+        change = order.quantity - books.totals.get(key, 0)
         return Expectation({key: Bound(change, change)})
 
     def assess(self, order: Order, receipt: Receipt, books: Books) -> Assessment:  # noqa: ARG002 - one protocol
