@@ -5,11 +5,12 @@ was asked for. Staking, transfers to another venue and claims have no reverse.
 """
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 from typing import Any
 
 from msgspec import Struct, structs
 
+from verifill.engine.amounts import DIGITS
 from verifill.venues.instructions import (
     Approve,
     Borrow,
@@ -29,6 +30,8 @@ from verifill.venues.keys import Kind, position_key
 
 NOTHING = Decimal(0)
 SWAP_LOSS = Decimal("0.05")  # both ways together: fees, slippage, a move of the price
+MICRO = Decimal("0.000001")  # every token has six decimals; a bound needs no more
+WIDE = Context(prec=DIGITS, rounding=ROUND_DOWN)
 
 
 class Reversal(Struct, frozen=True):
@@ -58,7 +61,10 @@ def _spot(trade: SpotTrade, effects: Mapping[str, int]) -> Reversal:
 
 def _perpetual(trade: PerpTrade, effects: Mapping[str, int]) -> Reversal:
     moved = effects.get(position_key(trade.account, Kind.PERP, trade.symbol), 0)
-    back = structs.replace(trade, side=trade.side.opposite, limit=None, reduce_only=True)
+    # what opened a position is taken back by closing it; what could only close, by opening
+    back = structs.replace(
+        trade, side=trade.side.opposite, limit=None, reduce_only=not trade.reduce_only
+    )
     return Reversal(back, abs(moved))
 
 
@@ -121,7 +127,7 @@ def _swap(swap: Swap, effects: Mapping[str, int]) -> Reversal | None:
     if not isinstance(swap.amount, Decimal):
         return None
     got = effects.get(position_key(swap.account, Kind.BASE, swap.into), 0)
-    least = swap.amount * (1 - SWAP_LOSS)
+    least = WIDE.quantize(WIDE.multiply(swap.amount, 1 - SWAP_LOSS), MICRO)
     back = structs.replace(swap, asset=swap.into, into=swap.asset, min_out=least)
     return Reversal(back, got)
 
