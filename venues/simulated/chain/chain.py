@@ -110,7 +110,8 @@ class SimulatedChain(Judged):
         self._interest.advance(now_ns)
         for key, amount in list(self._passing.rebases(self.accounts.totals)):
             self.accounts.post(f"{self.rules.name}-rebase-{now_ns}", key, amount, Cause.INTEREST)
-        self._queue = self._passing.release(self._queue, now_ns)
+        if self._queue:
+            self._queue = self._passing.release(self._queue, now_ns)
 
     def display(self, key: str, units: int) -> int:
         """A position as people read it now: shares of a lending market as an amount."""
