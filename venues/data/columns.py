@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 from attrs import define, field
 
+from verifill.engine.errors import DataError
 from verifill.venues.data.exact import Scale, units, units_of
 from verifill.venues.data.stamps import iso, nanoseconds, nanoseconds_of
 from verifill.venues.data.tables import Table
@@ -55,30 +56,39 @@ class Converter:
             raise self.table.defect(message(index), row=self.rows + index + 1, field=column)
 
     def _converted(self, raw: pl.DataFrame) -> pl.DataFrame:
-        columns: list[pl.Series] = []
         faults: list[tuple[int, str, str]] = []
-        for name in (TIME, *self.scales):
-            scale = self.scales.get(name)
-            bulk = nanoseconds_of(raw[name]) if scale is None else units_of(raw[name], scale)
-            exact = nanoseconds if scale is None else partial(units, scale=scale)
-            if bulk is None:
-                raise self._wrong_type(name, raw[name].dtype)
+        columns: list[pl.Series] = []
+        for bulk, exact in self._bulk(raw):
             try:
-                columns.append(_mended(raw[name], bulk, exact).alias(name))
+                columns.append(_mended(raw[bulk.name], bulk, exact))
             except _UnreadableError as error:
-                faults.append((error.index, name, error.reason))
+                faults.append((error.index, bulk.name, error.reason))
         if faults:
             index, name, reason = min(faults, key=lambda fault: fault[0])
             raise self.table.defect(reason, row=self.rows + index + 1, field=name)
         return pl.DataFrame(columns)
 
-    def _wrong_type(self, name: str, kind: pl.DataType) -> Exception:
-        allowed = (
-            "a datetime, a date, a whole number or text"
-            if name == TIME
-            else "a decimal, a 64-bit float, a whole number or text"
-        )
-        return self.table.defect(f"the column holds {kind}; allowed is {allowed}", field=name)
+    def _bulk(self, raw: pl.DataFrame) -> Iterator[tuple[pl.Series, Callable[[object], int]]]:
+        """Each column read in bulk, with what reads one value of it exactly."""
+        time = nanoseconds_of(raw[TIME])
+        if time is None:
+            raise self._wrong_type(raw[TIME], "a datetime, a date, a whole number or text")
+        yield time.alias(TIME), nanoseconds
+        columns: list[pl.Expr] = []
+        for name, scale in self.scales.items():
+            number = units_of(name, raw[name].dtype, scale)
+            if number is None:
+                raise self._wrong_type(
+                    raw[name], "a decimal, a 64-bit float, a whole number or text"
+                )
+            columns.append(number.alias(name))
+        # All in one query, which polars spreads over the cores.
+        for bulk in raw.select(columns):
+            yield bulk, partial(units, scale=self.scales[bulk.name])
+
+    def _wrong_type(self, column: pl.Series, allowed: str) -> DataError:
+        msg = f"the column holds {column.dtype}; allowed is {allowed}"
+        return self.table.defect(msg, field=column.name)
 
     def _with_steps(self, frame: pl.DataFrame) -> pl.DataFrame:
         times = frame[TIME]

@@ -93,25 +93,25 @@ def decimal_places(number: Decimal) -> int:
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
-def units_of(column: pl.Series, scale: Scale) -> pl.Series | None:
-    """The column as integers, null where a number must be read by `units`.
+def units_of(name: str, kind: pl.DataType, scale: Scale) -> pl.Expr | None:
+    """The named column as integers, null where a number must be read by `units`.
 
     None if the column's type holds no exact numbers.
     """
-    kind = column.dtype
+    column = pl.col(name)
     if kind == pl.Float64:
         return _bulk_float(column, scale)
     if not (kind == pl.String or kind.is_integer() or kind.is_decimal()):
         return None
-    wide = pl.Decimal(38, scale.decimals)
-    numbers = column.cast(wide, strict=False)
     if kind == pl.String:
+        numbers = column.str.to_decimal(scale=scale.decimals)
         plain = rf"^-?[0-9]+(?:\.[0-9]{{0,{scale.decimals}}}0*)?$"
         exact = column.str.contains(plain)
     else:
+        numbers = column.cast(pl.Decimal(38, scale.decimals), strict=False)
         exact = numbers == column
     kept = pl.when(exact).then(numbers).reinterpret(dtype=pl.Int128)
-    return pl.select(kept.cast(scale.kind, strict=False)).to_series()
+    return kept.cast(scale.kind, strict=False)
 
 
 def _decimal(value: object) -> Decimal:
@@ -135,14 +135,14 @@ def _is_noise(exact: Decimal, whole: Decimal) -> bool:
     return abs(exact - whole) <= max(_FLOAT_NOISE, abs(whole) * _FLOAT_STEPS)
 
 
-def _bulk_float(column: pl.Series, scale: Scale) -> pl.Series:
-    # Below 2**53 and up to 10**22 both operands are exact, so the division gives the float nearest
-    # to whole / 10**decimals: if that is the float at hand, whole is what it stands for.
+def _bulk_float(column: pl.Expr, scale: Scale) -> pl.Expr:
+    # Below 2**53 and up to 10**22 both operands are exact, so the division gives the float
+    # nearest to whole / 10**decimals: if that is the float at hand, whole is what it stands for.
     unit = float(10**scale.decimals)
     whole = (column * unit).round()
     stands_for = (whole / unit == column) & (whole.abs() < _FLOAT_EXACT)
-    stands_for &= scale.decimals <= _FLOAT_DECIMALS_MAX
-    return pl.select(pl.when(stands_for).then(whole).cast(scale.kind, strict=False)).to_series()
+    stands_for &= pl.lit(scale.decimals <= _FLOAT_DECIMALS_MAX)
+    return pl.when(stands_for).then(whole).cast(scale.kind, strict=False)
 
 
 def places_of(column: pl.Series) -> int:

@@ -80,6 +80,9 @@ class _Tally:
 
     def add(self, grid: pl.Series, part: pl.DataFrame) -> None:
         """Counts what the feed lacks in one window, whose bars it has just handed out."""
+        if part.height == len(grid):
+            self._open = False
+            return
         missing = ~grid.is_in(part[KNOWN].implode())
         begins = missing & ~missing.shift(1, fill_value=self._open)
         first = begins.arg_true().first()

@@ -52,7 +52,7 @@ class PartWriter:
         if self._pending:
             self._write_part()
         pl.scan_parquet(self._parts, glob=False).sink_parquet(
-            path, row_group_size=GROUP_ROWS, maintain_order=True
+            path, compression="lz4", row_group_size=GROUP_ROWS, maintain_order=True
         )
 
     def _write_part(self) -> None:

@@ -24,8 +24,12 @@ from verifill.venues.data.tables import open_table
 
 Progress = Callable[[int, int], None]
 
-_SERIES_SCHEMA: Final[pl.Schema] = pl.Schema(
-    {"name": pl.String, "time_ns": pl.Int64, "value": pl.Decimal(38, 0)}
+_NO_POINTS: Final = pl.DataFrame(
+    {
+        "name": pl.Series([], dtype=pl.String),
+        "time_ns": pl.Series([], dtype=pl.Int64),
+        "value": pl.Series([], dtype=pl.Decimal(38, 0)),
+    }
 )
 
 
@@ -111,7 +115,7 @@ def _write(
         progress(done + sum(converter.size_bytes for converter in converters), total)
 
     points = PartWriter(folder / "points")
-    points.add(pl.DataFrame(schema=_SERIES_SCHEMA))
+    points.add(_NO_POINTS)
     for file, converter in zip(series, converters, strict=True):
         for frame in converter.frames():
             points.add(_points(file.name, frame))

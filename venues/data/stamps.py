@@ -35,19 +35,16 @@ _ALLOWED: Final = (
 )
 _UNITS: Final = ((10**11, SECOND_NS), (10**14, 10**6), (10**17, 10**3))
 
-_REST = r"(?:[.,]([0-9]{1,9}))?\s?(?:(Z)|([+-])([01][0-9]|2[0-3]):?([0-5][0-9])?)?"
-_DATE_ONLY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_ISO: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2})" + f"({_REST})", re.IGNORECASE
-)
-_REST_OF_ISO: Final = re.compile(_REST, re.IGNORECASE)
 _EPOCH_NUMBER: Final = re.compile(r"[0-9]{1,19}")
-
-# The ordinary stamp: its first 19 characters are read in bulk, and what follows them, such
-# as ".000Z", is nearly always the same text.
+_DATE_LENGTH: Final = 10
+# polars would take 60 seconds for a leap second, and move it to the next day.
+_HEAD: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-5][0-9]"
 _HEAD_LENGTH: Final = 19
-_HEAD: Final = (
-    r"^(?:19[7-9]|20[0-9]|21[0-9])[0-9]-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-5][0-9]"
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME_OF_DAY: Final = re.compile(
+    r"(?:[T ]([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9])(?:[.,]([0-9]{1,9}))?)?)?"
+    r" ?(?:Z|([+-])([01][0-9]|2[0-3]):?([0-5][0-9])?)?",
+    re.IGNORECASE,
 )
 
 
@@ -80,14 +77,12 @@ def nanoseconds_of(column: pl.Series) -> pl.Series | None:
     elif kind.is_integer():
         times = _bulk_epoch(column)
     elif isinstance(kind, pl.Datetime | pl.Date):
-        in_years = column.dt.year().is_between(*YEARS)
         # A time outside those years would overflow nanoseconds without a word.
-        times = pl.select(pl.when(in_years).then(column.cast(pl.Datetime("ns")))).to_series()
+        in_years = _where(column.dt.year().is_between(*YEARS), column)
+        times = in_years.cast(pl.Datetime("ns")).cast(pl.Int64)
     else:
         return None
-    times = times.cast(pl.Int64)
-    usable = times.is_between(0, END_NS, closed="left")
-    return pl.select(pl.when(usable).then(times)).to_series()
+    return _where(times.is_between(0, END_NS, closed="left"), times)
 
 
 def iso(time_ns: int) -> str:
@@ -104,46 +99,55 @@ def _from_epoch(number: int) -> int:
 
 
 def _from_iso(text: str) -> int | None:
-    whole = f"{text}T00:00:00" if _DATE_ONLY.fullmatch(text) else text
-    found = _ISO.fullmatch(whole)
-    rest_ns = None if found is None else _rest_ns(found[2])
-    if found is None or rest_ns is None:
+    date_ns = _date_ns(text[:_DATE_LENGTH])
+    rest_ns = _time_of_day_ns(text[_DATE_LENGTH:])
+    return None if date_ns is None or rest_ns is None else date_ns + rest_ns
+
+
+def _date_ns(text: str) -> int | None:
+    if not _DATE.fullmatch(text):
         return None
     try:
-        moment = datetime.fromisoformat(f"{found[1]}+00:00")
+        date = datetime.fromisoformat(f"{text}T00:00:00+00:00")
     except ValueError:
         return None
-    return (moment - EPOCH) // timedelta(seconds=1) * SECOND_NS + rest_ns
+    return (date - EPOCH).days * 24 * 3600 * SECOND_NS
 
 
-def _rest_ns(rest: str) -> int | None:
-    """What the fraction and the offset after the seconds add, or None if they are neither."""
-    found = _REST_OF_ISO.fullmatch(rest)
+def _time_of_day_ns(text: str) -> int | None:
+    """What follows the date: time, fraction and offset; nothing is midnight UTC."""
+    found = _TIME_OF_DAY.fullmatch(text)
     if found is None:
         return None
-    fraction, _, sign, hours, minutes = found.groups()
-    fraction_ns = int((fraction or "").ljust(9, "0"))
-    offset_s = int(hours or 0) * 3600 + int(minutes or 0) * 60
-    return fraction_ns + (offset_s if sign == "-" else -offset_s) * SECOND_NS
+    hour, minute, second, fraction, sign, offset_hour, offset_minute = found.groups(default="0")
+    offset_s = int(offset_hour) * 3600 + int(offset_minute) * 60
+    day_s = int(hour) * 3600 + int(minute) * 60 + int(second)
+    day_s += offset_s if sign == "-" else -offset_s
+    return day_s * SECOND_NS + int(fraction.ljust(9, "0"))
 
 
 def _bulk_epoch(column: pl.Series) -> pl.Series:
-    numbers = column.cast(pl.Int64, strict=False)
+    number = column.cast(pl.Int64, strict=False)
     unit: pl.Expr = pl.lit(1)
     for limit, factor in reversed(_UNITS):
-        unit = pl.when(numbers < limit).then(factor).otherwise(unit)
-    return pl.select(numbers * unit).to_series()
+        unit = pl.when(number < limit).then(factor).otherwise(unit)
+    return pl.select(number * unit).to_series()
 
 
 def _bulk_iso(column: pl.Series) -> pl.Series:
-    ordinary = column.filter(column.str.contains(_HEAD))
-    separator = ordinary[0][10] if len(ordinary) else "T"
-    layout = f"%Y-%m-%d{separator}%H:%M:%S"
-    heads = column.str.slice(0, _HEAD_LENGTH).str.to_datetime(layout, time_unit="us", strict=False)
-    rests = column.str.slice(_HEAD_LENGTH)
-    kinds = rests.drop_nulls().unique()
-    added = rests.replace_strict(
-        kinds, [_rest_ns(kind) for kind in kinds], default=None, return_dtype=pl.Int64
-    )
-    times = heads.cast(pl.Int64) * 1000 + added
-    return pl.select(pl.when(column.str.contains(_HEAD)).then(times)).to_series()
+    """Reads the stamps that are written as the first one is, which nearly always all are."""
+    first = str(column.drop_nulls().first())
+    head, rest = first[:_HEAD_LENGTH], first[_HEAD_LENGTH:]
+    rest_ns = _time_of_day_ns(f"T00:00:00{rest}")
+    if rest_ns is None or not re.fullmatch(_HEAD, head):
+        return pl.Series([None], dtype=pl.Int64).new_from_index(0, len(column))
+    layout = f"%Y-%m-%d{head[_DATE_LENGTH]}%H:%M:%S{rest}"
+    time_us = column.str.to_datetime(layout, time_unit="us", strict=False).cast(pl.Int64)
+    alike = column.str.contains(f"^{_HEAD}{re.escape(rest)}$")
+    # Nanoseconds would overflow without a word.
+    in_range = time_us.is_between(0, END_NS // 1000)
+    return _where(alike & in_range, time_us * 1000 + rest_ns)
+
+
+def _where(condition: pl.Series, values: pl.Series) -> pl.Series:
+    return pl.select(pl.when(condition).then(values)).to_series()

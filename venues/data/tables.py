@@ -130,21 +130,26 @@ class CsvTable:
                     yield number, line
 
     def _parse(self, block: bytes, row: int) -> pl.DataFrame:
-        if block[:1] in b"\r\n" or b"\n\n" in block or b"\n\r\n" in block:
-            block = _EMPTY_LINE.sub(b"", block)
         try:
-            parsed = pl.read_csv(
-                block,
-                has_header=False,
-                schema={str(position): pl.String for position in range(len(self._header))},
-                columns=sorted(set(self._positions.values())),
-                comment_prefix="#",
-                raise_if_empty=False,
-            )
+            rows = self._parsed(block)
+            # An empty line comes as missing values. It is looked for only then, because
+            # looking takes as long as parsing does.
+            if rows.to_series().null_count():
+                rows = self._parsed(_EMPTY_LINE.sub(b"", block))
         except PolarsError as error:
             raise self._malformed(row, error) from error
-        return parsed.select(
+        return rows.select(
             pl.col(str(position)).alias(field) for field, position in self._positions.items()
+        )
+
+    def _parsed(self, block: bytes) -> pl.DataFrame:
+        return pl.read_csv(
+            block,
+            has_header=False,
+            schema={str(position): pl.String for position in range(len(self._header))},
+            columns=sorted(set(self._positions.values())),
+            comment_prefix="#" if b"#" in block else None,
+            raise_if_empty=False,
         )
 
     def _malformed(self, first_row: int, error: PolarsError) -> DataError:
