@@ -4,13 +4,13 @@ import gc
 import platform
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from attrs import field, frozen
 
+from verifill.ending import Ending
 from verifill.engine.compile import compile_table
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import StrategyError
@@ -34,16 +34,6 @@ from verifill.venues.simulated.timeline import Timeline
 
 ExecutorName = Literal["compiled", "transitions"]
 EXECUTORS: Sequence[ExecutorName] = ("compiled", "transitions")
-
-
-class Ending(StrEnum):
-    """How a run ended."""
-
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"  # the first failure stopped it
-    HELD = "HELD"  # nobody can say what became of an instruction; a person must look
-    STRANDED = "STRANDED"  # a chain could not be taken back
-    INTERRUPTED = "INTERRUPTED"
 
 
 @frozen(kw_only=True)
