@@ -1,8 +1,8 @@
 """Interest in the simulated lending markets: the indices, as the markets themselves keep them.
 
-Every index starts at one ray and is brought up to date when time passes: linear interest
-on the rate in force since it was set, `rate * elapsed / 365 days` of the index at that
-time, rounded down to a ray unit; a new rate starts from the index of that moment.
+Every index starts at one ray and grows by linear interest on the rate in force since that
+was set: `rate * elapsed / 365 days` of the index at that time, rounded down to a ray unit.
+A new rate starts from the index of that moment.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,32 +13,26 @@ from verifill.venues.calls.protocols import Accrual, Reserve
 from verifill.venues.market import Market
 
 ONE_RAY = 1_000_000_000_000_000_000_000_000_000
-DAYS_NS = 86_400_000_000_000
+RAY_PER_SERIES_UNIT = 10**9
+DAY_NS = 86_400_000_000_000
 # a rate has 18 decimals and counts per year of 365 days
-PER_RATE_AND_NS = 10**18 * 365 * DAYS_NS
+PER_RATE_AND_NS = 10**18 * 365 * DAY_NS
 
 
 @define
 class _Side:
-    """Supplied or owed: the index now, the index when the rate was set, and that rate."""
+    """Supplied or owed: the index when the rate was set, when that was, and the rate."""
 
-    name: str
     series: str
-    accrual: Accrual
-    index: int
-    start: int = 0
-    start_ns: int | None = None
-    rate: int = 0
+    start: int
+    start_ns: int = 0
+    rate: int | None = None
 
-    def update(self, now_ns: int, value: int) -> None:
-        if self.accrual is Accrual.INDEX:
-            self.index = value * 10**9
-            return
-        if self.start_ns is not None:
-            elapsed_ns = now_ns - self.start_ns
-            self.index = self.start + self.start * self.rate * elapsed_ns // PER_RATE_AND_NS
-        if self.start_ns is None or value != self.rate:
-            self.start, self.start_ns, self.rate = self.index, now_ns, value
+    def index(self, now_ns: int) -> int:
+        if not self.rate:
+            return self.start
+        earned = self.start * self.rate * (now_ns - self.start_ns)
+        return self.start + earned // PER_RATE_AND_NS
 
 
 class Interest:
@@ -54,31 +48,44 @@ class Interest:
         self, reserves: Iterable[Reserve], market: Market, opening: Mapping[str, int]
     ) -> None:
         self._market = market
+        self._now_ns = 0
         self._sides: dict[str, _Side] = {}
+        self._taken: dict[str, str] = {}
         for reserve in reserves:
             if reserve.a_token:
                 self._keep(reserve.supplied(), reserve.supply_series, reserve, opening)
             if reserve.debt_token:
                 self._keep(reserve.borrowed(), reserve.borrow_series, reserve, opening)
+        self._rates = tuple(side for side in self._sides.values() if side.series)
 
     def _keep(self, name: str, series: str, reserve: Reserve, opening: Mapping[str, int]) -> None:
-        index = opening.get(name, ONE_RAY)
-        self._sides[name] = _Side(name, series, reserve.accrual, index)
+        if reserve.accrual is Accrual.INDEX:
+            self._taken[name] = series
+        else:
+            rated = reserve.accrual is Accrual.RATE
+            self._sides[name] = _Side(series if rated else "", opening.get(name, ONE_RAY))
 
     def advance(self, now_ns: int) -> None:
-        """Let time pass: every index is brought up to date, then takes the rate now."""
-        for side in self._sides.values():
-            if side.accrual is not Accrual.NONE:
-                side.update(now_ns, self._market.value(side.series))
+        """Let time pass: a rate that has changed counts from now on."""
+        self._now_ns = now_ns
+        for side in self._rates:
+            rate = self._market.value(side.series)
+            if rate != side.rate:
+                side.start, side.start_ns, side.rate = side.index(now_ns), now_ns, rate
 
     def supply_index(self, reserve: Reserve) -> int:
         """What a share of what is supplied is worth, in ray."""
-        return self._sides[reserve.supplied()].index
+        return self._index(reserve.supplied())
 
     def borrow_index(self, reserve: Reserve) -> int:
         """What a share of what is owed is worth, in ray."""
-        return self._sides[reserve.borrowed()].index
+        return self._index(reserve.borrowed())
 
     def as_dict(self) -> dict[str, int]:
-        """Every index by name, for a run that continues this one."""
-        return {name: side.index for name, side in self._sides.items()}
+        """Every index by name that rates have made, for a run that continues this one."""
+        return {name: side.index(self._now_ns) for name, side in self._sides.items()}
+
+    def _index(self, name: str) -> int:
+        if name in self._taken:
+            return self._market.value(self._taken[name]) * RAY_PER_SERIES_UNIT
+        return self._sides[name].index(self._now_ns)
