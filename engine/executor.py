@@ -5,6 +5,7 @@ Two executors with the same face. `CompiledExecutor` reads the flat table;
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from verifill.engine.compile import IGNORED, REFUSED, Answer, Compiled, ask, machine_of
@@ -12,13 +13,8 @@ from verifill.engine.errors import IllegalEvent
 from verifill.engine.paths import Move, Paths, Step
 from verifill.engine.table import AnyTable
 
-
-class PathLog(Protocol):
-    """What an executor writes to."""
-
-    def path(self, seq: int, node: int, context: "Context") -> None:
-        """Record a path whose first transition has this sequence number."""
-        ...
+Activity = Callable[[], str]
+"""The work of a state; it answers with the event that tells how it went."""
 
 
 class Context:
@@ -35,12 +31,19 @@ class Context:
     __slots__ = ("attempt", "chain", "instruction", "tick", "time_ns")
 
     def __init__(self) -> None:
-        """Before the first tick."""
         self.time_ns = 0
         self.tick = 0
         self.chain = 0
         self.instruction = 0
         self.attempt = 0
+
+
+class PathLog(Protocol):
+    """What an executor writes to."""
+
+    def path(self, seq: int, number: int, context: Context) -> None:
+        """Record a path whose first transition has this sequence number."""
+        ...
 
 
 class Executor(ABC):
@@ -49,77 +52,97 @@ class Executor(ABC):
     Attributes:
         compiled: names and codes of its states and events.
         paths: every path it has taken.
-        state: code of the leaf that it is in.
+        node: the path since the last `cut`; its end is the state.
+        base: sequence number of the last transition before that path.
         context: what is common to the transitions until the next `cut`.
     """
 
     def __init__(self, compiled: Compiled, log: PathLog) -> None:
-        """Start in the initial state, with nothing recorded."""
         self.compiled = compiled
         self.paths = Paths(len(compiled.states))
-        self.state = compiled.initial
+        self.node = self.paths.nodes[compiled.initial]
+        self.base = 0
         self.context = Context()
         self._log = log
-        self._node = compiled.initial
-        self._seq = 1
+        self._codes = {event: code for code, event in enumerate(compiled.events)}
 
     @property
     def seq(self) -> int:
         """Sequence number of the last transition; 0 before the first."""
-        return self._seq + self.paths.depth[self._node] - 1
+        return self.base + self.node.depth
 
     @property
-    def state_name(self) -> str:
+    def state(self) -> str:
         """Name of the leaf that it is in."""
-        return self.compiled.states[self.state]
+        return self.compiled.states[self.node.state]
 
     @abstractmethod
-    def fire(self, event: int) -> None:
+    def fire(self, event: str) -> None:
         """Move upon an event.
 
         Raises:
             IllegalEvent: there is no row; recorded as refused, the state is unchanged.
         """
 
+    def drive(self, activities: Mapping[str, Activity]) -> None:
+        """Do the work of the state, move upon what came of it, until a state has no work.
+
+        Args:
+            activities: leaf state -> its work.
+        """
+        works = [activities.get(state) for state in self.compiled.states]
+        while (work := works[self.node.state]) is not None:
+            self.fire(work())
+
     def cut(self) -> None:
         """End the recorded path: what follows has another time, tick or instruction."""
-        node = self._node
-        depth = self.paths.depth[node]
-        if depth:
-            self._log.path(self._seq, node, self.context)
-            self._seq += depth
-            self._node = self.state
+        node = self.node
+        if node.depth:
+            self._log.path(self.base + 1, node.number, self.context)
+            self.base += node.depth
+            self.node = self.paths.nodes[node.state]
 
-    def _take(self, step: Step) -> None:
-        self._node = self.paths.extend(self._node, step)
-        self.state = step.target
+    def _take(self, event: str, target: int, move: Move) -> None:
+        step = Step(self.node.state, self._codes[event], target, move)
+        self.node = self.paths.extend(self.node, event, step)
 
-    def _refuse(self, event: int) -> IllegalEvent:
-        self._take(Step(self.state, event, self.state, Move.REFUSED))
+    def _refuse(self, event: str) -> IllegalEvent:
+        self._take(event, self.node.state, Move.REFUSED)
         self.cut()
-        return self.compiled.illegal(self.state, event)
+        return self.compiled.illegal(self.node.state, self._codes[event])
 
 
 class CompiledExecutor(Executor):
     """Runs the flat table; a path that was taken before costs one look-up an event."""
 
-    def fire(self, event: int) -> None:
+    def fire(self, event: str) -> None:
         """See `Executor.fire`."""
-        node = self.paths.known.get(self._node << 8 | event)
+        node = self.node.then.get(event)
         if node is None:
             self._look_up(event)
         else:
-            self._node = node
-            self.state = self.paths.state[node]
+            self.node = node
 
-    def _look_up(self, event: int) -> None:
-        cell = self.compiled.cells[self.state * len(self.compiled.events) + event]
+    def drive(self, activities: Mapping[str, Activity]) -> None:
+        """See `Executor.drive`; `fire` written out, because this is where a run lives."""
+        works = [activities.get(state) for state in self.compiled.states]
+        while (work := works[self.node.state]) is not None:
+            event = work()
+            node = self.node.then.get(event)
+            if node is None:
+                self._look_up(event)
+            else:
+                self.node = node
+
+    def _look_up(self, event: str) -> None:
+        state, compiled = self.node.state, self.compiled
+        cell = compiled.cells[state * len(compiled.events) + compiled.event(event)]
         if cell == REFUSED:
             raise self._refuse(event)
         if cell == IGNORED:
-            self._take(Step(self.state, event, self.state, Move.IGNORED))
+            self._take(event, state, Move.IGNORED)
         else:
-            self._take(Step(self.state, event, cell, Move.MOVED))
+            self._take(event, cell, Move.MOVED)
 
 
 class TransitionsExecutor(Executor):
@@ -134,13 +157,12 @@ class TransitionsExecutor(Executor):
     def __init__(self, compiled: Compiled, log: PathLog, table: AnyTable) -> None:
         super().__init__(compiled, log)
         self._machine = machine_of(table)
-        self._model = self._machine.model
 
-    def fire(self, event: int) -> None:
+    def fire(self, event: str) -> None:
         """See `Executor.fire`."""
-        answer = ask(self._machine, self._model, self.compiled.events[event])
+        model = self._machine.model
+        answer = ask(self._machine, model, event)
         if answer is Answer.REFUSED:
             raise self._refuse(event)
-        target = self.compiled.state(self._model.state)
         move = Move.IGNORED if answer is Answer.IGNORED else Move.MOVED
-        self._take(Step(self.state, event, target, move))
+        self._take(event, self.compiled.state(model.state), move)

@@ -1,14 +1,16 @@
 """Paths: the words of events that a machine has taken, each numbered once.
 
 A run takes the same few paths millions of times. A path that was legal once is legal
-always, because a machine is a pure function of state and event; so a known path is found
-by one look-up for each event, and one number stands for all its transitions in the log.
+always, because a machine is a pure function of state and event; so a known path costs one
+look-up for each event, and one number stands for all its transitions in the log.
 
-Paths form a tree: node n < number of states is the empty path in state n; every other
-node is its parent and one more step.
+Paths form a tree. The roots are the empty paths, one in each leaf state; every other node
+is its parent and one more step.
 """
 
+from collections.abc import Iterator
 from enum import IntEnum
+from typing import Final
 
 from attrs import frozen
 
@@ -38,53 +40,62 @@ class Step:
     move: Move
 
 
+class Node:
+    """A path: where it ends, and how it goes on.
+
+    Attributes:
+        number: what stands for the path in the log; of a root, the code of its state.
+        state: code of the leaf that it ends in.
+        depth: how many transitions it has.
+        parent: the path without its last step; a root is its own.
+        step: its last step; None of a root.
+        then: event -> the path with that event, where it moves or is ignored.
+    """
+
+    __slots__ = ("depth", "number", "parent", "state", "step", "then")
+
+    def __init__(self, number: int, state: int, parent: "Node | None", step: Step | None) -> None:
+        self.number: Final = number
+        self.state: Final = state
+        self.parent: Final = parent or self
+        self.step: Final = step
+        self.depth: Final[int] = parent.depth + 1 if parent else 0
+        self.then: Final[dict[str, Node]] = {}
+
+
 class Paths:
     """The tree of all paths that a run has taken so far.
 
     Args:
-        states: number of leaf states, at most 2**24.
+        states: number of leaf states.
 
     Attributes:
-        known: node << 8 | event -> node, for events that moved or were ignored.
-        state: node -> leaf it ends in.
-        depth: node -> number of its steps.
-        parent: node -> node without the last step; a root is its own parent.
-        steps: node -> its last step; None for a root.
+        nodes: every path by its number; the first ones are the roots.
     """
 
     def __init__(self, states: int) -> None:
-        """Start with the empty paths."""
-        self.known: dict[int, int] = {}
-        self.state = list(range(states))
-        self.depth = [0] * states
-        self.parent = list(range(states))
-        self.steps: list[Step | None] = [None] * states
-        self._refused: dict[int, int] = {}
+        self.nodes = [Node(state, state, None, None) for state in range(states)]
+        self._refused: dict[tuple[int, int], Node] = {}
 
-    def extend(self, node: int, step: Step) -> int:
-        """The node of a path with one more step."""
-        known = self._refused if step.move is Move.REFUSED else self.known
-        key = node << 8 | step.event
-        if key not in known:
-            known[key] = len(self.state)
-            self.state.append(step.target)
-            self.depth.append(self.depth[node] + 1)
-            self.parent.append(node)
-            self.steps.append(step)
-        return known[key]
+    def extend(self, node: Node, event: str, step: Step) -> Node:
+        """The path with one more step, which is known from now on."""
+        if step.move is Move.REFUSED:
+            key = (node.number, step.event)
+            if key not in self._refused:
+                self._refused[key] = self._add(node, step)
+            return self._refused[key]
+        if event not in node.then:
+            node.then[event] = self._add(node, step)
+        return node.then[event]
 
-    def word(self, node: int) -> tuple[Step, ...]:
-        """All steps of a path, the first one first."""
-        steps: list[Step] = []
-        while (step := self.steps[node]) is not None:
-            steps.append(step)
-            node = self.parent[node]
-        return tuple(reversed(steps))
+    def _add(self, parent: Node, step: Step) -> Node:
+        node = Node(len(self.nodes), step.target, parent, step)
+        self.nodes.append(node)
+        return node
 
-    def told_from(self, node: int) -> list[list[int]]:
-        """Every path from this node on as parent, source, event, target, move."""
-        return [
-            [self.parent[at], step.source, step.event, step.target, step.move]
-            for at, step in enumerate(self.steps[node:], start=node)
-            if step is not None
-        ]
+    def told_from(self, number: int) -> Iterator[list[int]]:
+        """Every path from this number on as parent, source, event, target, move."""
+        for node in self.nodes[number:]:
+            step = node.step
+            if step is not None:
+                yield [node.parent.number, step.source, step.event, step.target, step.move]

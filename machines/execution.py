@@ -12,7 +12,7 @@ from msgspec import structs
 
 from verifill.engine.clock import NANOSECONDS, Clock
 from verifill.engine.errors import EngineDefect, EnvironmentDefect, UserDefect
-from verifill.engine.executor import Executor
+from verifill.engine.executor import Activity, Executor
 from verifill.engine.retry import FAIL_FAST, RetryPolicy
 from verifill.machines.leg import Leg
 from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
@@ -21,7 +21,7 @@ from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.venues.expectation import Expectation
 from verifill.venues.orders import FINAL, Bundle, Outcome, Receipt, Request
 
-Activity = Callable[[], str]
+OBSERVED = TightEvent.OBSERVED  # bound once: Python 3.11 looks enum members up slowly
 
 SENT: Mapping[Outcome, TightEvent] = {
     Outcome.DENIED_LOCAL: TightEvent.DENIED,
@@ -135,7 +135,7 @@ class ExecutionManager:
         leg.observation = observation = leg.monitor.observe()
         leg.evidence = evidence = sort_rows(leg.monitor.totals, observation.rows, receipt)
         if receipt.outcome in FINAL and shows(receipt, evidence, observation):
-            return TightEvent.OBSERVED
+            return OBSERVED
         return self._pend(leg)
 
     def reconcile(self) -> TightEvent:

@@ -45,7 +45,7 @@ class Leg(Struct, kw_only=True):
     expectation: Expectation = Expectation({})
     receipt: Receipt = Receipt(Outcome.DENIED_LOCAL)
     observation: Observation = Observation(0, {}, [])
-    evidence: Evidence = Evidence({}, {}, [], set())
+    evidence: Evidence = Evidence({}, {}, [], whole=False)
     assessment: Assessment = Assessment(0, {})
     verdict: Verdict = Verdict(VerdictKind.NOT_EXECUTED, {}, {}, [], {}, {})
     sends: int = 0

@@ -6,7 +6,7 @@ happened, and lets the table say what follows.
 
 from collections.abc import Callable, Mapping
 
-from attrs import frozen
+from attrs import field, frozen
 
 from verifill.engine.clock import Clock
 from verifill.engine.errors import StrategyError
@@ -27,6 +27,11 @@ from verifill.venues.keys import Scales
 from verifill.venues.market import MarketView
 from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt
 
+# bound once: Python 3.11 looks enum members up slowly
+TICK, INSTRUCT = FullEvent.TICK, FullEvent.INSTRUCT
+COMPLETE, REST = FullEvent.COMPLETE, FullEvent.REST
+DONE = Fate.DONE
+
 NO_RECEIPT = Receipt(Outcome.ABSENT)
 NOTHING_EXPECTED = Expectation({})
 
@@ -43,7 +48,7 @@ class LoopPolicy:
 
     fail_fast: bool = True
     remainders: int = 10
-    tight_loop: Policies = Policies()
+    tight_loop: Policies = field(factory=Policies)
 
 
 class FullLoop:
@@ -139,13 +144,7 @@ class FullLoop:
 
     def run(self) -> None:
         """Run until the engine rests: stopped, or waiting for a person."""
-        machine = self._machine
-        compiled = machine.compiled
-        known = self.activities()
-        activities = [known.get(state) for state in compiled.states]
-        codes = {event: code for code, event in enumerate(compiled.events)}
-        while (activity := activities[machine.state]) is not None:
-            machine.fire(codes[activity()])
+        self._machine.drive(self.activities())
 
     def stop(self) -> None:
         """Ask the engine to finish once it is idle; the tick under way is completed."""
@@ -199,13 +198,12 @@ class FullLoop:
             return FullEvent.FINISH
         context.tick += 1
         context.time_ns = self._clock.now_ns
-        return FullEvent.TICK
+        return TICK
 
     def missed_ticks(self, count: int) -> None:
         """Ticks that fell due while an instruction was open: ignored by the table, logged."""
-        tick = self._machine.compiled.event(FullEvent.TICK)
         for _ in range(count):
-            self._machine.fire(tick)
+            self._machine.fire(FullEvent.TICK)
 
     # DECIDE
 
@@ -268,7 +266,7 @@ class FullLoop:
         at = len(self._entries)
         if at == len(self._plan):
             self.report = PlanReport(tuple(self._entries))
-            return FullEvent.COMPLETE
+            return COMPLETE
         entry = self._plan[at]
         self._children = 0
         if isinstance(entry, Chain):
@@ -279,13 +277,13 @@ class FullLoop:
             self._machine.cut()
             context.chain = context.instruction = 0
         self.manager.begin(self._desk.leg(entry, "PLAN"))
-        return FullEvent.INSTRUCT
+        return INSTRUCT
 
     def instruction_done(self) -> FullEvent:
         """The instruction is verified: on to the next entry."""
         leg = self.manager.leg
         self._desk.put_out(leg)
-        self._ended(Fate.DONE)
+        self._ended(DONE)
         if leg.verdict.others:
             self._watch(leg.verdict.others)
             if self._risk:
@@ -348,7 +346,7 @@ class FullLoop:
 
     def complete(self) -> FullEvent:
         """The tick is over."""
-        return FullEvent.REST
+        return REST
 
     def failed(self) -> FullEvent:
         """Fail fast, or let the strategy see what became of its plan."""
@@ -362,14 +360,18 @@ class FullLoop:
         return FullEvent.FINISH
 
 
+ENTRIES = (Instruction, Chain)  # tuples: `A | B` would be built anew at each call
+PLANS = (list, tuple)
+
+
 def _checked(plan: object) -> Plan:
     """The plan, if it is one.
 
     Raises:
         StrategyError: it is something else.
     """
-    if isinstance(plan, list | tuple):
-        wrong = [entry for entry in plan if not isinstance(entry, Instruction | Chain)]
+    if isinstance(plan, PLANS):
+        wrong = [entry for entry in plan if not isinstance(entry, ENTRIES)]
         if not wrong:
             return plan
         what = f"a plan with {wrong[0]!r} in it"

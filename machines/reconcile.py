@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from verifill.machines.monitor import Observation
 from verifill.machines.tolerance import Suspense
-from verifill.venues.expectation import Assessment, Expectation
+from verifill.venues.expectation import Assessment, Bound, Expectation
 from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt
 
 
@@ -30,6 +30,9 @@ class VerdictKind(StrEnum):
     MISMATCH = "MISMATCH"
     EXTERNAL_UNEXPLAINED = "EXTERNAL_UNEXPLAINED"
     CONTRADICTION = "CONTRADICTION"
+
+
+MATCHED = VerdictKind.MATCHED  # bound once: Python 3.11 looks enum members up slowly
 
 
 class Verdict(Struct, frozen=True):
@@ -61,36 +64,37 @@ class Evidence(Struct, frozen=True):
         ledger: opening plus all rows.
         own: sums of the order's rows by key.
         others: the other rows.
-        missing: references of the receipt that no row carries.
+        whole: whether every fill and move of the receipt has its row.
     """
 
     ledger: dict[str, int]
     own: dict[str, int]
     others: list[LedgerRow]
-    missing: set[str]
+    whole: bool
 
 
-def sort_rows(opening: Mapping[str, int], rows: Iterable[LedgerRow], receipt: Receipt) -> Evidence:
+def sort_rows(opening: dict[str, int], rows: Iterable[LedgerRow], receipt: Receipt) -> Evidence:
     """Add the rows up, the order's own by reference and the rest (L2, R10).
 
-    A row of a key that is not tracked is left to `reconcile`: it is no part of the books.
+    A row of a key that is not tracked is no part of the books; `reconcile` looks at it.
     """
-    refs = {fill.ref for fill in receipt.fills}
-    refs.update(move.ref for move in receipt.moves)
-    ledger = dict(opening)
+    refs = [fill.ref for fill in receipt.fills]
+    if receipt.moves:
+        refs += [move.ref for move in receipt.moves]
+    ledger = opening.copy()
     own: dict[str, int] = {}
     others: list[LedgerRow] = []
-    seen: set[str] = set()
+    seen: list[str] = []
     for row in rows:
-        key = row.key
+        key, amount, ref = row.key, row.amount, row.ref
         if key in ledger:
-            ledger[key] += row.amount
-        if row.ref in refs:
-            seen.add(row.ref)
-            own[key] = own.get(key, 0) + row.amount
+            ledger[key] += amount
+        if ref in refs:
+            seen.append(ref)
+            own[key] = own[key] + amount if key in own else amount
         else:
             others.append(row)
-    return Evidence(ledger, own, others, refs - seen)
+    return Evidence(ledger, own, others, all(ref in seen for ref in refs))
 
 
 def shows(receipt: Receipt, evidence: Evidence, observation: Observation) -> bool:
@@ -102,11 +106,12 @@ def shows(receipt: Receipt, evidence: Evidence, observation: Observation) -> boo
     """
     if observation.as_of_ns < receipt.effect_ns:
         return False
-    totals = observation.totals
-    ledger = evidence.ledger
-    if not evidence.missing:
-        return totals.keys() >= ledger.keys()
-    return totals.keys() >= ledger.keys() and any(totals[k] != ledger[k] for k in ledger)
+    totals, ledger = observation.totals, evidence.ledger
+    if totals == ledger:
+        return evidence.whole
+    return totals.keys() >= ledger.keys() and (
+        evidence.whole or any(totals[key] != ledger[key] for key in ledger)
+    )
 
 
 def reconcile(
@@ -170,7 +175,7 @@ def _judge(  # noqa: PLR0911 - one return for each row of the table in DOMAIN 3.
     if evidence.others:
         causes = sorted({row.cause.value for row in evidence.others})
         return VerdictKind.MATCHED_EXPLAINED, f"beside it: {', '.join(causes)}"
-    return VerdictKind.MATCHED, ""
+    return MATCHED, ""
 
 
 def _judge_unexecuted(
@@ -195,11 +200,19 @@ def _moved(amounts: Mapping[str, int]) -> dict[str, int]:
 def _outside(expectation: Expectation, own: Mapping[str, int]) -> str:
     """The first position outside its interval, closed world included (R2, R6)."""
     bounds = expectation.bounds
-    for key, bound in bounds.items():
-        moved = own.get(key, 0)
-        if not bound.low <= moved <= bound.high:
-            return f"{key} moved {moved}, expected {bound.low} to {bound.high} ({bound.origin})"
+    inside = 0
     for key, moved in own.items():
-        if moved and key not in bounds:
-            return f"{key} moved {moved}, expected not to move"
+        bound = bounds.get(key)
+        if bound is not None and bound.low <= moved <= bound.high:
+            inside += 1
+        elif bound is not None or moved:
+            return _told(key, moved, bound or Bound(0, 0))
+    if inside < len(bounds):
+        for key, bound in bounds.items():
+            if key not in own and not bound.low <= 0 <= bound.high:
+                return _told(key, 0, bound)
     return ""
+
+
+def _told(key: str, moved: int, bound: Bound) -> str:
+    return f"{key} moved {moved}, expected {bound.low} to {bound.high} ({bound.origin})"

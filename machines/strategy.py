@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from attrs import frozen
+from msgspec import Struct
 
 from verifill.venues.chains import Chain
 from verifill.venues.instructions import Instruction
@@ -33,8 +33,7 @@ class Fate(StrEnum):
     EXPIRED = "EXPIRED"  # never sent, because an entry before it failed
 
 
-@frozen
-class Entry:
+class Entry(Struct, frozen=True):
     """One entry of a plan and what became of it.
 
     Attributes:
@@ -48,8 +47,7 @@ class Entry:
     reason: str = ""
 
 
-@frozen
-class PlanReport:
+class PlanReport(Struct, frozen=True):
     """What became of the last plan, entry by entry; empty before the first one."""
 
     entries: tuple[Entry, ...] = ()

@@ -13,11 +13,9 @@ from verifill.engine.executor import Executor
 from verifill.machines.atomic import Atomic, AtomicEvent
 from verifill.machines.desk import Desk
 from verifill.machines.execution import ExecutionManager
-from verifill.machines.leg import Leg
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.tight_loop import Tight
 from verifill.venues.chains import Atomicity, Chain, Invariant, Step, Undo
-from verifill.venues.instructions import Instruction
 from verifill.venues.interfaces import Forkable, Venue
 from verifill.venues.keys import Scales
 from verifill.venues.orders import Order
@@ -159,7 +157,7 @@ class AtomicTransaction:
     def uncommitted(self) -> AtomicEvent:
         """Reverted, with all restored but the gas; anything else is left for a person."""
         self.reason = self._manager.leg.reason
-        clean = self._machine.state_name.endswith(Tight.FAILED_CLEAN)
+        clean = self._machine.state.endswith(Tight.FAILED_CLEAN)
         return AtomicEvent.ROLLED_BACK if clean else AtomicEvent.STRAND
 
     # STEP
@@ -184,7 +182,7 @@ class AtomicTransaction:
         """A step failed: go on with its remainder, or turn back."""
         leg = self._manager.leg
         self.reason = f"step {self._next + 1}: {leg.reason}"
-        state = self._machine.state_name
+        state = self._machine.state
         if state.endswith(Tight.FAILED_MISMATCH):
             return AtomicEvent.STRAND
         if state.endswith(Tight.FAILED_PART):
@@ -253,7 +251,7 @@ class AtomicTransaction:
     def uncompensated(self) -> AtomicEvent:
         """A compensation failed: go on with its remainder, else a person must settle it."""
         leg = self._manager.leg
-        part = self._machine.state_name.endswith(Tight.FAILED_PART)
+        part = self._machine.state.endswith(Tight.FAILED_PART)
         if part and self._children < self._remainders:
             self._children += 1
             self._manager.begin(self._desk.remainder(leg))

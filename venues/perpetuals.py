@@ -1,14 +1,22 @@
-"""The entry value of a perpetual position, and the profit that a fill realises.
+"""Perpetual trades: entry value, what a trade should do, and what its fills amount to.
 
-The entry value is the signed sum of quantity times price of the fills that opened the
-position, an exact integer in units of base times ticks. Rule (average cost): a fill
-that closes part of a position releases the same part of its entry value, rounded
-towards zero; the profit is what the closed part is worth less what it released.
+A perpetual moves its size and, in the margin asset, only fee and realised profit. The
+entry value is the signed sum of quantity times price of the fills that opened the
+position, an exact integer in units of base times ticks. Rule (average cost): a fill that
+closes part of a position releases the same part of its entry value, rounded towards zero;
+the profit is what the closed part is worth less what it released, rounded down to a unit
+of the margin asset. A fee is rounded up.
 """
+
+from verifill.venues.expectation import Assessment, Bound, Expectation, Origin
+from verifill.venues.market import Books
+from verifill.venues.orders import Receipt
+from verifill.venues.spot import FILLS_MAX, with_fee_cap
+from verifill.venues.tickets import TradeOrder
 
 
 def after_fill(size: int, basis: int, change: int, price: int) -> tuple[int, int]:
-    """The entry value after a fill, and the profit it realised (base units x ticks).
+    """The entry value after a fill, and the profit it realised.
 
     Args:
         size: signed position before, units of base.
@@ -27,3 +35,52 @@ def after_fill(size: int, basis: int, change: int, price: int) -> tuple[int, int
     realised = sign * closed * price - released
     opened = abs(change) - closed
     return basis - released - sign * opened * price, realised
+
+
+def expect_perpetual(order: TradeOrder, books: Books) -> Expectation:
+    """The size exactly, the margin by fee and profit between worst and best price."""
+    ticket = order.ticket
+    change = ticket.sign * order.quantity
+    size, basis = books.totals[ticket.base_key], books.bases.get(ticket.base_key, 0)
+    _, one = after_fill(size, basis, change, order.low)
+    _, other = after_fill(size, basis, change, order.high)
+    bounds = {ticket.base_key: Bound(change, change)}
+    if size * change < 0:
+        low = min(one, other) // ticket.scale - FILLS_MAX
+        high = -(-max(one, other) // ticket.scale)
+        bounds[ticket.quote_key] = Bound(low, high, Origin.LIMIT)
+    with_fee_cap(bounds, order)
+    return Expectation(bounds)
+
+
+def assess_perpetual(order: TradeOrder, receipt: Receipt, books: Books) -> Assessment:
+    """What the fills amount to, and the first rule that one of them breaks."""
+    ticket = order.ticket
+    key = ticket.base_key
+    size, basis = books.totals[key], books.bases.get(key, 0)
+    executed = 0
+    effects = {key: 0, ticket.quote_key: 0}
+    flaw = ""
+    for fill in receipt.fills:
+        quantity, price = fill.quantity, fill.price
+        change = ticket.sign * quantity
+        basis, profit = after_fill(size, basis, change, price)
+        size += change
+        executed += quantity
+        effects[key] += change
+        effects[ticket.quote_key] += fill.realised
+        if fill.fee:
+            fee_key = ticket.instrument.fee_key(fill.fee_asset)
+            effects[fee_key] = effects.get(fee_key, 0) - fill.fee
+        due = ticket.fee(quantity, price, order.fee_price)
+        realised = profit // ticket.scale
+        sound = fill.fee == due and (fill.fee_asset == ticket.fee_asset or not due)
+        inside = order.low <= price <= order.high and quantity > 0
+        if not (sound and inside and fill.realised == realised):
+            flaw = flaw or (
+                f"{fill} breaks a rule: price {order.low} to {order.high}, fee {due}, "
+                f"realised {realised}"
+            )
+    if executed > order.quantity:
+        flaw = flaw or f"filled {executed} of {order.quantity}: more than was ordered"
+    return Assessment(executed, effects, flaw, {key: basis})

@@ -17,6 +17,7 @@ RATE_DECIMALS = 8
 RATE_UNIT = 10**RATE_DECIMALS
 BASIS_POINT = RATE_UNIT // 10_000
 
+BASE = Kind.BASE
 RECEIVED = "received"  # the fee is taken from the asset that the trade brings in
 QUOTE = "quote"
 
@@ -98,7 +99,7 @@ class Instrument:
 
     def fee_key(self, asset: str) -> str:
         """The position that pays a fee in this asset."""
-        return position_key(self.account, Kind.BASE, asset)
+        return self.quote_key if asset == self.quote else position_key(self.account, BASE, asset)
 
     def value_down(self, quantity: int, price: int) -> int:
         """Quantity times price in units of quote, rounded down (what a sale brings)."""

@@ -20,7 +20,16 @@ BESIDE = "market"  # a folder that may lie in a log's folder and is no part of t
 SCHEMA_VERSION = 1
 
 # Rows of the longest stream in a chunk: about 100 MB of Python integers while it fills.
-CHUNK_ROWS = 65_536
+CHUNK_ROWS = 4_096
+
+
+class Codes(dict[str, int]):
+    """The numbers that stand for the texts of CODE columns; a new text gets the next one."""
+
+    def __missing__(self, text: str) -> int:
+        """Number a text."""
+        number = self[str(text)] = len(self)
+        return number
 
 
 class Writer:
@@ -37,6 +46,7 @@ class Writer:
 
     Attributes:
         streams: name -> stream; whoever has a record appends it there.
+        codes: text -> its number.
         on_chunk: called after each chunk is written.
     """
 
@@ -51,7 +61,7 @@ class Writer:
         self.streams = {name: Stream(name, columns) for name, columns in STREAMS.items()}
         self._append_path = self.streams["paths"].append
         self._paths: Paths | None = None
-        self._codes: dict[str, int] = {}
+        self.codes = Codes()
         self._noted = (0, 0)  # nodes and codes that earlier manifest lines hold
         self._chunk = 0
         self._failed = False
@@ -70,14 +80,14 @@ class Writer:
     def follow(self, paths: Paths) -> None:
         """Take the paths of a machine into the manifest as they grow."""
         self._paths = paths
-        self._noted = (len(paths.state), 0)
+        self._noted = (len(paths.nodes), 0)
 
-    def path(self, seq: int, node: int, context: Context) -> None:
+    def path(self, seq: int, number: int, context: Context) -> None:
         """Record a path whose first transition has this sequence number."""
         self._append_path(
             (
                 seq,
-                node,
+                number,
                 context.time_ns,
                 context.tick,
                 context.chain,
@@ -88,10 +98,6 @@ class Writer:
         self._rows += 1
         if self._rows >= CHUNK_ROWS:
             self.flush()
-
-    def code(self, text: str) -> int:
-        """The number that stands for a text of a CODE column."""
-        return self._codes.setdefault(text, len(self._codes))
 
     def flush(self) -> None:
         """Write what there is as one chunk and name it in the manifest.
@@ -129,8 +135,8 @@ class Writer:
     def _news(self) -> dict[str, Any]:
         """Paths and codes that no earlier line of the manifest holds."""
         nodes, codes = self._noted
-        paths = [] if self._paths is None else self._paths.told_from(nodes)
-        texts = list(self._codes)[codes:]
+        paths = [] if self._paths is None else list(self._paths.told_from(nodes))
+        texts = list(self.codes)[codes:]
         self._noted = (nodes + len(paths), codes + len(texts))
         return {"paths": paths, "codes": texts}
 

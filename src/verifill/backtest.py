@@ -151,7 +151,7 @@ def _assemble(parts: Parts, machine: Executor, log: Writer) -> FullLoop:
         market=parts.timeline,
         strategy=parts.strategy,
         desk=Desk(parts.venues, parts.subscribed, monitor),
-        records=Records(log, lambda: machine.seq),
+        records=Records(log, machine),
         scales=parts.scales,
         policy=parts.policy,
     )
@@ -229,7 +229,7 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _outcome(loop: FullLoop, machine: Executor, *, interrupted: bool) -> Outcome:
-    state = machine.state_name
+    state = machine.state
     ending = Ending.FAILED
     if state.endswith(Tight.HELD):
         ending = Ending.HELD

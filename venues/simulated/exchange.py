@@ -35,7 +35,7 @@ from verifill.venues.simulated.matching import Matching
 from verifill.venues.simulated.model import ExchangeModel
 from verifill.venues.simulated.network import Network, Passage
 from verifill.venues.terms import Terms, TermsByType
-from verifill.venues.trades import TradeTerms
+from verifill.venues.trades import TRADES, TradeTerms
 from verifill.venues.transfers import LeverageTerms, TransferTerms, leverage_key
 
 LEVERAGE_MAX = 125
@@ -136,7 +136,7 @@ class SimulatedExchange:
         """Execute an order at once, as a market or limit-IOC order does."""
         order = _order(request)
         instruction = order.instruction
-        if isinstance(instruction, SpotTrade | PerpTrade):
+        if isinstance(instruction, TRADES):
             receipt = self._matching.trade(order, instruction)
         elif isinstance(instruction, InternalTransfer):
             receipt = self._transfer(order, instruction)

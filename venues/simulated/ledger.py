@@ -41,9 +41,11 @@ class Accounts:
         """The accounts as of now less the lag, with the rows not yet delivered."""
         if self._lag_ns:
             return self._read_behind(self.now_ns - self._lag_ns)
-        rows = tuple(self._rows)
-        self._rows.clear()
-        return Reading(self.now_ns, self.totals.copy(), rows)
+        rows = self._rows
+        if not rows:
+            return Reading(self.now_ns, self.totals.copy())
+        self._rows = []
+        return Reading(self.now_ns, self.totals.copy(), tuple(rows))
 
     def _read_behind(self, as_of_ns: int) -> Reading:
         totals = self.totals.copy()

@@ -8,6 +8,10 @@ from verifill.venues.simulated.ledger import Accounts
 from verifill.venues.simulated.margin import Margin
 from verifill.venues.simulated.model import ExchangeModel
 
+BUY = Side.BUY
+TRADE, FEE, REALISED = Cause.TRADE, Cause.FEE, Cause.REALISED
+EXECUTED, EXECUTED_PARTIAL = Outcome.EXECUTED, Outcome.EXECUTED_PARTIAL
+
 
 class Matching:
     """The matching of one exchange: market and limit-IOC orders, never resting.
@@ -28,7 +32,6 @@ class Matching:
         market: Market,
         model: ExchangeModel,
     ) -> None:
-        """Put the parts together; no fill yet."""
         self._rules = rules
         self._accounts = accounts
         self._margin = margin
@@ -39,43 +42,62 @@ class Matching:
     def trade(self, order: Order, trade: SpotTrade | PerpTrade) -> Receipt:
         """Fill what there is at once, cancel the rest."""
         instrument = self._rules.instruments[trade.account, trade.symbol]
-        buy = trade.side is Side.BUY
-        price = self._model.fill_price(instrument, trade.side, self._market.price(instrument.data))
-        if order.limit and (price > order.limit if buy else price < order.limit):
-            reason = f"nothing at {order.limit} ticks or better: {price}"
-            return Receipt(Outcome.EXPIRED, effect_ns=self._accounts.now_ns, reason=reason)
-        wanted = order.quantity
-        if isinstance(trade, PerpTrade) and trade.reduce_only:
-            wanted = min(wanted, self._reducible(instrument, buy=buy))
-        quantity = min(wanted, self._model.liquidity(instrument, trade.side, wanted))
-        quantity -= quantity % instrument.lot
+        side = trade.side
+        buy = side is BUY
+        price = self._model.fill_price(instrument, side, self._market.price(instrument.data))
+        limit = order.limit
+        if limit and (price > limit if buy else price < limit):
+            return self._expired(f"nothing at {limit} ticks or better: {price}")
+        quantity = self._available(order, trade, instrument)
         if quantity <= 0:
-            reason = "nothing to fill it with"
-            return Receipt(Outcome.EXPIRED, effect_ns=self._accounts.now_ns, reason=reason)
-        short = self._short_of(instrument, quantity, price, buy=buy)
-        if short:
-            return Receipt(Outcome.REJECTED_DEFINITIVE, reason=short)
-        fill = self._fill(instrument, quantity, price, buy=buy)
-        whole = quantity == order.quantity
-        outcome = Outcome.EXECUTED if whole else Outcome.EXECUTED_PARTIAL
-        return Receipt(outcome, (fill,), (), self._accounts.now_ns)
-
-    def _reducible(self, instrument: Instrument, *, buy: bool) -> int:
-        size = self._accounts.totals[instrument.base_key]
-        return max(0, -size if buy else size)
-
-    def _short_of(self, instrument: Instrument, quantity: int, price: int, *, buy: bool) -> str:
-        """Which asset the account has too little of, or empty."""
-        totals = self._accounts.totals
-        if instrument.perpetual:
-            return self._short_of_margin(instrument, quantity, price, buy=buy)
-        if buy:
-            key, needed = instrument.quote_key, instrument.value_up(quantity, price)
-        else:
-            key, needed = instrument.base_key, quantity
+            return self._expired("nothing to fill it with")
         asset, fee = self._fee(instrument, quantity, price, buy=buy)
         fee_key = instrument.fee_key(asset)
-        received = instrument.base_key if buy else instrument.quote_key
+        if instrument.perpetual:
+            short = self._short_of_margin(instrument, quantity, price, buy=buy)
+        else:
+            short = self._short_of(instrument, quantity, price, fee_key, fee, buy=buy)
+        if short:
+            return Receipt(Outcome.REJECTED_DEFINITIVE, reason=short)
+        ref = self._next_ref(instrument)
+        realised = self._book(ref, instrument, quantity, price, buy=buy)
+        if fee:
+            self._accounts.post(ref, fee_key, -fee, FEE)
+        outcome = EXECUTED if quantity == order.quantity else EXECUTED_PARTIAL
+        fill = Fill(ref, quantity, price, fee, asset, realised)
+        return Receipt(outcome, (fill,), (), self._accounts.now_ns)
+
+    def _expired(self, reason: str) -> Receipt:
+        now_ns = self._accounts.now_ns
+        return Receipt(Outcome.EXPIRED, effect_ns=now_ns, reason=reason, retryable=True)
+
+    def _available(self, order: Order, trade: SpotTrade | PerpTrade, instrument: Instrument) -> int:
+        """Units that the market gives, in whole lots."""
+        wanted = order.quantity
+        if instrument.perpetual and isinstance(trade, PerpTrade) and trade.reduce_only:
+            size = self._accounts.totals[instrument.base_key]
+            wanted = min(wanted, max(0, -size if trade.side is BUY else size))
+        quantity = self._model.liquidity(instrument, trade.side, wanted)
+        return quantity - quantity % instrument.lot
+
+    def _short_of(
+        self,
+        instrument: Instrument,
+        quantity: int,
+        price: int,
+        fee_key: str,
+        fee: int,
+        *,
+        buy: bool,
+    ) -> str:
+        """Which asset the account has too little of, or empty."""
+        totals = self._accounts.totals
+        if buy:
+            key, received = instrument.quote_key, instrument.base_key
+            needed = instrument.value_up(quantity, price)
+        else:
+            key, received = instrument.base_key, instrument.quote_key
+            needed = quantity
         if fee_key == key:
             needed += fee
         elif fee_key != received and totals[fee_key] < fee:
@@ -102,33 +124,32 @@ class Matching:
     ) -> tuple[str, int]:
         """What this exchange charges, rounded up to a unit of the asset it takes."""
         fees = instrument.fees
-        if fees.paid_in == RECEIVED and buy and not instrument.perpetual:
+        paid_in = fees.paid_in
+        if paid_in == RECEIVED and buy and not instrument.perpetual:
             return instrument.base, -(-quantity * fees.rate // RATE_UNIT)
         due = quantity * price * fees.rate
-        if fees.paid_in in (RECEIVED, QUOTE):
-            return instrument.quote, -(-due // (RATE_UNIT * instrument.scale))
-        unit = RATE_UNIT * instrument.scale * self._market.price(fees.price)
-        return fees.paid_in, -(-due * 10**fees.exponent // unit)
+        unit = RATE_UNIT * instrument.scale
+        if paid_in in (RECEIVED, QUOTE):
+            return instrument.quote, -(-due // unit)
+        return paid_in, -(-due * 10**fees.exponent // (unit * self._market.price(fees.price)))
 
-    def _fill(self, instrument: Instrument, quantity: int, price: int, *, buy: bool) -> Fill:
-        """Book a fill in the accounts; what is returned is the report of it."""
+    def _next_ref(self, instrument: Instrument) -> str:
         self._fills += 1
-        ref = f"{instrument.account}-{self._fills}"
-        asset, fee = self._fee(instrument, quantity, price, buy=buy)
+        return f"{instrument.account}-{self._fills}"
+
+    def _book(
+        self, ref: str, instrument: Instrument, quantity: int, price: int, *, buy: bool
+    ) -> int:
+        """Move the accounts by a fill; the profit it realised, of a perpetual."""
         post = self._accounts.post
-        change = quantity if buy else -quantity
         realised = 0
         if instrument.perpetual:
-            realised = self._margin.trade(instrument, change, price)
+            realised = self._margin.trade(instrument, quantity if buy else -quantity, price)
             if realised:
-                post(ref, instrument.quote_key, realised, Cause.REALISED)
+                post(ref, instrument.quote_key, realised, REALISED)
         elif buy:
-            cost = instrument.value_up(quantity, price)
-            post(ref, instrument.quote_key, -cost, Cause.TRADE)
+            post(ref, instrument.quote_key, -instrument.value_up(quantity, price), TRADE)
         else:
-            proceeds = instrument.value_down(quantity, price)
-            post(ref, instrument.quote_key, proceeds, Cause.TRADE)
-        post(ref, instrument.base_key, change, Cause.TRADE)
-        if fee:
-            post(ref, instrument.fee_key(asset), -fee, Cause.FEE)
-        return Fill(ref, quantity, price, fee, asset, realised)
+            post(ref, instrument.quote_key, instrument.value_down(quantity, price), TRADE)
+        post(ref, instrument.base_key, quantity if buy else -quantity, TRADE)
+        return realised

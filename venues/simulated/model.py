@@ -8,6 +8,8 @@ from verifill.engine.amounts import divide_down, divide_up
 from verifill.venues.instructions import Side
 from verifill.venues.rules import RATE_UNIT, Instrument
 
+BUY = Side.BUY
+
 # How many units an order may take, given instrument, side and quantity wanted.
 Liquidity = Callable[[Instrument, Side, int], int]
 
@@ -46,6 +48,8 @@ class ExchangeModel:
         """
         away = self.spread // 2 + self.slippage
         tick = instrument.tick
-        if side is Side.BUY:
+        if not away:  # prices of the data may be finer than the tick of the order book
+            return -(-last // tick) * tick if side is BUY else last // tick * tick
+        if side is BUY:
             return divide_up(last * (RATE_UNIT + away), RATE_UNIT * tick) * tick
         return divide_down(last * (RATE_UNIT - away), RATE_UNIT * tick) * tick

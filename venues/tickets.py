@@ -1,0 +1,101 @@
+"""Trade tickets: what is fixed of a trade by its instrument and side, worked out once."""
+
+from msgspec import Struct
+
+from verifill.venues.orders import Order
+from verifill.venues.rules import QUOTE, RATE_UNIT, RECEIVED, Instrument
+
+
+class Ticket(Struct, frozen=True, kw_only=True):
+    """One side of one instrument.
+
+    Attributes:
+        instrument: what is traded.
+        buy: whether base comes in.
+        sign: 1 to buy, -1 to sell.
+        base_key: position of the base asset, or of the perpetual.
+        quote_key: position of the asset that pays, or of the margin.
+        scale: quantity times price, divided by it, is in units of quote.
+        fee_asset: asset that the fee is taken in.
+        fee_key: position that pays it.
+        fee_on_quantity: whether the fee is a part of the quantity, not of the value.
+        fee_rate: numerator of the fee.
+        fee_unit: its denominator, before the price of a third asset.
+        fee_price: market data of a third asset that pays fees, else empty.
+    """
+
+    instrument: Instrument
+    buy: bool
+    sign: int
+    base_key: str
+    quote_key: str
+    scale: int
+    fee_asset: str
+    fee_key: str
+    fee_on_quantity: bool
+    fee_rate: int
+    fee_unit: int
+    fee_price: str
+
+    def fee(self, quantity: int, price: int, fee_price: int) -> int:
+        """Units of `fee_asset` that a fill costs, rounded up.
+
+        Args:
+            quantity: units of base.
+            price: ticks.
+            fee_price: price of a third asset in its ticks, 1 where there is none.
+        """
+        amount = quantity if self.fee_on_quantity else quantity * price
+        return -(-amount * self.fee_rate // (self.fee_unit * fee_price))
+
+
+class TradeOrder(Order, frozen=True, kw_only=True):
+    """The exact order of a trade.
+
+    Attributes:
+        ticket: its instrument and side.
+        low: lowest price in ticks that a fill may have: collar, then limit.
+        high: highest price.
+        fee_price: price of a third asset that pays fees, when the order was made; else 1.
+    """
+
+    ticket: Ticket
+    low: int
+    high: int
+    fee_price: int
+
+
+def ticket(instrument: Instrument, *, buy: bool) -> Ticket:
+    """The ticket for one side of an instrument."""
+    fees = instrument.fees
+    on_quantity = fees.paid_in == RECEIVED and buy and not instrument.perpetual
+    third = fees.paid_in not in (RECEIVED, QUOTE)
+    asset = instrument.quote
+    if on_quantity:
+        asset = instrument.base
+    elif third:
+        asset = fees.paid_in
+    return Ticket(
+        instrument=instrument,
+        buy=buy,
+        sign=1 if buy else -1,
+        base_key=instrument.base_key,
+        quote_key=instrument.quote_key,
+        scale=instrument.scale,
+        fee_asset=asset,
+        fee_key=instrument.fee_key(asset),
+        fee_on_quantity=on_quantity,
+        fee_rate=fees.rate * (10**fees.exponent if third else 1),
+        fee_unit=RATE_UNIT * (1 if on_quantity else instrument.scale),
+        fee_price=fees.price if third else "",
+    )
+
+
+def price_range(last: int, limit: int, instrument: Instrument, *, buy: bool) -> tuple[int, int]:
+    """Lowest and highest price in ticks that a fill may have: collar, then limit."""
+    width = last * instrument.collar // RATE_UNIT
+    if not limit:
+        return last - width, last + width
+    if buy:
+        return min(last - width, limit), limit
+    return limit, max(last + width, limit)
