@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -101,7 +101,7 @@ class Log:
     def _read_header(self) -> Mapping[str, Any]:
         path = self.folder / HEADER
         try:
-            header = json.loads(path.read_bytes())
+            header: Any = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:
             msg = f"{self.folder} is no log: {error}. Name the folder that a run wrote"
             raise LogError(msg) from error
@@ -109,7 +109,7 @@ class Log:
         if version != SCHEMA_VERSION:
             msg = f"{path} has schema {version}; this version of Verifill reads {SCHEMA_VERSION}"
             raise LogError(msg)
-        return header
+        return cast("Mapping[str, Any]", header)
 
 
 def _line(text: str) -> Mapping[str, Any]:
@@ -118,8 +118,8 @@ def _line(text: str) -> Mapping[str, Any]:
     Raises:
         ValueError: it is something else.
     """
-    line = json.loads(text)
+    line: Any = json.loads(text)
     if not isinstance(line, dict):
         msg = f"{text[:40]!r} is no line of a manifest"
         raise ValueError(msg)  # noqa: TRY004 - bad data in a file, not a wrong type in code
-    return line
+    return cast("Mapping[str, Any]", line)
