@@ -26,17 +26,18 @@ INSTRUCTIONS: Mapping[str, str] = {
     "instruction": INT,
     "parent": INT,  # the instruction whose remainder or compensation it is, else 0
     "role": CODE,
-    "name": CODE,
     "op": CODE,
     "account": CODE,
     "subject": CODE,  # symbol or asset
     "side": CODE,
+    "name": CODE,
     "quantity": AMOUNT,
     "limit": AMOUNT,
     "detail": TEXT,  # JSON of the whole instruction where the columns do not hold it all
 }
 
-# Receipts: what the venue said of an order, its trades and its transfers.
+# Receipts: what the venue said of an order, its trades and its transfers. An order that
+# was observed and has no row here was EXECUTED, at the time of its transition.
 RECEIPTS: Mapping[str, str] = {
     "seq": INT,
     "instruction": INT,
