@@ -15,6 +15,23 @@ PART_ROWS: Final = 2**17
 GROUP_ROWS: Final = 2**15  # what the reader of one chunk has to decode
 
 
+class TableDigest:
+    """The SHA-256 of a table's rows as CSV without a header, in whatever frames they come."""
+
+    def __init__(self) -> None:
+        self._digest = sha256()
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Adds rows at the end."""
+        text = BytesIO()
+        frame.write_csv(text, include_header=False)
+        self._digest.update(text.getbuffer())
+
+    def hex(self) -> str:
+        """The digest of the rows so far, as 64 hexadecimal digits."""
+        return self._digest.hexdigest()
+
+
 class PartWriter:
     """Collects frames of one schema in a new folder, then writes them as one file.
 
@@ -29,18 +46,9 @@ class PartWriter:
         self._parts: list[Path] = []
         self._pending: list[pl.DataFrame] = []
         self._pending_rows = 0
-        self._digest = sha256()
-
-    @property
-    def digest(self) -> str:
-        """The SHA-256 of the rows as CSV without a header, however they came in frames."""
-        return self._digest.hexdigest()
 
     def add(self, frame: pl.DataFrame) -> None:
         """Adds rows at the end."""
-        text = BytesIO()
-        frame.write_csv(text, include_header=False)
-        self._digest.update(text.getbuffer())
         self.rows += frame.height
         self._pending.append(frame)
         self._pending_rows += frame.height

@@ -18,7 +18,7 @@ from verifill.venues.data.columns import TIME, Converter
 from verifill.venues.data.exact import Scale
 from verifill.venues.data.history import FORMAT, HEADER, MARKET, SERIES, Header, History
 from verifill.venues.data.joining import join
-from verifill.venues.data.parts import PartWriter
+from verifill.venues.data.parts import PartWriter, TableDigest
 from verifill.venues.data.sources import BarFile, Gaps, SeriesFile
 from verifill.venues.data.tables import open_table
 
@@ -114,16 +114,19 @@ def _write(
         done = sum(reader.read_bytes for reader in readers)
         progress(done + sum(converter.size_bytes for converter in converters), total)
 
-    points = PartWriter(folder / "points")
+    points, points_digest = PartWriter(folder / "points"), TableDigest()
     points.add(_NO_POINTS)
     for file, converter in zip(series, converters, strict=True):
         for frame in converter.frames():
-            points.add(_points(file.name, frame))
+            point_rows = _points(file.name, frame)
+            points.add(point_rows)
+            points_digest.add(point_rows)
             report()
     points.finish(folder / SERIES)
-    market = PartWriter(folder / "rows")
+    market, market_digest = PartWriter(folder / "rows"), TableDigest()
     for frame in join(readers, gaps=gaps):
         market.add(frame)
+        market_digest.add(frame)
         spans.append((frame[KNOWN][0], frame[KNOWN][-1]))
         report()
     market.finish(folder / MARKET)
@@ -139,7 +142,7 @@ def _write(
         series_decimals={file.name: file.decimals for file in series},
         digest="",
     )
-    content = {"header": asdict(header), "market": market.digest, "series": points.digest}
+    content = [asdict(header), market_digest.hex(), points_digest.hex()]
     return evolve(header, digest=sha256_hex(canonical_json(content)))
 
 
