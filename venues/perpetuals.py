@@ -27,7 +27,9 @@ def after_fill(size: int, basis: int, change: int, price: int) -> tuple[int, int
     Returns:
         New entry value, realised profit; both in units of base times ticks.
     """
-    if size * change >= 0:
+    if not size:  # whatever is left of an entry value: a liquidation is no fill of ours
+        return change * price, 0
+    if size * change > 0:
         return basis + change * price, 0
     closed = min(abs(change), abs(size))
     sign = 1 if size > 0 else -1
@@ -41,13 +43,14 @@ def expect_perpetual(order: TradeOrder, books: Books) -> Expectation:
     """The size exactly, the margin by fee and profit between worst and best price."""
     ticket = order.ticket
     change = ticket.sign * order.quantity
-    size, basis = books.totals[ticket.base_key], books.bases.get(ticket.base_key, 0)
+    # a position that is not tracked is expected all the same, and so denied by whoever asks
+    size, basis = books.totals.get(ticket.base_key, 0), books.bases.get(ticket.base_key, 0)
     _, one = after_fill(size, basis, change, order.low)
     _, other = after_fill(size, basis, change, order.high)
     bounds = {ticket.base_key: Bound(change, change)}
     if size * change < 0:
         low = min(one, other) // ticket.scale - FILLS_MAX
-        high = -(-max(one, other) // ticket.scale)
+        high = -(-max(one, other) // ticket.scale) + FILLS_MAX
         bounds[ticket.quote_key] = Bound(low, high, Origin.LIMIT)
     with_fee_cap(bounds, order)
     return Expectation(bounds)

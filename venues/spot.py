@@ -39,11 +39,15 @@ def with_fee_cap(bounds: dict[str, Bound], order: TradeOrder) -> None:
     cap = ticket.fee(order.quantity, order.high, order.fee_price)
     if cap:
         paid = bounds.get(ticket.fee_key)
-        low = -cap - FILLS_MAX
+        low, high = min(-cap, 0) - FILLS_MAX, max(-cap, 0)  # a rebate comes in
         bounds[ticket.fee_key] = (
-            Bound(low, 0, FEE_CAP)
+            Bound(low, high, FEE_CAP)
             if paid is None
-            else Bound(paid.low + low, paid.high, paid.origin if paid.low != paid.high else FEE_CAP)
+            else Bound(
+                paid.low + low,
+                paid.high + high,
+                paid.origin if paid.low != paid.high else FEE_CAP,
+            )
         )
 
 

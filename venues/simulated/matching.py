@@ -54,7 +54,7 @@ class Matching:
         asset, fee = self._fee(instrument, quantity, price, buy=buy)
         fee_key = instrument.fee_key(asset)
         if instrument.perpetual:
-            short = self._short_of_margin(instrument, quantity, price, buy=buy)
+            short = self._short_of_margin(instrument, quantity, price, fee_key, fee, buy=buy)
         else:
             short = self._short_of(instrument, quantity, price, fee_key, fee, buy=buy)
         if short:
@@ -77,7 +77,7 @@ class Matching:
         if instrument.perpetual and isinstance(trade, PerpTrade) and trade.reduce_only:
             size = self._accounts.totals[instrument.base_key]
             wanted = min(wanted, max(0, -size if trade.side is BUY else size))
-        quantity = self._model.liquidity(instrument, trade.side, wanted)
+        quantity = min(wanted, self._model.liquidity(instrument, trade.side, wanted))
         return quantity - quantity % instrument.lot
 
     def _short_of(
@@ -107,15 +107,25 @@ class Matching:
         return ""
 
     def _short_of_margin(
-        self, instrument: Instrument, quantity: int, price: int, *, buy: bool
+        self,
+        instrument: Instrument,
+        quantity: int,
+        price: int,
+        fee_key: str,
+        fee: int,
+        *,
+        buy: bool,
     ) -> str:
-        """Whether equity carries the position that the order would leave."""
+        """Whether equity carries the position that the order would leave, and its fee."""
+        key = instrument.quote_key
+        if fee_key != key and self._accounts.totals[fee_key] < fee:
+            return f"insufficient {fee_key} for the fee of {fee}"
         size = self._accounts.totals[instrument.base_key]
         added = abs(size + (quantity if buy else -quantity)) - abs(size)
         if added <= 0:
             return ""
-        key = instrument.quote_key
         needed = self._margin.needed(key) + self._margin.initial(instrument, added, price)
+        needed += fee if fee_key == key else 0
         equity = self._margin.equity(key)
         return f"insufficient margin {key}: {equity} of {needed}" * (equity < needed)
 
