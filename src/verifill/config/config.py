@@ -69,7 +69,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any setting
     if isinstance(value, Mapping):
         table = cast("Mapping[str, Any]", value)
         return {str(key): _plain(part) for key, part in table.items()}
-    kind: Any = type(value)
+    given: object = value
+    kind = type(given)
     if attrs.has(kind):
         return {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(kind)}
     return value

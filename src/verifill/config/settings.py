@@ -146,6 +146,7 @@ class Settings:
 
     Attributes:
         mode: What kind of run.
+        quote: The asset that reports count in; that of the first instrument if left out.
         seed: Where chance begins, in everything that is random.
         log: The folder of the log; `runs/NAME-OF-THE-FILE` if left out. The digest of the
             configuration leaves it out.
@@ -164,6 +165,7 @@ class Settings:
     """
 
     mode: str = field(default=BACKTEST, validator=OneOf((BACKTEST,), later=("paper", "live")))
+    quote: str = ""
     seed: int = field(default=0, validator=Within(0))
     log: Path | None = None
     loop: LoopConfig = LoopConfig()

@@ -1,0 +1,1 @@
+"""The pieces that `verifill.build` makes the parts of a backtest of."""

@@ -1,0 +1,33 @@
+"""The decimals of everything that has a position."""
+
+from verifill.assembly.references import instruments_of
+from verifill.config import Config
+from verifill.venues.keys import Scales, asset_of
+from verifill.venues.transfers import leverage_key
+
+
+def scales_of(config: Config) -> Scales:
+    """Decimals of the assets, and of what follows from them.
+
+    A perpetual has those of its base, a token of a lending market those of its asset,
+    unless [assets] says otherwise; a leverage is a whole number.
+
+    Raises:
+        ConfigError: two perpetuals of one symbol would have different decimals.
+    """
+    decimals = dict(config.assets)
+    for key, instrument in instruments_of(config):
+        if instrument.perpetual:
+            own = config.assets.get(instrument.symbol, config.assets[instrument.base])
+            if decimals.setdefault(instrument.symbol, own) != own:
+                problem = (
+                    f"{key}: {instrument.symbol} would have {own} decimals, and has "
+                    f"{decimals[instrument.symbol]} elsewhere; say in [assets] which"
+                )
+                raise config.error(problem)
+            decimals[asset_of(leverage_key(instrument.account, instrument.symbol))] = 0
+    for chain in config.chains.values():
+        for reserve in chain.reserves:
+            for token in {reserve.a_token, reserve.debt_token} - {""}:
+                decimals.setdefault(token, config.assets[reserve.asset])
+    return Scales(decimals)
