@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from verifill.engine.errors import InstructionError
+from verifill.engine.errors import ConfigError, InstructionError
 from verifill.venues.instructions import Operation
 from verifill.venues.keys import Kind, position_key
 
@@ -30,7 +30,7 @@ class Fees:
         rate: part of the notional (or of the received asset), in 1e-8.
         paid_in: `received`, `quote` (the margin asset of a perpetual), or an asset.
         price: market data instrument that prices a third asset in the quote asset.
-        exponent: decimals of that asset + of its price - of the quote asset.
+        exponent: decimals of that asset + of its price - of the quote asset, 0 or more.
     """
 
     rate: int
@@ -86,7 +86,7 @@ class Instrument:
 
     @scale.default
     def _scale(self) -> int:
-        return int(10**self.exponent)
+        return int(10 ** max(self.exponent, 0))
 
     @base_key.default
     def _base_key(self) -> str:
@@ -96,6 +96,22 @@ class Instrument:
     @quote_key.default
     def _quote_key(self) -> str:
         return position_key(self.account, Kind.BASE, self.quote)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what could not be computed exactly.
+
+        Raises:
+            ConfigError: a value finer than the quote asset's unit, a lot or tick of nothing.
+        """
+        if min(self.exponent, self.fees.exponent) < 0:
+            msg = (
+                f"{self.account} {self.symbol}: decimals of quantity and price together must not "
+                "be fewer than those of the asset that pays; give the prices more decimals"
+            )
+            raise ConfigError(msg)
+        if min(self.lot, self.tick) < 1:
+            msg = f"{self.account} {self.symbol}: lot and tick are at least one unit"
+            raise ConfigError(msg)
 
     def fee_key(self, asset: str) -> str:
         """The position that pays a fee in this asset."""

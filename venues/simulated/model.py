@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from attrs import Factory, frozen
 
 from verifill.engine.amounts import divide_down, divide_up
+from verifill.engine.errors import ConfigError
 from verifill.venues.instructions import Side
 from verifill.venues.rules import RATE_UNIT, Instrument
 
@@ -40,6 +41,16 @@ class ExchangeModel:
     withdrawal_ns: int = 0
     withdrawal_fees: Mapping[str, int] = Factory(dict)
     default_leverage: int = 5
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a model that would sell for nothing.
+
+        Raises:
+            ConfigError: half the spread and the slippage are the whole price.
+        """
+        if self.spread // 2 + self.slippage >= RATE_UNIT:
+            msg = "half the spread and the slippage are the whole price; give less than 1 together"
+            raise ConfigError(msg)
 
     def fill_price(self, instrument: Instrument, side: Side, last: int) -> int:
         """The price of a fill in ticks: half the spread and the slippage beyond last.
