@@ -118,6 +118,10 @@ class SimulatedExchange:
             instruction.to, instruction.asset
         ):
             return f"no route for {instruction.asset} to {instruction.to!r}"
+        accounts = self.rules.accounts
+        if isinstance(instruction, InternalTransfer) and instruction.to not in accounts:
+            known = ", ".join(sorted(accounts))
+            return f"{instruction.to!r} is no account of {self.rules.name}; it has {known}"
         return self._terms.of(request).deny(request)
 
     def expect(self, request: Request, books: Books) -> Expectation:
@@ -216,7 +220,8 @@ class SimulatedExchange:
         return min(total, self.margin.equity(key) - self.margin.needed(key))
 
     def _credit(self, passage: Passage) -> Move:
-        """Take in what the network brings."""
+        """Take in what the network brings, which is told of the time before the venues are."""
+        self.accounts.now_ns = max(self.accounts.now_ns, passage.due_ns)
         key = position_key(passage.to, Kind.BASE, passage.asset)
         return self._move(passage.ref, key, passage.amount, Cause.TRANSFER)
 
