@@ -36,10 +36,7 @@ class TradeTerms:
         if found is None:
             found = self._ticket(trade)
         instrument = found.instrument
-        if late is None:
-            quantity = _quantity(trade, instrument)
-        else:
-            quantity = late - late % instrument.lot
+        quantity = _quantity(trade, instrument) if late is None else late - late % instrument.lot
         limit = 0 if trade.limit is None else limit_ticks(trade.limit, instrument)
         last = self._market.price(instrument.data)
         low, high = price_range(last, limit, instrument, buy=found.buy)
