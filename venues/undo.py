@@ -26,7 +26,7 @@ from verifill.venues.instructions import (
     Withdraw,
     Wrap,
 )
-from verifill.venues.keys import Kind, position_key
+from verifill.venues.keys import Kind, account_of, asset_of, position_key
 
 NOTHING = Decimal(0)
 SWAP_LOSS = Decimal("0.05")  # both ways together: fees, slippage, a move of the price
@@ -53,10 +53,16 @@ def reverse(instruction: Instruction, effects: Mapping[str, int]) -> Reversal | 
 
 
 def _spot(trade: SpotTrade, effects: Mapping[str, int]) -> Reversal:
-    base = trade.symbol.partition("/")[0]
-    moved = effects.get(position_key(trade.account, Kind.BASE, base), 0)
+    moved = next((u for key, u in effects.items() if _is_base(trade, key)), 0)
     back = structs.replace(trade, side=trade.side.opposite, limit=None)
     return Reversal(back, abs(moved))
+
+
+def _is_base(trade: SpotTrade, key: str) -> bool:
+    """Whether a position is of the base asset; the symbol is `BTC/USDT` or `BTCUSDT`."""
+    asset = asset_of(key)
+    exact = "/" not in trade.symbol or trade.symbol.partition("/")[0] == asset
+    return exact and trade.symbol.startswith(asset) and account_of(key) == trade.account
 
 
 def _perpetual(trade: PerpTrade, effects: Mapping[str, int]) -> Reversal:
