@@ -1,6 +1,7 @@
 """A configuration: the settings of a run, where they came from, and their digest."""
 
 import copyreg
+import os
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
@@ -47,7 +48,7 @@ class Config(Settings):
 
     def path(self, path: Path) -> Path:
         """A path of the settings; a relative one starts at the folder of the file."""
-        return self.file.parent / path
+        return Path(os.path.normpath(self.file.parent / path))
 
     def error(self, problem: str) -> ConfigError:
         """An error about these settings."""

@@ -142,7 +142,8 @@ class Each(Rule):
             self.value.check(name, item)
 
     def __str__(self) -> str:
-        parts = [f"each {self.value}"] if self.value else []
+        inner = self.value.value if isinstance(self.value, Each) else self.value
+        parts = [f"each {inner}"] if inner else []
         parts += [f"keys are {self.key}"] if self.key else []
         return "; ".join(parts)
 
@@ -167,12 +168,13 @@ class All(Rule):
 
 
 class Some(Rule):
-    """At least one of them."""
+    """At least one of them: letter, item or entry."""
 
     def check(self, name: str, value: Any) -> None:  # noqa: ANN401 - a sequence or mapping
         """See `Rule.check`."""
         if not value:
-            raise refusal(name, "empty", self)
+            msg = f"{name} is empty; allowed is {self}"
+            raise ConfigError(msg)
 
     def __str__(self) -> str:
         return "at least one"
