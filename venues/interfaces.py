@@ -4,6 +4,7 @@ Market data (public) is `venues.market.Market`. An adapter implements the two pr
 interfaces below and passes `venues.contract`. The machines see nothing else of a venue.
 """
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from verifill.venues.expectation import Assessment, Expectation
@@ -68,6 +69,15 @@ class Venue(OrderHandler, PositionFeed, Protocol):
 
     def start_up_failures(self) -> tuple[str, ...]:
         """What is not ready before the first order; empty when all is well (R18)."""
+        ...
+
+
+@runtime_checkable
+class Indexed(Protocol):
+    """A venue whose positions in lending markets are shares, worth what an index says."""
+
+    def indices(self) -> Mapping[str, int]:
+        """Name of every index -> 1e-27, for a run that continues this one."""
         ...
 
 

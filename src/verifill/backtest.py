@@ -28,7 +28,7 @@ from verifill.machines.records import Records
 from verifill.machines.strategy import PlanReport, Strategy
 from verifill.machines.tight_loop import Tight
 from verifill.machines.tolerance import EXACT, Tolerance
-from verifill.venues.interfaces import PositionFeed, Venue
+from verifill.venues.interfaces import Indexed, PositionFeed, Venue
 from verifill.venues.keys import Scales
 from verifill.venues.simulated.timeline import Timeline
 
@@ -138,7 +138,9 @@ def run(
         finally:
             machine.cut()
             outcome = _outcome(loop, machine, interrupted=interrupts.count > 0)
-            log.close({"ending": outcome.ending, "reason": outcome.reason} | _closing(outcome))
+            log.close(
+                {"ending": outcome.ending, "reason": outcome.reason} | _closing(outcome, parts)
+            )
     return outcome
 
 
@@ -252,11 +254,17 @@ def _outcome(loop: FullLoop, machine: Executor, *, interrupted: bool) -> Outcome
     )
 
 
-def _closing(outcome: Outcome) -> dict[str, Any]:
+def _closing(outcome: Outcome, parts: Parts) -> dict[str, Any]:
     """What another run may start from, for the last line of the log."""
     return {
         "state": outcome.state,
         "ticks": outcome.ticks,
         "closing": {key: str(units) for key, units in outcome.closing.items()},
         "bases": {key: str(units) for key, units in outcome.bases.items()},
+        "indices": {
+            name: str(ray)
+            for venue in parts.venues
+            if isinstance(venue, Indexed)
+            for name, ray in venue.indices().items()
+        },
     }
