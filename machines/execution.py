@@ -134,7 +134,8 @@ class ExecutionManager:
             leg.receipt = receipt = self._query(leg)
         leg.observation = observation = leg.monitor.observe()
         leg.evidence = evidence = sort_rows(leg.monitor.totals, observation.rows, receipt)
-        if receipt.outcome in FINAL and shows(receipt, evidence, observation):
+        keys = leg.expectation.bounds
+        if receipt.outcome in FINAL and shows(receipt, evidence, observation, keys):
             return OBSERVED
         return self._pend(leg)
 

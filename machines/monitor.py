@@ -18,14 +18,22 @@ class Observation(Struct, frozen=True):
     """All readings taken together.
 
     Attributes:
-        as_of_ns: the oldest of their moments.
+        as_of_ns: the newest of their moments.
         totals: position key -> units, as the venues say.
         rows: all ledger rows since the books were last settled.
+        behind: position key -> its moment, where a venue's view is older than the newest.
     """
 
     as_of_ns: int
     totals: dict[str, int]
     rows: list[LedgerRow]
+    behind: dict[str, int] = {}
+
+    def shows(self, keys: Iterable[str], time_ns: int) -> bool:
+        """Whether the view of all these positions was taken at this time or later."""
+        if not self.behind:
+            return self.as_of_ns >= time_ns
+        return all(self.behind.get(key, self.as_of_ns) >= time_ns for key in keys)
 
 
 class PositionMonitor:
@@ -60,17 +68,20 @@ class PositionMonitor:
 
     def observe(self) -> Observation:
         """Read every feed. Reading again is always safe: rows are kept, never re-applied."""
-        first, *others = [feed.read() for feed in self._feeds]
+        first, *others = readings = [feed.read() for feed in self._feeds]
         self._rows.extend(first.rows)
         if not others:
             return Observation(first.as_of_ns, first.totals, self._rows)
+        newest_ns = max(reading.as_of_ns for reading in readings)
+        behind: dict[str, int] = {}
+        for reading in readings:
+            if reading.as_of_ns < newest_ns:
+                behind |= dict.fromkeys(reading.totals, reading.as_of_ns)
         totals = first.totals
-        as_of_ns = first.as_of_ns
         for reading in others:
             self._rows.extend(reading.rows)
             totals |= reading.totals
-            as_of_ns = min(as_of_ns, reading.as_of_ns)
-        return Observation(as_of_ns, totals, self._rows)
+        return Observation(newest_ns, totals, self._rows, behind)
 
     def settle(
         self,

@@ -97,14 +97,17 @@ def sort_rows(opening: dict[str, int], rows: Iterable[LedgerRow], receipt: Recei
     return Evidence(ledger, own, others, all(ref in seen for ref in refs))
 
 
-def shows(receipt: Receipt, evidence: Evidence, observation: Observation) -> bool:
+def shows(
+    receipt: Receipt, evidence: Evidence, observation: Observation, keys: Iterable[str]
+) -> bool:
     """Whether a reading shows the receipt's effect, or something else that moved (R8, R11).
 
-    A reading older than the effect does not count, nor does one that lacks a tracked key.
+    A reading of the order's positions (`keys`) that is older than the effect does not
+    count, nor does one that lacks a tracked key.
     One that is fresh and lacks the order's rows counts only if it moved all the same:
     then waiting would not explain it.
     """
-    if observation.as_of_ns < receipt.effect_ns:
+    if not observation.shows(keys, receipt.effect_ns):
         return False
     totals, ledger = observation.totals, evidence.ledger
     if totals == ledger:
