@@ -1,0 +1,127 @@
+"""Leveraged staking: 100 WETH at five times, in one flash-loan transaction, and out again.
+
+The chain is ONE_TX: it is rehearsed step by step on a fork, each step verified, and then
+sent as one transaction that takes effect whole or not at all. Steps whose amount is known
+only while they run are late-bound: "wrap what step B3 gave".
+"""
+
+from decimal import Decimal
+
+from verifill import (
+    MAX,
+    Atomicity,
+    Borrow,
+    Chain,
+    FlashBorrow,
+    FlashRepay,
+    Instruction,
+    Late,
+    MarketView,
+    Plan,
+    PlanReport,
+    Positions,
+    Repay,
+    Stake,
+    Supply,
+    Swap,
+    Unwrap,
+    Withdraw,
+    Wrap,
+)
+
+DAY_NS = 86_400 * 10**9
+ACCOUNT = "dsa"
+MARKET = "aave_v3"
+LENDER = "morpho"
+POOL = "curve"
+
+
+class LeveragedStaking:
+    """Enters on the first tick, leaves after `hold_days`.
+
+    Args:
+        capital: WETH of one's own.
+        flash: WETH borrowed for the transaction, and then from the lending market.
+        min_wrapped: least weETH that the wrapping must give.
+        flash_exit: WETH borrowed to repay the debt.
+        min_swapped: least WETH that the weETH must bring.
+        hold_days: days between entry and exit; 0 never leaves.
+    """
+
+    def __init__(  # noqa: PLR0913 - the terms of the trade, each with a name
+        self,
+        *,
+        capital: str,
+        flash: str,
+        min_wrapped: str,
+        flash_exit: str = "0",
+        min_swapped: str = "0",
+        hold_days: int = 0,
+    ) -> None:
+        self.capital = Decimal(capital)
+        self.flash = Decimal(flash)
+        self.min_wrapped = Decimal(min_wrapped)
+        self.flash_exit = Decimal(flash_exit)
+        self.min_swapped = Decimal(min_swapped)
+        self.hold_ns = hold_days * DAY_NS
+        self.entered_ns: int | None = None
+        self.left = False
+
+    def decide(self, market: MarketView, positions: Positions, last: PlanReport) -> Plan:  # noqa: ARG002 - the protocol
+        """The way in, then nothing, then the way out."""
+        if self.entered_ns is None:
+            self.entered_ns = market.time_ns
+            return [one_transaction("entry", self.entry())]
+        due = self.hold_ns and market.time_ns >= self.entered_ns + self.hold_ns
+        if due and last.done and not self.left:
+            self.left = True
+            return [one_transaction("exit", self.exit())]
+        return []
+
+    def entry(self) -> tuple[Instruction, ...]:
+        """Borrow, stake all of it, supply that, and borrow what pays the loan back."""
+        staked = self.capital + self.flash
+        ether, wrapped = f"{ACCOUNT}:BaseToken:eETH", f"{ACCOUNT}:BaseToken:weETH"
+        return (
+            FlashBorrow(name="B1", account=ACCOUNT, lender=LENDER, asset="WETH", amount=self.flash),
+            Unwrap(name="B2", account=ACCOUNT, asset="WETH", into="ETH", amount=staked),
+            Stake(name="B3", account=ACCOUNT, asset="ETH", into="eETH", amount=staked),
+            Wrap(
+                name="B4",
+                account=ACCOUNT,
+                asset="eETH",
+                into="weETH",
+                amount=Late("B3", ether),
+                min_out=self.min_wrapped,
+            ),
+            Supply(
+                name="B5", account=ACCOUNT, market=MARKET, asset="weETH", amount=Late("B4", wrapped)
+            ),
+            Borrow(name="B6", account=ACCOUNT, market=MARKET, asset="WETH", amount=self.flash),
+            FlashRepay(name="B7", account=ACCOUNT, lender=LENDER, asset="WETH", amount=self.flash),
+        )
+
+    def exit(self) -> tuple[Instruction, ...]:
+        """Borrow, repay all the debt, withdraw everything, swap it, pay the loan back."""
+        wrapped = f"{ACCOUNT}:BaseToken:weETH"
+        loan = self.flash_exit
+        return (
+            FlashBorrow(name="X1", account=ACCOUNT, lender=LENDER, asset="WETH", amount=loan),
+            Repay(name="X2", account=ACCOUNT, market=MARKET, asset="WETH", amount=MAX),
+            Withdraw(name="X3", account=ACCOUNT, market=MARKET, asset="weETH", amount=MAX),
+            Swap(
+                name="X4",
+                account=ACCOUNT,
+                pool=POOL,
+                asset="weETH",
+                into="WETH",
+                amount=Late("X3", wrapped),
+                min_out=self.min_swapped,
+            ),
+            FlashRepay(name="X5", account=ACCOUNT, lender=LENDER, asset="WETH", amount=loan),
+        )
+
+
+def one_transaction(name: str, steps: tuple[Instruction, ...]) -> Chain:
+    """Steps that the chain itself takes back together."""
+    return Chain(name=name, kind=Atomicity.ONE_TX, steps=steps)
