@@ -48,8 +48,7 @@ class Log:
     @property
     def end(self) -> Mapping[str, Any] | None:
         """How the run ended; None if the log stops without a last line."""
-        last = self.manifest[-1] if self.manifest else {}
-        return last.get("end")
+        return self.manifest[-1].get("end") if self.manifest else None
 
     @cached_property
     def codes(self) -> list[str]:
@@ -105,11 +104,12 @@ class Log:
         except (OSError, ValueError) as error:
             msg = f"{self.folder} is no log: {error}. Name the folder that a run wrote"
             raise LogError(msg) from error
-        version = header.get("schema_version") if isinstance(header, dict) else None
+        told = cast("Mapping[str, Any]", header if isinstance(header, dict) else {})
+        version = told.get("schema_version")
         if version != SCHEMA_VERSION:
             msg = f"{path} has schema {version}; this version of Verifill reads {SCHEMA_VERSION}"
             raise LogError(msg)
-        return cast("Mapping[str, Any]", header)
+        return told
 
 
 def _line(text: str) -> Mapping[str, Any]:
