@@ -88,7 +88,14 @@ def to_header(links: Iterable[Link]) -> list[dict[str, Any]]:
 def from_header(told: Iterable[Mapping[str, Any]]) -> list[Link]:
     """The links that a log's header tells of."""
     return [
-        Link(**(dict(link) | {"by": By(link["by"]), "opening": int(link["opening"])}))
+        Link(
+            asset=link["asset"],
+            into=link["into"],
+            by=By(link["by"]),
+            data=link["data"],
+            opening=int(link["opening"]),
+            exponent=link["exponent"],
+        )
         for link in told
     ]
 

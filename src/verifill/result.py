@@ -1,0 +1,299 @@
+"""The result of a run, read from its log: every record as a polars frame.
+
+Amounts come twice: as `NAME`, an exact `Decimal(38, s)` where s is the greatest number of
+decimals of any asset of the run, and as `NAME_units`, the 128-bit integer that the log holds,
+in units of its own asset. An amount that does not fit the Decimal is an error when the frame
+is collected, never a rounded number. Prices likewise, in `price` and `price_ticks`. Times come
+as `time_ns` and as `time`, a UTC datetime of nanoseconds.
+
+Rehearsals of transactions moved nothing: their fills, moves and readings are left out here,
+and are in `log.stream(...)`.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from attrs import frozen
+
+from verifill.ending import Ending
+from verifill.engine.amounts import to_decimal
+from verifill.engine.log.reader import Log
+from verifill.machines.tight_loop import TightEvent
+from verifill.report.book import fills, rehearsals
+from verifill.report.equity import Account, equity
+from verifill.report.exposure import Exposure, exposure
+from verifill.report.market import MarketData
+from verifill.report.pnl import ProfitAndLoss, profit_and_loss
+from verifill.report.risk import Risk, risk
+from verifill.report.worth import Missing, Worth
+from verifill.venues.keys import asset_of
+from verifill.venues.orders import Outcome
+
+MARKET = "market"
+
+_WHOLE = pl.Decimal(38, 0)
+
+
+@frozen(kw_only=True)
+class Ended:
+    """How a run ended.
+
+    Attributes:
+        ending: how; None if it was killed, so that its log has no last line.
+        reason: why it ended early; empty if it did not.
+        state: leaf state that its machine rests in.
+        ticks: how many there were.
+        closing: position key -> verified amount.
+    """
+
+    ending: Ending | None
+    reason: str
+    state: str
+    ticks: int
+    closing: Mapping[str, Decimal]
+
+
+class RunResult:
+    """What a run did, read from its log.
+
+    Args:
+        folder: the log.
+        market: the prepared market data of the run, by default the log's own `market`.
+
+    Raises:
+        LogError: the folder holds no log.
+
+    Attributes:
+        log: the log itself, with every stream as it was written.
+        header: what ran.
+        market: where the market data is looked for.
+    """
+
+    def __init__(self, folder: Path | str, *, market: Path | str | None = None) -> None:
+        self.log = Log(Path(folder))
+        self.header: Mapping[str, Any] = self.log.header
+        self.market = Path(folder) / MARKET if market is None else Path(market)
+
+    @property
+    def run(self) -> str:
+        """The name of the run; equal runs have equal names."""
+        return str(self.header["run"])
+
+    @cached_property
+    def outcome(self) -> Ended:
+        """How the run ended, and with which positions.
+
+        Of a run that was killed, what its log has up to its last chunk.
+        """
+        end = self.log.end
+        if end is None:
+            return self._cut_off()
+        closing = {key: self._amount(key, int(units)) for key, units in end["closing"].items()}
+        return Ended(
+            ending=Ending(end["ending"]),
+            reason=end["reason"],
+            state=end["state"],
+            ticks=end["ticks"],
+            closing=closing,
+        )
+
+    # The records.
+
+    @property
+    def transitions(self) -> pl.LazyFrame:
+        """Every transition: the columns of docs/reference/log.md, and `time`.
+
+        Quantities and prices stand in units and ticks of what the instruction is about.
+        """
+        return self.log.records().with_columns(_time("wall_ns"))
+
+    @property
+    def instructions(self) -> pl.LazyFrame:
+        """What was asked for. `asset` is what `quantity` counts; MAX has no quantity."""
+        frame = self._when(self.log.stream("instructions")).with_columns(
+            asset=_named("account", "subject", self._bases, pl.col("subject").cast(pl.String)),
+            quantity_units=pl.col("quantity"),
+            limit_ticks=pl.col("limit"),
+        )
+        amount = self._amounts("quantity_units", "asset")
+        return frame.with_columns(
+            quantity=pl.when(pl.col("quantity_units") >= 0).then(amount)
+        ).drop("limit")
+
+    @property
+    def fills(self) -> pl.LazyFrame:
+        """Every trade, with the side and the instrument that were asked for."""
+        frame = self._when(fills(self.log)).with_columns(
+            pl.col("quantity").alias("quantity_units"),
+            pl.col("price").alias("price_ticks"),
+            pl.col("fee").alias("fee_units"),
+            pl.col("realised").alias("realised_units"),
+        )
+        return frame.with_columns(
+            quantity=self._amounts("quantity_units", "base"),
+            price=self._prices("price_ticks", "data"),
+            fee=self._amounts("fee_units", "fee_asset"),
+            realised=self._amounts("realised_units", "quote"),
+        ).drop("data")
+
+    @property
+    def moves(self) -> pl.LazyFrame:
+        """Every transfer that an instruction caused, gas included."""
+        frame = self._real(self.log.stream("moves"))
+        return self._keyed(self._when(frame), "amount")
+
+    @property
+    def positions(self) -> pl.LazyFrame:
+        """Every position that changed in a reading, with the least and greatest expected."""
+        frame = self._real(self.log.stream("positions")).rename({"as_of_ns": "time_ns"})
+        return self._keyed(frame.with_columns(_time("time_ns")), "total", "low", "high")
+
+    @property
+    def ledger(self) -> pl.LazyFrame:
+        """Ledger rows of the venues that no instruction caused: funding, liquidation."""
+        return self._keyed(self.log.stream("ledger").with_columns(_time("time_ns")), "amount")
+
+    @property
+    def receipts(self) -> pl.LazyFrame:
+        """What the venues said of every order that was looked at.
+
+        The log leaves out those that were EXECUTED at once; here they are.
+        """
+        texts = pl.col("outcome").cast(pl.String)
+        told = self.log.stream("receipts").select("seq", texts, "effect_ns", "reason")
+        seen = (
+            self.log.records()
+            .filter(pl.col("event") == TightEvent.OBSERVED)
+            .select("seq", pl.col("instance").alias("instruction"), time_ns="wall_ns")
+        )
+        return (
+            self._real(seen)
+            .join(told, on="seq", how="left", maintain_order="left")
+            .with_columns(
+                pl.col("outcome").fill_null(Outcome.EXECUTED.value),
+                pl.col("effect_ns").fill_null(pl.col("time_ns")),
+                pl.col("reason").fill_null(""),
+                _time("time_ns"),
+            )
+        )
+
+    @property
+    def notes(self) -> pl.LazyFrame:
+        """What people need to know: refusals, failures, other verdicts than a plain match."""
+        return self._when(self.log.stream("notes"))
+
+    # The reports.
+
+    def account(self, quote: str = "", *, missing: Missing = "error") -> Account:
+        """The positions of the run and what they are worth; the reports are made of it.
+
+        Args:
+            quote: the asset to count in; by default the one that the log names.
+            missing: whether a position that nothing tells the worth of is an error, or
+                left out and named in the report.
+
+        Raises:
+            DataError: the market data is not there, not that of the run, or lacks a price.
+            ConfigError: the run knows no such quote asset.
+        """
+        market = MarketData(self.market, self.header["data_digest"])
+        return Account(self.log, Worth(self.header, market, quote), missing)
+
+    def equity(self, quote: str = "", *, missing: Missing = "error") -> pl.DataFrame:
+        """Equity at the opening, at every bar and at the end; see `account`."""
+        return equity(self.account(quote, missing=missing))
+
+    def exposure(self, quote: str = "", *, missing: Missing = "error") -> Exposure:
+        """What the run is exposed to at its end; see `account`."""
+        return exposure(self.account(quote, missing=missing))
+
+    def risk(self, quote: str = "", *, missing: Missing = "error") -> Risk:
+        """What the run risked; see `account`."""
+        return risk(self.account(quote, missing=missing))
+
+    def profit_and_loss(self, quote: str = "", *, missing: Missing = "error") -> ProfitAndLoss:
+        """The change of equity by cause and by position; see `account`."""
+        return profit_and_loss(self.account(quote, missing=missing))
+
+    # What the frames are made of.
+
+    @property
+    def _decimals(self) -> Mapping[str, int]:
+        decimals: Mapping[str, int] = self.header["decimals"]
+        return decimals
+
+    @property
+    def _bases(self) -> Mapping[str, str]:
+        return {name: told["base"] for name, told in self.header["instruments"].items()}
+
+    def _amount(self, key: str, units: int) -> Decimal:
+        return to_decimal(units, self._decimals.get(asset_of(key), 0))
+
+    def _cut_off(self) -> Ended:
+        last = self.log.stream("paths").select(pl.col("tick").max()).collect().item()
+        positions = self._real(self.log.stream("positions")).group_by("key").last().collect()
+        rows = positions.select(pl.col("key").cast(pl.String), "total").sort("key").iter_rows()
+        return Ended(
+            ending=None,
+            reason="the log has no last line: the run was killed, or is still running",
+            state="",
+            ticks=last or 0,
+            closing={key: self._amount(key, units) for key, units in rows},
+        )
+
+    def _real(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        return frame.join(rehearsals(self.log), on="instruction", how="anti", maintain_order="left")
+
+    def _when(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """With the time and the tick of the transition that each row belongs to."""
+        moments = self.log.stream("paths").select("seq", "time_ns", "tick")
+        return frame.join_asof(moments, on="seq").with_columns(_time("time_ns"))
+
+    def _keyed(self, frame: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
+        """Amounts of positions as decimals, each by the asset of its key."""
+        keys = [code for code in self.log.codes if ":" in code]
+        places = {key: self._decimals.get(asset_of(key), 0) for key in keys}
+        return frame.with_columns(
+            pl.col("key").cast(pl.String),
+            *(pl.col(column).alias(f"{column}_units") for column in columns),
+        ).with_columns(
+            _scaled(f"{column}_units", "key", places, self._widest).alias(column)
+            for column in columns
+        )
+
+    @property
+    def _widest(self) -> int:
+        return max(self._decimals.values(), default=0)
+
+    def _amounts(self, units: str, asset: str) -> pl.Expr:
+        return _scaled(units, asset, self._decimals, self._widest)
+
+    def _prices(self, ticks: str, data: str) -> pl.Expr:
+        places: Mapping[str, int] = self.header["price_decimals"]
+        return _scaled(ticks, data, places, max(places.values(), default=0))
+
+
+def _time(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.Datetime("ns", "UTC")).alias("time")
+
+
+def _named(account: str, subject: str, names: Mapping[str, str], otherwise: pl.Expr) -> pl.Expr:
+    instrument = pl.concat_str(account, pl.lit(":"), subject)
+    old, new = list(names), list(names.values())
+    return pl.coalesce(
+        instrument.replace_strict(old, new, default=None, return_dtype=pl.String), otherwise
+    )
+
+
+def _scaled(units: str, name: str, places: Mapping[str, int], widest: int) -> pl.Expr:
+    """Units as a Decimal, each by the decimals of what it counts; checked, never wrapped."""
+    factors = [Decimal(10 ** (widest - decimals)) for decimals in places.values()]
+    factor = pl.col(name).replace_strict(
+        list(places), factors, default=Decimal(10**widest), return_dtype=_WHOLE
+    )
+    whole = pl.col(units).cast(_WHOLE) * factor
+    return whole.reinterpret(dtype=pl.Int128).reinterpret(dtype=pl.Decimal(38, widest))
