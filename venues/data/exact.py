@@ -30,8 +30,7 @@ _WIDE: Final = Context(
 )
 _FLOAT_NOISE: Final = Decimal("0.000001")
 _FLOAT_STEPS: Final = Decimal(2) ** -50
-_FLOAT_EXACT: Final = 2**53
-_FLOAT_DECIMALS_MAX: Final = 22  # 10**22 is the largest power of ten that a float holds exactly
+_FLOAT_SURE: Final = 2**48
 
 
 @frozen
@@ -136,13 +135,12 @@ def _is_noise(exact: Decimal, whole: Decimal) -> bool:
 
 
 def _bulk_float(column: pl.Expr, scale: Scale) -> pl.Expr:
-    # Below 2**53 and up to 10**22 both operands are exact, so the division gives the float
-    # nearest to whole / 10**decimals: if that is the float at hand, whole is what it stands for.
-    unit = float(10**scale.decimals)
-    whole = (column * unit).round()
-    stands_for = (whole / unit == column) & (whole.abs() < _FLOAT_EXACT)
-    stands_for &= pl.lit(scale.decimals <= _FLOAT_DECIMALS_MAX)
-    return pl.when(stands_for).then(whole).cast(scale.kind, strict=False)
+    # Scaling moves a float by two of its steps at most. Below 2**48 four of them are less
+    # than half a unit, so there is no doubt which whole number is meant.
+    scaled = column * float(10**scale.decimals)
+    whole = scaled.round()
+    meant = (scaled - whole).abs() <= whole.abs() * 2.0**-51
+    return pl.when(meant & (whole.abs() < _FLOAT_SURE)).then(whole).cast(scale.kind, strict=False)
 
 
 def places_of(column: pl.Series) -> int:

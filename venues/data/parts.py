@@ -59,13 +59,13 @@ class PartWriter:
         """Writes all rows to a file; at least one frame must have been added."""
         if self._pending:
             self._write_part()
-        pl.scan_parquet(self._parts, glob=False).sink_parquet(
+        pl.scan_ipc(self._parts, glob=False).sink_parquet(
             path, compression="lz4", row_group_size=GROUP_ROWS, maintain_order=True
         )
 
     def _write_part(self) -> None:
-        part = self._folder / f"part-{len(self._parts):06}.parquet"
-        pl.concat(self._pending).write_parquet(part, compression="lz4", statistics=False)
+        part = self._folder / f"part-{len(self._parts):06}.arrow"
+        pl.concat(self._pending).write_ipc(part)
         self._parts.append(part)
         self._pending = []
         self._pending_rows = 0
