@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from verifill.engine.errors import InstructionError
 from verifill.venues.orders import Cause, LedgerRow, Reading
 
 
@@ -25,17 +24,6 @@ class Accounts:
         """Change a position by an amount, for a cause."""
         self.totals[key] += amount
         self._rows.append(LedgerRow(ref, key, amount, cause, self.now_ns))
-
-    def require(self, key: str) -> None:
-        """Refuse a key that does not exist here.
-
-        Raises:
-            InstructionError: with the keys that do exist.
-        """
-        if key not in self.totals:
-            known = ", ".join(sorted(self.totals))
-            msg = f"there is no position {key!r}; positions here are {known}"
-            raise InstructionError(msg)
 
     def read(self) -> Reading:
         """The accounts as of now less the lag, with the rows not yet delivered."""
