@@ -14,12 +14,12 @@ from verifill.engine.clock import NANOSECONDS, Clock
 from verifill.engine.errors import EngineDefect, EnvironmentDefect, UserDefect
 from verifill.engine.executor import Activity, Executor
 from verifill.engine.retry import FAIL_FAST, RetryPolicy
-from verifill.machines.leg import Leg
+from verifill.machines.leg import UNJUDGED, Leg
 from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.venues.expectation import Expectation
-from verifill.venues.orders import FINAL, Bundle, Outcome, Receipt, Request
+from verifill.venues.orders import FINAL, Bundle, LedgerRow, Outcome, Receipt, Request
 
 OBSERVED = TightEvent.OBSERVED  # bound once: Python 3.11 looks enum members up slowly
 
@@ -78,6 +78,7 @@ class ExecutionManager:
         records: where decisions, receipts and verdicts are written.
         policies: how often to try.
         missed_ticks: told how many ticks fell due during a wait.
+        watch: shown the ledger rows that came beside an order's own.
     """
 
     def __init__(
@@ -88,12 +89,14 @@ class ExecutionManager:
         records: Records,
         policies: Policies,
         missed_ticks: Callable[[int], None],
+        watch: Callable[[list[LedgerRow]], None],
     ) -> None:
         self._machine = machine
         self._clock = clock
         self._records = records
         self._policies = policies
         self._missed_ticks = missed_ticks
+        self._watch = watch
         self._intents = 0
         self.leg: Leg
         self.activities: Mapping[Tight, Activity] = {
@@ -123,6 +126,7 @@ class ExecutionManager:
         if leg.sends > 1:
             self._machine.cut()
             self._machine.context.attempt = leg.sends
+            leg.verdict = UNJUDGED
         leg.receipt = receipt = self._denied(leg) or self._submit(leg)
         return SENT[receipt.outcome]
 
@@ -155,7 +159,11 @@ class ExecutionManager:
             elapsed_ns=observation.as_of_ns - monitor.settled_ns,
         )
         leg.verdict = verdict
-        self._records.receipt(leg)
+        if verdict.others:
+            self._watch(verdict.others)
+        if leg.recorded is not leg.receipt:  # a second look at positions has the same one
+            leg.recorded = leg.receipt
+            self._records.receipt(leg)
         self._records.verdict(leg)
         if verdict.kind in SETTLED:
             as_of_ns = observation.as_of_ns
@@ -271,6 +279,7 @@ class ExecutionManager:
         return TightEvent.PENDING
 
     def _give_up(self, reason: str) -> TightEvent:
+        self.leg.held = reason
         self._records.note(self.leg.number, "HELD", {"reason": reason})
         return TightEvent.EXHAUSTED
 

@@ -11,6 +11,7 @@ from verifill.venues.interfaces import OrderHandler
 from verifill.venues.orders import Bundle, Order, Outcome, Receipt, Request
 
 UNSENT = Bundle(0, "", ())
+UNJUDGED = Verdict(VerdictKind.NOT_EXECUTED, {}, {}, [], {}, {})
 
 
 class Leg(Struct, kw_only=True):
@@ -28,6 +29,8 @@ class Leg(Struct, kw_only=True):
         window_ns: settlement window.
         poll_ns: first wait while something is pending.
         child: which remainder of its instruction it is, from 1; 0 if none.
+        held: why nobody can say what became of it; empty unless it is HELD.
+        recorded: the receipt that the log holds already.
     """
 
     number: int
@@ -47,7 +50,9 @@ class Leg(Struct, kw_only=True):
     observation: Observation = Observation(0, {}, [])
     evidence: Evidence = Evidence({}, {}, [], whole=False)
     assessment: Assessment = Assessment(0, {})
-    verdict: Verdict = Verdict(VerdictKind.NOT_EXECUTED, {}, {}, [], {}, {})
+    verdict: Verdict = UNJUDGED
+    held: str = ""
+    recorded: Receipt | None = None
     sends: int = 0
     readings: int = 1
     queries: int = 0
@@ -81,4 +86,4 @@ class Leg(Struct, kw_only=True):
     @property
     def reason(self) -> str:
         """Why it did not end in a plain match, for people."""
-        return self.verdict.reason or self.receipt.reason
+        return self.held or self.verdict.reason or self.receipt.reason

@@ -15,14 +15,21 @@ from verifill.machines.desk import Desk
 from verifill.machines.execution import ExecutionManager, Policies
 from verifill.machines.full_loop import Full, FullEvent
 from verifill.machines.monitor import Observation
-from verifill.machines.reconcile import sort_rows
+from verifill.machines.reconcile import sort_rows, strays
 from verifill.machines.records import Records
-from verifill.machines.strategy import Entry, Fate, Plan, PlanReport, Positions, Strategy
+from verifill.machines.strategy import (
+    Entry,
+    Fate,
+    Plan,
+    PlanReport,
+    Positions,
+    Strategy,
+    checked,
+)
 from verifill.machines.tight_loop import Tight
 from verifill.machines.transaction import AtomicTransaction
 from verifill.venues.chains import Chain
 from verifill.venues.expectation import Expectation
-from verifill.venues.instructions import Instruction
 from verifill.venues.keys import Scales
 from verifill.venues.market import MarketView
 from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt
@@ -98,6 +105,7 @@ class FullLoop:
             records=records,
             policies=policy.tight_loop,
             missed_ticks=self.missed_ticks,
+            watch=self._watch,
         )
         self.transaction = AtomicTransaction(
             machine=machine,
@@ -153,7 +161,8 @@ class FullLoop:
     def conclude(self, fate: str) -> None:
         """Say what became of a plan that waits for a person: it is HELD, or STRANDED."""
         if fate in (Fate.HELD, Fate.STRANDED):
-            reason = self.transaction.reason or self.manager.leg.reason
+            in_chain = self._machine.context.chain > 0
+            reason = (in_chain and self.transaction.reason) or self.manager.leg.reason
             self._ended(Fate(fate), reason)
             self._expire(reason)
 
@@ -215,7 +224,7 @@ class FullLoop:
         report, self._entries = self.report, []
         try:
             plan = self._strategy.decide(self._market, self._positions, report)
-            self._plan = _checked(plan)
+            self._plan = checked(plan)
         except Exception as error:  # noqa: BLE001 - a strategy may raise anything
             return self._blame(error)
         self._desk.outputs.clear()
@@ -239,16 +248,24 @@ class FullLoop:
         observation = monitor.observe()
         if not observation.rows and observation.totals == monitor.totals:
             return
+        missing = sorted(monitor.totals.keys() - observation.totals.keys())
+        if missing:
+            self._risk = f"not observed: {', '.join(missing)}; missing is not zero"
+            return
         evidence = sort_rows(monitor.totals, observation.rows, NO_RECEIPT)
         residuals, accepted = monitor.suspense.split(
             evidence.ledger,
             observation.totals,
             NOTHING_EXPECTED,
             observation.as_of_ns - monitor.settled_ns,
+            observation.as_of_ns,
         )
+        stray = strays(evidence)
         self._records.external(evidence.others, observation.totals, observation.as_of_ns)
         if residuals:
             self._risk = f"moved between instructions without a ledger row: {residuals}"
+        elif stray:
+            self._risk = f"between instructions {stray}"
         else:
             monitor.settle(evidence.ledger, accepted, {}, observation.as_of_ns)
         self._watch(evidence.others)
@@ -258,6 +275,7 @@ class FullLoop:
         for row in rows:
             if row.cause is Cause.LIQUIDATION:
                 self._risk = f"liquidation: {row.ref} moved {row.key} by {row.amount}"
+                self.transaction.risk = self._risk
 
     # The plan, entry by entry.
 
@@ -284,22 +302,23 @@ class FullLoop:
         leg = self.manager.leg
         self._desk.put_out(leg)
         self._ended(DONE)
-        if leg.verdict.others:
-            self._watch(leg.verdict.others)
-            if self._risk:
-                return self._fail(self._risk)
-        return self._next()
+        return self._go_on()
+
+    def _go_on(self) -> FullEvent:
+        """The next entry, unless something happened beside the one that is done."""
+        return self._fail(self._risk) if self._risk else self._next()
 
     def instruction_in_part(self) -> FullEvent:
         """Verified and final, but not all of it: a child instruction for the remainder."""
         leg = self.manager.leg
         self._desk.put_out(leg)
-        if self._children < self._policy.remainders:
+        if self._children < self._policy.remainders and not self._risk:
             self._children += 1
             self.manager.begin(self._desk.remainder(leg))
             return FullEvent.INSTRUCT
         self._ended(Fate.IN_PART, leg.reason)
-        return self._fail(f"instruction {leg.number} took effect in part: {leg.reason}")
+        in_part = f"instruction {leg.number} took effect in part: {leg.reason}"
+        return self._fail(self._risk or in_part)
 
     def instruction_failed(self) -> FullEvent:
         """Nothing happened; of a remainder: nothing more."""
@@ -316,8 +335,8 @@ class FullLoop:
 
     def chain_committed(self) -> FullEvent:
         """All of the chain took effect."""
-        self._ended(Fate.DONE)
-        return self._next()
+        self._ended(DONE)
+        return self._go_on()
 
     def chain_rolled_back(self) -> FullEvent:
         """Nothing of the chain is left."""
@@ -358,30 +377,6 @@ class FullLoop:
     def halted(self) -> FullEvent:
         """Nobody can resume a backtest: finish."""
         return FullEvent.FINISH
-
-
-ENTRIES = (Instruction, Chain)  # tuples: `A | B` would be built anew at each call
-PLANS = (list, tuple)
-
-
-def _checked(plan: object) -> Plan:
-    """The plan, if it is one.
-
-    Raises:
-        StrategyError: it is something else.
-    """
-    if isinstance(plan, PLANS):
-        wrong = [entry for entry in plan if not isinstance(entry, ENTRIES)]
-        if not wrong:
-            return plan
-        what = f"a plan with {wrong[0]!r} in it"
-    else:
-        what = repr(plan)
-    msg = (
-        f"the strategy returned {what}; allowed is a list or tuple of instructions and "
-        "chains, empty to do nothing"
-    )
-    raise StrategyError(msg)
 
 
 def _where(error: Exception) -> str:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from verifill.machines.monitor import Observation
 from verifill.machines.tolerance import Suspense
 from verifill.venues.expectation import Assessment, Bound, Expectation
-from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt
+from verifill.venues.orders import DEAD, UNASKED, Cause, LedgerRow, Outcome, Receipt
 
 
 class VerdictKind(StrEnum):
@@ -97,6 +97,17 @@ def sort_rows(opening: dict[str, int], rows: Iterable[LedgerRow], receipt: Recei
     return Evidence(ledger, own, others, all(ref in seen for ref in refs))
 
 
+def strays(evidence: Evidence) -> str:
+    """The first row of a tracked key that nobody asked for and nothing explains, or empty.
+
+    A second execution of an order looks like this, and so does another actor.
+    """
+    for row in evidence.others:
+        if row.cause not in UNASKED and row.key in evidence.ledger:
+            return f"{row.ref} moved {row.key} by {row.amount} ({row.cause}) for no instruction"
+    return ""
+
+
 def shows(
     receipt: Receipt, evidence: Evidence, observation: Observation, keys: Iterable[str]
 ) -> bool:
@@ -144,7 +155,7 @@ def reconcile(
     accepted: dict[str, int] = {}
     if evidence.ledger != observation.totals:
         residuals, accepted = suspense.split(
-            evidence.ledger, observation.totals, expectation, elapsed_ns
+            evidence.ledger, observation.totals, expectation, elapsed_ns, observation.as_of_ns
         )
     kind, reason = _judge(expectation, assessment, receipt, ordered, evidence, residuals)
     return Verdict(
@@ -161,7 +172,7 @@ def _judge(  # noqa: PLR0911 - one return for each row of the table in DOMAIN 3.
     residuals: Mapping[str, int],
 ) -> tuple[VerdictKind, str]:
     own, effects = evidence.own, assessment.effects
-    if not assessment.executed:
+    if not assessment.executed or receipt.outcome in DEAD:
         return _judge_unexecuted(receipt, evidence, residuals)
     if own != effects and _moved(own) != _moved(effects):
         return VerdictKind.MISMATCH, f"receipt says {_moved(effects)}, ledger {_moved(own)}"
@@ -170,6 +181,9 @@ def _judge(  # noqa: PLR0911 - one return for each row of the table in DOMAIN 3.
     if residuals:
         reason = f"moved without a ledger row: {dict(residuals)}"
         return VerdictKind.EXTERNAL_UNEXPLAINED, reason
+    stray = strays(evidence)
+    if stray:
+        return VerdictKind.EXTERNAL_UNEXPLAINED, stray
     outside = _outside(expectation, own)
     if outside:
         return VerdictKind.MISMATCH, outside
@@ -193,6 +207,9 @@ def _judge_unexecuted(
         return VerdictKind.CONTRADICTION, f"{said}, yet it moved {_moved(evidence.own)}"
     if residuals:
         return VerdictKind.CONTRADICTION, f"{said}, yet positions moved: {dict(residuals)}"
+    stray = strays(evidence)
+    if stray:
+        return VerdictKind.CONTRADICTION, f"{said}, yet {stray}"
     return VerdictKind.NOT_EXECUTED, receipt.reason or said.value
 
 

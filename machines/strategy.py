@@ -11,6 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from verifill.engine.errors import StrategyError
 from verifill.venues.chains import Chain
 from verifill.venues.instructions import Instruction
 from verifill.venues.keys import Scales
@@ -101,3 +102,27 @@ class Strategy(Protocol):
             last: what became of the plan before.
         """
         ...
+
+
+ENTRIES = (Instruction, Chain)  # tuples: `A | B` would be built anew at each call
+PLANS = (list, tuple)
+
+
+def checked(plan: object) -> Plan:
+    """What a strategy returned, if it is a plan.
+
+    Raises:
+        StrategyError: it is something else.
+    """
+    if isinstance(plan, PLANS):
+        wrong = [entry for entry in plan if not isinstance(entry, ENTRIES)]
+        if not wrong:
+            return plan
+        what = f"a plan with {wrong[0]!r} in it"
+    else:
+        what = repr(plan)
+    msg = (
+        f"the strategy returned {what}; allowed is a list or tuple of instructions and "
+        "chains, empty to do nothing"
+    )
+    raise StrategyError(msg)

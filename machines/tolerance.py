@@ -29,10 +29,10 @@ class Tolerance:
         budget: position key -> units a day that the suspense account takes.
     """
 
-    absolute: Mapping[str, int] = field(factory=dict)
-    relative: Mapping[str, int] = field(factory=dict)
-    accrual: Mapping[str, int] = field(factory=dict)
-    budget: Mapping[str, int] = field(factory=dict)
+    absolute: Mapping[str, int] = field(factory=dict[str, int])
+    relative: Mapping[str, int] = field(factory=dict[str, int])
+    accrual: Mapping[str, int] = field(factory=dict[str, int])
+    budget: Mapping[str, int] = field(factory=dict[str, int])
 
     def allowed(
         self, key: str, expectation: Expectation, position: int, elapsed_ns: int
@@ -54,13 +54,12 @@ class Suspense:
 
     Args:
         tolerance: the declared budgets.
-        spent: position key -> units already taken today.
     """
 
-    def __init__(self, tolerance: Tolerance, spent: Mapping[str, int] | None = None) -> None:
+    def __init__(self, tolerance: Tolerance) -> None:
         self.tolerance = tolerance
         self.totals: dict[str, int] = {}
-        self._spent = dict(spent or {})
+        self._spent: dict[str, int] = {}
         self._day = -1
 
     def split(
@@ -69,8 +68,18 @@ class Suspense:
         totals: Mapping[str, int],
         expectation: Expectation,
         elapsed_ns: int,
+        time_ns: int,
     ) -> tuple[dict[str, int], dict[str, int]]:
-        """Differences between balance and ledger: the unexplained, and the accepted."""
+        """Differences between balance and ledger: the unexplained, and the accepted.
+
+        Args:
+            ledger: position key -> units, by the rows.
+            totals: position key -> units, as the venues say.
+            expectation: what should have changed; a tolerance may be a part of it.
+            elapsed_ns: since the books were last settled.
+            time_ns: of the reading; its day has a budget.
+        """
+        self._begin(time_ns)
         residuals: dict[str, int] = {}
         accepted: dict[str, int] = {}
         for key, booked in ledger.items():
@@ -83,13 +92,17 @@ class Suspense:
 
     def post(self, accepted: Mapping[str, int], time_ns: int) -> None:
         """Take accepted differences into the account, against the day's budget."""
+        self._begin(time_ns)
+        for key, amount in accepted.items():
+            self.totals[key] = self.totals.get(key, 0) + amount
+            self._spent[key] = self._spent.get(key, 0) + abs(amount)
+
+    def _begin(self, time_ns: int) -> None:
+        """A new day has a whole budget."""
         day = time_ns // DAY_NS
         if day != self._day:
             self._day = day
             self._spent.clear()
-        for key, amount in accepted.items():
-            self.totals[key] = self.totals.get(key, 0) + amount
-            self._spent[key] = self._spent.get(key, 0) + abs(amount)
 
     def _left(self, key: str) -> int:
         return self.tolerance.budget.get(key, 0) - self._spent.get(key, 0)

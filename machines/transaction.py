@@ -48,6 +48,7 @@ class AtomicTransaction:
 
     Attributes:
         reason: why the chain was abandoned, rolled back or stranded.
+        risk: why no further step may be taken, such as a liquidation; empty if all is well.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class AtomicTransaction:
         self._effects: list[Effect] = []
         self._opening: Mapping[str, int] = {}
         self.reason = ""
+        self.risk = ""
         self.activities: Mapping[str, Callable[[], str]] = {
             Atomic.BEGIN: self.begin,
             **_ending(Atomic.REHEARSE, self.rehearsed, self.abandon, held=self.abandon),
@@ -172,7 +174,7 @@ class AtomicTransaction:
         """The next step, unless the chain as a whole is out of its limits."""
         self._keep_effect()
         self._next += 1
-        broken = self._broken_invariant()
+        broken = self.risk or self._broken_invariant()
         if broken:
             self.reason = broken
             return self._turn_back()
@@ -187,7 +189,7 @@ class AtomicTransaction:
             return AtomicEvent.STRAND
         if state.endswith(Tight.FAILED_PART):
             self._keep_effect()
-            if self._children < self._remainders:
+            if self._children < self._remainders and not self.risk:
                 self._children += 1
                 self._manager.begin(self._desk.remainder(leg))
                 return AtomicEvent.STEP
@@ -196,7 +198,11 @@ class AtomicTransaction:
     def _keep_effect(self) -> None:
         leg = self._manager.leg
         self._desk.put_out(leg)
-        self._effects.append(Effect(self._steps[self._next], leg.number, leg.verdict.own))
+        own: Mapping[str, int] = leg.verdict.own
+        if self._children:  # a remainder: one step, to be taken back at once
+            before = self._effects.pop().own
+            own = {key: before.get(key, 0) + own.get(key, 0) for key in before.keys() | own.keys()}
+        self._effects.append(Effect(self._steps[self._next], leg.number, own))
 
     def _broken_invariant(self) -> str:
         totals = self._desk.monitor.totals
@@ -218,6 +224,8 @@ class AtomicTransaction:
         while self._effects:
             effect = self._effects.pop()
             undo = effect.step.undo
+            if undo is Undo.NOTHING:
+                continue
             if undo is Undo.NEVER:
                 return self._strand(effect, "it is a pivot")
             reversal = (

@@ -37,6 +37,10 @@ FINAL = frozenset(
 )
 
 
+DEAD = frozenset({Outcome.DENIED_LOCAL, Outcome.REJECTED_DEFINITIVE, Outcome.ABSENT})
+"""Outcomes after which nothing of an order can have been executed."""
+
+
 class Cause(StrEnum):
     """Why a balance moved, as the venue's own ledger says."""
 
@@ -50,6 +54,10 @@ class Cause(StrEnum):
     INTEREST = "INTEREST"
     LIQUIDATION = "LIQUIDATION"
     SETTING = "SETTING"
+
+
+UNASKED = frozenset({Cause.FUNDING, Cause.INTEREST, Cause.LIQUIDATION})
+"""Causes of rows that no instruction has, and that explain a difference all the same."""
 
 
 class Order(Struct, frozen=True):

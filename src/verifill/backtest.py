@@ -242,14 +242,15 @@ def _outcome(loop: FullLoop, machine: Executor, *, interrupted: bool) -> Outcome
     elif state == Full.STOPPED and not loop.reason:
         ending = Ending.COMPLETED
     loop.conclude(ending)
+    totals = loop.monitor.totals
     return Outcome(
         ending=ending,
         reason=loop.reason,
         state=state,
         ticks=machine.context.tick,
         report=loop.report,
-        closing=dict(loop.monitor.totals),
-        bases={key: basis for key, basis in loop.monitor.bases.items() if basis},
+        closing=dict(totals),
+        bases={key: basis for key, basis in loop.monitor.bases.items() if totals.get(key)},
         error=loop.error,
     )
 
