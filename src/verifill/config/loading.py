@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import attrs
 from typed_settings import load_settings
 from typed_settings.dict_utils import set_path
-from typed_settings.exceptions import ConfigFileLoadError, InvalidSettingsError
+from typed_settings.exceptions import InvalidSettingsError, TsError
 from typed_settings.loaders import EnvLoader, Loader, TomlFormat
 from typed_settings.types import LoadedSettings, LoaderMeta, OptionInfo, OptionList
 
@@ -70,7 +70,7 @@ class TomlFile:
         """
         try:
             table = TomlFormat(None)(self._path, settings_cls, options)
-        except (ConfigFileLoadError, OSError, UnicodeError) as error:
+        except (TsError, OSError, UnicodeError) as error:
             msg = f"{self._path}: it cannot be read as TOML: {error}"
             raise ConfigError(msg) from error
         said = settings_of(settings_cls, table, Place(str(self._path)), nested=True)
