@@ -125,6 +125,13 @@ class Desk:
             keys = before.keys() | own.keys()
             self.outputs[name] = {key: before.get(key, 0) + own.get(key, 0) for key in keys}
 
+    def find_output(self, late: Late) -> int | None:
+        """As `output`, but None where there is none; the leg made of it is then denied."""
+        try:
+            return self.output(late)
+        except InstructionError:
+            return None
+
     def output(self, late: Late) -> int:
         """Units that an earlier step moved at a position, without sign.
 

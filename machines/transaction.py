@@ -16,10 +16,11 @@ from verifill.machines.execution import ExecutionManager
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.tight_loop import Tight
 from verifill.venues.chains import Atomicity, Chain, Invariant, Step, Undo
+from verifill.venues.instructions import Late
 from verifill.venues.interfaces import Forkable, Venue
 from verifill.venues.keys import Scales
 from verifill.venues.orders import Order
-from verifill.venues.undo import Reversal, reverse
+from verifill.venues.undo import Reversal, reverse, spends
 
 
 class Effect(Struct, frozen=True):
@@ -241,11 +242,20 @@ class AtomicTransaction:
 
     def _compensate(self, effect: Effect, reversal: Reversal) -> AtomicEvent:
         self._children = 0
+        units = self._at_hand(reversal)
         leg = self._desk.leg(
-            reversal.instruction, "COMPENSATION", parent=effect.number, units=reversal.units
+            reversal.instruction, "COMPENSATION", parent=effect.number, units=units
         )
         self._manager.begin(leg)
         return AtomicEvent.COMPENSATE
+
+    def _at_hand(self, reversal: Reversal) -> int | None:
+        """Its amount, or what is left of the asset: taking back newer steps had a price."""
+        instruction, units = reversal.instruction, reversal.units
+        if units is None and isinstance(instruction.size, Late):
+            units = self._desk.find_output(instruction.size)
+        there = self._desk.monitor.totals.get(spends(instruction))
+        return units if units is None or there is None else min(units, there)
 
     def _strand(self, effect: Effect, why: str) -> AtomicEvent:
         operation = effect.step.instruction.op

@@ -20,6 +20,7 @@ class Undo(StrEnum):
 
     REVERSE = "REVERSE"  # the opposite operation, for the observed amounts
     NEVER = "NEVER"  # a pivot: cannot be taken back
+    NOTHING = "NOTHING"  # nothing to do: taking a later step back takes this one back too
 
 
 class Step(Struct, frozen=True):
@@ -27,7 +28,7 @@ class Step(Struct, frozen=True):
 
     Attributes:
         instruction: what to do.
-        undo: the reverse, nothing (a pivot), or an instruction of your own, whose
+        undo: how to take it back: see `Undo`, or an instruction of your own, whose
             late-bound amounts may name this step.
     """
 

@@ -20,6 +20,7 @@ from verifill.venues.instructions import (
     Repay,
     SetLeverage,
     SpotTrade,
+    Stake,
     Supply,
     Swap,
     Unwrap,
@@ -29,6 +30,8 @@ from verifill.venues.instructions import (
 from verifill.venues.keys import Kind, account_of, asset_of, position_key
 
 NOTHING = Decimal(0)
+SPENDING = (InternalTransfer, Wrap, Unwrap, Stake, Swap, Supply, Repay)
+SHARE_LOSS = 2  # units that the rounding of shares may cost
 SWAP_LOSS = Decimal("0.05")  # both ways together: fees, slippage, a move of the price
 MICRO = Decimal("0.000001")  # every token has six decimals; a bound needs no more
 WIDE = Context(prec=DIGITS, rounding=ROUND_DOWN)
@@ -44,6 +47,13 @@ class Reversal(Struct, frozen=True):
 
     instruction: Instruction
     units: int | None
+
+
+def spends(instruction: Instruction) -> str:
+    """The position that an instruction takes its amount from; empty if from none."""
+    if isinstance(instruction, SPENDING):
+        return position_key(instruction.account, Kind.BASE, instruction.asset)
+    return ""
 
 
 def reverse(instruction: Instruction, effects: Mapping[str, int]) -> Reversal | None:
@@ -92,10 +102,13 @@ def _approve(approval: Approve, _effects: Mapping[str, int]) -> Reversal:
 def _underlying(
     back: type[Supply | Withdraw | Borrow | Repay],
 ) -> Callable[[Any, Mapping[str, int]], Reversal]:
-    """The opposite lending operation, for as much of the asset as moved."""
+    """The opposite lending operation, for as much of the asset as moved.
+
+    What was supplied is worth up to SHARE_LOSS units less in shares, so that much stays.
+    """
 
     def make(step: Supply | Withdraw | Borrow | Repay, effects: Mapping[str, int]) -> Reversal:
-        moved = effects.get(position_key(step.account, Kind.BASE, step.asset), 0)
+        moved = abs(effects.get(position_key(step.account, Kind.BASE, step.asset), 0))
         instruction = back(
             account=step.account,
             name=step.name,
@@ -103,7 +116,7 @@ def _underlying(
             asset=step.asset,
             amount=NOTHING,
         )
-        return Reversal(instruction, abs(moved))
+        return Reversal(instruction, max(0, moved - SHARE_LOSS) if back is Withdraw else moved)
 
     return make
 
