@@ -34,7 +34,7 @@ def nesting(table: AnyTable, compiled: Compiled) -> dict[str, Any]:
         "states": list(compiled.states),
         "events": list(compiled.events),
         "holders": {holder: held.name for holder, held in tables.items()},
-        "events_of": {held.name: [str(e) for e in held.events] for held in tables.values()},
+        "events_of": {held.name: list(held.plain.events) for held in tables.values()},
         "instances": dict(INSTANCES),
         "kinds": {str(event): kind for event, kind in KINDS.items()},
     }

@@ -7,7 +7,7 @@ it is told what became of what it wanted.
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec import Struct
 
@@ -115,9 +115,10 @@ def checked(plan: object) -> Plan:
         StrategyError: it is something else.
     """
     if isinstance(plan, PLANS):
-        wrong = [entry for entry in plan if not isinstance(entry, ENTRIES)]
+        entries = cast("Sequence[object]", plan)
+        wrong = [entry for entry in entries if not isinstance(entry, ENTRIES)]
         if not wrong:
-            return plan
+            return cast("Plan", plan)
         what = f"a plan with {wrong[0]!r} in it"
     else:
         what = repr(plan)
