@@ -41,9 +41,7 @@ class CashAndCarry:
         hold_days: days between entry and exit; 0 never leaves.
     """
 
-    def __init__(
-        self, spot_usdt: str, quantity: str, limit: str, hold_days: int = 0
-    ) -> None:
+    def __init__(self, spot_usdt: str, quantity: str, limit: str, hold_days: int = 0) -> None:
         self.spot_usdt = Decimal(spot_usdt)
         self.quantity = Decimal(quantity)
         self.limit = Decimal(limit)
@@ -86,7 +84,9 @@ class CashAndCarry:
             ),
             *(
                 PerpTrade(name=name, account=account, symbol=SYMBOL, side=Side.SELL, quantity=size)
-                for name, (account, (size, _)) in zip(("A6", "A7", "A8"), HEDGES.items(), strict=True)
+                for name, (account, (size, _)) in zip(
+                    ("A6", "A7", "A8"), HEDGES.items(), strict=True
+                )
             ),
         ]
 

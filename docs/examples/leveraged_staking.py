@@ -48,7 +48,7 @@ class LeveragedStaking:
         hold_days: days between entry and exit; 0 never leaves.
     """
 
-    def __init__(  # noqa: PLR0913 - the terms of the trade, each with a name
+    def __init__(
         self,
         *,
         capital: str,

@@ -63,9 +63,7 @@ class LeveragedStakingSaga:
 def a_round(name: str, amount: Decimal, borrowed: Decimal) -> list[Step]:
     """Stake an amount, supply it, borrow against it."""
     ether, staked, wrapped = (f"{ACCOUNT}:BaseToken:{asset}" for asset in ("ETH", "eETH", "weETH"))
-    unwrap = Unwrap(
-        name=f"{name}.unwrap", account=ACCOUNT, asset="WETH", into="ETH", amount=amount
-    )
+    unwrap = Unwrap(name=f"{name}.unwrap", account=ACCOUNT, asset="WETH", into="ETH", amount=amount)
     stake = Stake(
         name=f"{name}.stake",
         account=ACCOUNT,

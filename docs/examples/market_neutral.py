@@ -100,9 +100,7 @@ def staking() -> Chain:
         FlashBorrow(name="C10.1", account=WALLET, lender="morpho", asset="WETH", amount=FLASH),
         Unwrap(name="C10.2", account=WALLET, asset="WETH", into="ETH", amount=FLASH),
         Stake(name="C10.3", account=WALLET, asset="ETH", into="eETH", amount=STAKED + FLASH),
-        Wrap(
-            name="C10.4", account=WALLET, asset="eETH", into="weETH", amount=Late("C10.3", eeth)
-        ),
+        Wrap(name="C10.4", account=WALLET, asset="eETH", into="weETH", amount=Late("C10.3", eeth)),
         Approve(
             name="C10.5",
             account=WALLET,

@@ -1,1 +1,182 @@
-"""Every instruction of a strategy, verified against what its venue really did."""
+"""Every instruction of a strategy, verified against what its venue really did.
+
+A strategy decides (`Strategy`), its plan is instructions and chains (`SpotTrade`, `Chain`,
+...), and `backtest` runs a configuration of them. To build a run by hand, put `Parts`
+together and `run` them; to build a machine of your own, write a `Table` of `Row`s and give
+it to an executor. `RunResult` reads what a run has left.
+
+Names are imported when they are first used, so `import verifill` itself costs little.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from verifill.backtest import Outcome as Outcome
+    from verifill.backtest import Parts as Parts
+    from verifill.backtest import run as run
+    from verifill.ending import Ending as Ending
+    from verifill.engine.compile import Compiled as Compiled
+    from verifill.engine.compile import compile_table as compile_table
+    from verifill.engine.errors import VerifillError as VerifillError
+    from verifill.engine.executor import CompiledExecutor as CompiledExecutor
+    from verifill.engine.executor import TransitionsExecutor as TransitionsExecutor
+    from verifill.engine.log.reader import Log as Log
+    from verifill.engine.log.writer import Writer as Writer
+    from verifill.engine.render import render as render
+    from verifill.engine.retry import RetryPolicy as RetryPolicy
+    from verifill.engine.table import Row as Row
+    from verifill.engine.table import Table as Table
+    from verifill.engine.table import inside as inside
+    from verifill.machines.atomic import ATOMIC as ATOMIC
+    from verifill.machines.full_loop import FULL_LOOP as FULL_LOOP
+    from verifill.machines.loop import LoopPolicy as LoopPolicy
+    from verifill.machines.strategy import Entry as Entry
+    from verifill.machines.strategy import Fate as Fate
+    from verifill.machines.strategy import Plan as Plan
+    from verifill.machines.strategy import PlanReport as PlanReport
+    from verifill.machines.strategy import Positions as Positions
+    from verifill.machines.strategy import Strategy as Strategy
+    from verifill.machines.tight_loop import TIGHT_LOOP as TIGHT_LOOP
+    from verifill.result import RunResult as RunResult
+    from verifill.venues.chains import Atomicity as Atomicity
+    from verifill.venues.chains import Chain as Chain
+    from verifill.venues.chains import Invariant as Invariant
+    from verifill.venues.chains import Step as Step
+    from verifill.venues.chains import Undo as Undo
+    from verifill.venues.instructions import MAX as MAX
+    from verifill.venues.instructions import Approve as Approve
+    from verifill.venues.instructions import Borrow as Borrow
+    from verifill.venues.instructions import Cancel as Cancel
+    from verifill.venues.instructions import Claim as Claim
+    from verifill.venues.instructions import ClaimReward as ClaimReward
+    from verifill.venues.instructions import FlashBorrow as FlashBorrow
+    from verifill.venues.instructions import FlashRepay as FlashRepay
+    from verifill.venues.instructions import Instruction as Instruction
+    from verifill.venues.instructions import InternalTransfer as InternalTransfer
+    from verifill.venues.instructions import Late as Late
+    from verifill.venues.instructions import Operation as Operation
+    from verifill.venues.instructions import PerpTrade as PerpTrade
+    from verifill.venues.instructions import Repay as Repay
+    from verifill.venues.instructions import SetLeverage as SetLeverage
+    from verifill.venues.instructions import Side as Side
+    from verifill.venues.instructions import SpotTrade as SpotTrade
+    from verifill.venues.instructions import Stake as Stake
+    from verifill.venues.instructions import Supply as Supply
+    from verifill.venues.instructions import Swap as Swap
+    from verifill.venues.instructions import Transfer as Transfer
+    from verifill.venues.instructions import Unstake as Unstake
+    from verifill.venues.instructions import Unwrap as Unwrap
+    from verifill.venues.instructions import Withdraw as Withdraw
+    from verifill.venues.instructions import Wrap as Wrap
+    from verifill.venues.keys import Kind as Kind
+    from verifill.venues.keys import Scales as Scales
+    from verifill.venues.keys import position_key as position_key
+    from verifill.venues.market import MarketView as MarketView
+
+_MODULES = {
+    "backtest": "Outcome Parts run",
+    "ending": "Ending",
+    "engine.compile": "Compiled compile_table",
+    "engine.errors": "VerifillError",
+    "engine.executor": "CompiledExecutor TransitionsExecutor",
+    "engine.log.reader": "Log",
+    "engine.log.writer": "Writer",
+    "engine.render": "render",
+    "engine.retry": "RetryPolicy",
+    "engine.table": "Row Table inside",
+    "machines.atomic": "ATOMIC",
+    "machines.full_loop": "FULL_LOOP",
+    "machines.loop": "LoopPolicy",
+    "machines.strategy": "Entry Fate Plan PlanReport Positions Strategy",
+    "machines.tight_loop": "TIGHT_LOOP",
+    "result": "RunResult",
+    "venues.chains": "Atomicity Chain Invariant Step Undo",
+    "venues.instructions": (
+        "MAX Approve Borrow Cancel Claim ClaimReward FlashBorrow FlashRepay Instruction "
+        "InternalTransfer Late Operation PerpTrade Repay SetLeverage Side SpotTrade Stake "
+        "Supply Swap Transfer Unstake Unwrap Withdraw Wrap"
+    ),
+    "venues.keys": "Kind Scales position_key",
+    "venues.market": "MarketView",
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+__all__ = [
+    "ATOMIC",
+    "FULL_LOOP",
+    "MAX",
+    "TIGHT_LOOP",
+    "Approve",
+    "Atomicity",
+    "Borrow",
+    "Cancel",
+    "Chain",
+    "Claim",
+    "ClaimReward",
+    "Compiled",
+    "CompiledExecutor",
+    "Ending",
+    "Entry",
+    "Fate",
+    "FlashBorrow",
+    "FlashRepay",
+    "Instruction",
+    "InternalTransfer",
+    "Invariant",
+    "Kind",
+    "Late",
+    "Log",
+    "LoopPolicy",
+    "MarketView",
+    "Operation",
+    "Outcome",
+    "Parts",
+    "PerpTrade",
+    "Plan",
+    "PlanReport",
+    "Positions",
+    "Repay",
+    "RetryPolicy",
+    "Row",
+    "RunResult",
+    "Scales",
+    "SetLeverage",
+    "Side",
+    "SpotTrade",
+    "Stake",
+    "Step",
+    "Strategy",
+    "Supply",
+    "Swap",
+    "Table",
+    "Transfer",
+    "TransitionsExecutor",
+    "Undo",
+    "Unstake",
+    "Unwrap",
+    "VerifillError",
+    "Withdraw",
+    "Wrap",
+    "Writer",
+    "compile_table",
+    "inside",
+    "position_key",
+    "render",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """Import a public name when it is first used."""
+    if name not in _HOME:
+        msg = f"module 'verifill' has no attribute {name!r}; see verifill.__all__"
+        raise AttributeError(msg)
+    value = getattr(import_module(f"verifill.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return list(__all__)
