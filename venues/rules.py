@@ -14,7 +14,7 @@ from verifill.venues.instructions import Operation
 from verifill.venues.keys import Kind, position_key
 
 RATE_DECIMALS = 8
-RATE_UNIT = 10**RATE_DECIMALS
+RATE_UNIT: int = 10**RATE_DECIMALS
 BASIS_POINT = RATE_UNIT // 10_000
 
 BASE = Kind.BASE
