@@ -93,7 +93,7 @@ def history(folder: Path, rows: int, seed: int = 1) -> History:
             decimals=18,
         )
     ]  # fmt: skip
-    return prepare(bars, series, folder / "market")
+    return prepare(bars, series, folder / "market" / "history")
 
 
 def instruments(fees: Fees | None = None) -> Mapping[tuple[str, str], Instrument]:

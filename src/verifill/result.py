@@ -33,7 +33,7 @@ from verifill.report.worth import Missing, Worth
 from verifill.venues.keys import asset_of
 from verifill.venues.orders import Outcome
 
-MARKET = "market"
+MARKET = Path("market") / "history"
 
 _WHOLE = pl.Decimal(38, 0)
 
@@ -62,7 +62,7 @@ class RunResult:
 
     Args:
         folder: the log.
-        market: the prepared market data of the run, by default the log's own `market`.
+        market: the prepared market data of the run, by default `market/history` in the log.
 
     Raises:
         LogError: the folder holds no log.
