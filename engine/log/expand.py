@@ -100,25 +100,24 @@ def _told(
 
 
 def _with_evidence(rows: pl.LazyFrame, streams: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
-    """Amounts and references beside the transitions that they belong to."""
-    intents = streams["instructions"].select(
-        "instruction", "quantity", pl.col("limit").alias("price"), kind=pl.lit(INTENT)
-    )
+    """Amounts and references beside the transitions that they belong to.
+
+    By the number of the transition: an instruction that is sent again has several.
+    """
+    intents = streams["instructions"].select("seq", "quantity", pl.col("limit").alias("price"))
     fills = (
         streams["fills"]
-        .group_by("instruction", maintain_order=True)
+        .group_by("seq", maintain_order=True)
         .agg(
             pl.col("quantity").sum().alias("filled"),
             pl.col("price").last().cast(pl.Int128).alias("fill_price"),
             pl.col("ref").last().alias("venue_ref"),
         )
-        .with_columns(kind=pl.lit(OBSERVED))
     )
     notes = streams["notes"].group_by("seq").agg(pl.col("payload").str.join("\n"))
-    on = ["instruction", "kind"]
     return (
-        rows.join(intents, on=on, how="left", maintain_order="left")
-        .join(fills, on=on, how="left", maintain_order="left")
+        rows.join(intents, on="seq", how="left", maintain_order="left")
+        .join(fills, on="seq", how="left", maintain_order="left")
         .join(notes, on="seq", how="left", maintain_order="left")
         .with_columns(
             quantity=pl.coalesce("filled", "quantity"), price=pl.coalesce("fill_price", "price")
