@@ -157,7 +157,7 @@ class SimulatedExchange:
         """What became of an order; a withdrawal becomes final when it is credited."""
         receipt = self._receipts.get(request.number)
         if receipt is None:
-            return Receipt(Outcome.ABSENT, reason="no such order")
+            return Receipt(Outcome.ABSENT, reason="no such order", retryable=True)
         if receipt.outcome is Outcome.ACCEPTED:
             arrived = self._network.arrival(receipt.moves[0].ref)
             if arrived:

@@ -51,7 +51,7 @@ class Judged:
 
     def query(self, request: Request) -> Receipt:
         """What became of a request."""
-        missing = Receipt(Outcome.ABSENT, reason="no such transaction")
+        missing = Receipt(Outcome.ABSENT, reason="no such transaction", retryable=True)
         return self._receipts.get(request.number, missing)
 
     def read(self) -> Reading:
