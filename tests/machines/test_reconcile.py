@@ -42,26 +42,22 @@ def judged(
     moved: Mapping[str, int] = BOUGHT,
     effects: Mapping[str, int] | None = None,
     flaw: str = "",
-    executed: int = 10,
     expectation: Expectation = BUY,
     suspense: Suspense | None = None,
-    elapsed_ns: int = 0,
     as_of_ns: int = 5,
 ) -> Verdict:
     """The verdict on an order of 10 units; `moved` is what the balances say."""
     totals = {key: total + moved.get(key, 0) for key, total in OPENING.items()}
-    done = dict(BOUGHT) if receipt.fills else {}
+    done: dict[str, int] = dict(effects or BOUGHT) if receipt.fills else {}
     return reconcile(
         expectation=expectation,
-        assessment=Assessment(
-            executed if receipt.fills else 0, dict(effects) if effects else done, flaw
-        ),
+        assessment=Assessment(done.get(A, 0), done, flaw),
         receipt=receipt,
         ordered=10,
         evidence=sort_rows(OPENING, rows, receipt),
         observation=Observation(as_of_ns, totals, list(rows)),
         suspense=suspense or Suspense(EXACT),
-        elapsed_ns=elapsed_ns,
+        elapsed_ns=as_of_ns - 5,
     )
 
 
@@ -121,7 +117,7 @@ def test_done_in_part_and_final_is_partial() -> None:
     receipt = Receipt(Outcome.EXECUTED_PARTIAL, (Fill("t1", 4, 5, 0, "B"),))
     part = {A: 4, B: -20}
     verdict = judged(
-        receipt, (row(A, 4), row(B, -20)), moved=part, effects=part, executed=4,
+        receipt, (row(A, 4), row(B, -20)), moved=part, effects=part,
         expectation=Expectation({A: Bound(4, 4), B: Bound(-21, -20)}),
     )  # fmt: skip
 
@@ -332,7 +328,7 @@ def test_an_accrual_has_a_sign_and_grows_with_position_and_time(
 ) -> None:
     """A tenth of C a year on 7 units, over two years: 1.4 units, so 1."""
     yearly = tolerant(accrual={C: rate * RATE_UNIT // 100})
-    verdict = judged(moved=BOUGHT | {C: residual}, suspense=yearly, elapsed_ns=2 * YEAR_NS)
+    verdict = judged(moved=BOUGHT | {C: residual}, suspense=yearly, as_of_ns=5 + 2 * YEAR_NS)
 
     assert accepted == (verdict.kind is VerdictKind.MATCHED)
 
@@ -419,7 +415,7 @@ def test_looking_again_never_applies_a_row_twice(deliveries: list[list[int]], fu
     monitor = PositionMonitor([Feed(*readings)], {A: 0}, {})
     nothing = Receipt(Outcome.ABSENT)
 
-    ledgers = []
+    ledgers: list[dict[str, int]] = []
     for _ in readings:
         observation = monitor.observe()
         ledgers.append(sort_rows(monitor.totals, observation.rows, nothing).ledger)
