@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -21,11 +21,14 @@ print(load_config(sys.argv[1], {}).digest)
 
 
 def leaves(value: Any) -> list[Any]:  # noqa: ANN401 - whatever a file may hold
+    parts: list[Any]
     if isinstance(value, dict):
-        return [leaf for part in value.values() for leaf in leaves(part)]
-    if isinstance(value, list):
-        return [leaf for part in value for leaf in leaves(part)]
-    return [value]
+        parts = list(cast("dict[str, Any]", value).values())
+    elif isinstance(value, list):
+        parts = value
+    else:
+        return [value]
+    return [leaf for part in parts for leaf in leaves(part)]
 
 
 def test_the_digest_is_that_of_the_canonical_plain_values(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from verifill.assembly.amounts import Amounts, rate_of
 from verifill.config import ChainConfig, Config, ReserveConfig
 from verifill.engine.errors import ConfigError
 from verifill.venues.calls import GAS, ChainRules, Lender, Pool, Reserve, Staking, Wrapper
+from verifill.venues.calls.scales import check_scales
 from verifill.venues.rules import VenueRules
 
 RAY_DECIMALS = 27
@@ -22,7 +23,7 @@ def chain_rules(amounts: Amounts, name: str) -> ChainRules:
     config = amounts.config
     chain = config.chains[name]
     try:
-        return ChainRules(
+        rules = ChainRules(
             rules=VenueRules(
                 name=name,
                 accounts=frozenset(chain.accounts),
@@ -40,9 +41,11 @@ def chain_rules(amounts: Amounts, name: str) -> ChainRules:
             deposits_s=_deposits_s(config, chain),
             **_protocols(amounts, name),
         )
+        check_scales(rules, amounts.scales)
     except ConfigError as error:
         problem = f"chains.{error}"
         raise config.error(problem) from None
+    return rules
 
 
 def opening_indices(amounts: Amounts, name: str) -> dict[str, int]:

@@ -15,6 +15,9 @@ def check_references(config: Config) -> None:
     Raises:
         ConfigError: with the key, the name, and what there is.
     """
+    _once(config)
+    _declared(config, _accounts(config), accounts_of(config), "the accounts of a venue")
+    _owned(config)
     _declared(config, _assets(config), config.assets, "[assets]")
     _declared(
         config, _bars(config), [bars.instrument for bars in config.data.bars], "[[data.bars]]"
@@ -22,8 +25,6 @@ def check_references(config: Config) -> None:
     series = [series.name for series in config.data.series]
     _declared(config, _series(config), [*series, *config.data.constants], "[[data.series]]")
     _declared(config, _venues(config), venue_names(config), "[exchanges] or [chains]")
-    _declared(config, _accounts(config), accounts_of(config), "the accounts of a venue")
-    _once(config)
     _held(config)
     _collars(config)
 
@@ -146,26 +147,37 @@ def _once(config: Config) -> None:
         for instrument in exchange.instruments
         if instrument.perpetual
     )
-    for name, count in (names + held + symbols + perpetuals).items():
-        if count > 1:
-            problem = f"{name} is declared {count} times; allowed is once"
-            raise config.error(problem)
+    for counted in (names, held, symbols, perpetuals):
+        for name, count in counted.items():
+            if count > 1:
+                problem = f"{name} is declared {count} times; allowed is once"
+                raise config.error(problem)
+
+
+def _owned(config: Config) -> None:
+    """An instrument is traded in an account of its own exchange."""
+    for name, exchange in config.exchanges.items():
+        for instrument in exchange.instruments:
+            if instrument.account not in exchange.accounts:
+                problem = (
+                    f"exchanges.{name}: {instrument.symbol} is traded in "
+                    f'"{instrument.account}", an account of another venue'
+                )
+                raise config.error(problem)
 
 
 def _held(config: Config) -> None:
+    """What a route brings, its account can hold."""
     accounts = accounts_of(config)
     for to, route in config.routes.items():
         for asset in route.assets:
             if asset not in accounts[to]:
                 problem = f'routes."{to}" brings {asset}, which the account does not hold; add it'
                 raise config.error(problem)
-    for key, instrument in instruments_of(config):
-        if instrument.account not in config.exchanges[key.split(".")[1]].accounts:
-            problem = f'{key}.account is "{instrument.account}", an account of another venue'
-            raise config.error(problem)
 
 
 def _collars(config: Config) -> None:
+    """A fill at half the spread and the slippage is inside the collar."""
     for name, exchange in config.exchanges.items():
         away = exchange.market.spread / 2 + exchange.market.slippage
         for index, instrument in enumerate(exchange.instruments):
