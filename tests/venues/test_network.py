@@ -55,7 +55,7 @@ def test_what_was_sent_is_in_transit() -> None:
     assert Move("w1", IN_TRANSIT, 5, Cause.TRANSFER) == move
     assert {IN_TRANSIT: 5, "in_transit:exchange:USDT": 0} == network.read().totals
     assert 0 == wallet.totals[WALLET]
-    assert () == network.arrival("w1")
+    assert None is network.arrival("w1")
     assert 100 == network.due_ns
 
 
@@ -69,7 +69,10 @@ def test_it_arrives_when_it_is_due_and_not_before() -> None:
     assert 5 == wallet.totals[WALLET]
     assert 0 == network.read().totals[IN_TRANSIT]
     assert None is network.due_ns
-    left, arrived = network.arrival("w1")
+    arrival = network.arrival("w1")
+    assert arrival is not None
+    assert 100 == arrival.time_ns
+    left, arrived = arrival.moves
     assert (IN_TRANSIT, -5, WALLET, 5) == (left.key, left.amount, arrived.key, arrived.amount)
 
 

@@ -112,6 +112,16 @@ def test_a_withdrawal_is_final_once_it_is_credited() -> None:
     assert final == venue.exchange.query(sent.order)
 
 
+def test_a_withdrawal_took_effect_when_it_was_credited_and_not_when_it_was_asked_for() -> None:
+    """Or a view of positions that is behind would be waited for once more."""
+    venue = holder()
+    sent = venue.send(withdraw("156.0448989", "ETH"))
+    venue.wait(HOUR_NS)
+    venue.wait(HOUR_NS)
+
+    assert START_NS + HOUR_NS == venue.exchange.query(sent.order).effect_ns
+
+
 def test_what_is_expected_of_a_withdrawal_is_its_end() -> None:
     expected = {
         ETHER: ("-156.0448989", "-156.0448989"),

@@ -159,11 +159,10 @@ class SimulatedExchange:
         if receipt is None:
             return Receipt(Outcome.ABSENT, reason="no such order", retryable=True)
         if receipt.outcome is Outcome.ACCEPTED:
-            arrived = self._network.arrival(receipt.moves[0].ref)
-            if arrived:
-                receipt = Receipt(
-                    Outcome.EXECUTED, (), receipt.moves + arrived, self.accounts.now_ns
-                )
+            arrival = self._network.arrival(receipt.moves[0].ref)
+            if arrival:
+                moves = receipt.moves + arrival.moves
+                receipt = Receipt(Outcome.EXECUTED, (), moves, arrival.time_ns)
                 self._receipts[request.number] = receipt
         return receipt
 

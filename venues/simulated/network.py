@@ -28,6 +28,19 @@ class Passage:
     due_ns: int
 
 
+@frozen
+class Arrival:
+    """The end of a transfer.
+
+    Attributes:
+        time_ns: when it was credited.
+        moves: out of transit, and into the destination.
+    """
+
+    time_ns: int
+    moves: tuple[Move, ...]
+
+
 Credit = Callable[[Passage], Move]
 
 
@@ -43,7 +56,7 @@ class Network:
         self._accounts = Accounts({in_transit(to, asset): 0 for to, asset in routes})
         self._credits: dict[str, Credit] = {}
         self._under_way: list[Passage] = []
-        self._arrived: dict[str, tuple[Move, ...]] = {}
+        self._arrivals: dict[str, Arrival] = {}
         self.due_ns: int | None = None
 
     def connect(self, account: str, credit: Credit) -> None:
@@ -62,9 +75,9 @@ class Network:
         self._schedule()
         return Move(passage.ref, key, passage.amount, Cause.TRANSFER)
 
-    def arrival(self, ref: str) -> tuple[Move, ...]:
-        """The moves that ended a transfer; empty while it is under way."""
-        return self._arrived.get(ref, ())
+    def arrival(self, ref: str) -> Arrival | None:
+        """How a transfer ended; None while it is under way."""
+        return self._arrivals.get(ref)
 
     def advance(self, now_ns: int) -> None:
         """Let time pass: credit what is due."""
@@ -80,7 +93,8 @@ class Network:
         self._under_way.remove(passage)
         self._accounts.post(passage.ref, key, -passage.amount, Cause.TRANSFER)
         left = Move(passage.ref, key, -passage.amount, Cause.TRANSFER)
-        self._arrived[passage.ref] = (left, self._credits[passage.to](passage))
+        credited = self._credits[passage.to](passage)
+        self._arrivals[passage.ref] = Arrival(self._accounts.now_ns, (left, credited))
 
     def _schedule(self) -> None:
         self.due_ns = min((p.due_ns for p in self._under_way), default=None)

@@ -89,10 +89,10 @@ class SimulatedChain(Judged):
         """What became of a request; a transfer becomes final when it is credited."""
         receipt = super().query(request)
         if receipt.outcome is Outcome.ACCEPTED:
-            arrived = self._network.arrival(receipt.moves[-1].ref)
-            if arrived:
-                moves = receipt.moves + arrived
-                receipt = Receipt(Outcome.EXECUTED, (), moves, self.accounts.now_ns)
+            arrival = self._network.arrival(receipt.moves[-1].ref)
+            if arrival:
+                moves = receipt.moves + arrival.moves
+                receipt = Receipt(Outcome.EXECUTED, (), moves, arrival.time_ns)
                 self._receipts[request.number] = receipt
         return receipt
 
