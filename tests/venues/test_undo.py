@@ -137,10 +137,16 @@ def test_lending_is_taken_back_by_its_opposite(
     step = done(account="wallet", market="aave", asset="WETH", amount=MAX, name="B5")
     back = reversal(step, {WETH: amount, "wallet:aToken:aWETH": -amount})
 
-    assert 7 == back.units
+    assert (5 if undone is Withdraw else 7) == back.units  # shares may be worth 2 units less
     assert back.instruction == undone(
         account="wallet", market="aave", asset="WETH", amount=Decimal(0), name="B5"
     )
+
+
+def test_a_supply_of_less_than_its_rounding_leaves_nothing_to_withdraw() -> None:
+    step = Supply(account="wallet", market="aave", asset="WETH", amount=FIVE)
+
+    assert 0 == reversal(step, {WETH: -1}).units
 
 
 @pytest.mark.parametrize(("done", "undone"), [(Wrap, Unwrap), (Unwrap, Wrap)])
