@@ -79,10 +79,16 @@ class Log:
         texts = pl.Enum(self.codes)
         return frame.with_columns(pl.col(column).cat.to(texts) for column in coded)
 
-    def records(self) -> pl.LazyFrame:
-        """Every transition, one row each, in the columns of `engine.log.expand`."""
-        names = ("paths", "instructions", "fills", "notes")
-        return records(self.header, self.paths, {name: self.stream(name) for name in names})
+    def records(self, paths: pl.LazyFrame | None = None) -> pl.LazyFrame:
+        """Every transition, one row each, in the columns of `engine.log.expand`.
+
+        Args:
+            paths: rows of the stream `paths` to expand; all of them by default.
+        """
+        names = ("instructions", "fills", "notes")
+        streams = {name: self.stream(name) for name in names}
+        streams["paths"] = self.stream("paths") if paths is None else paths
+        return records(self.header, self.paths, streams)
 
     def _chunk(self, name: str) -> Path:
         path = self.folder / name

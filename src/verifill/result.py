@@ -10,7 +10,7 @@ Rehearsals of transactions moved nothing: their fills, moves and readings are le
 and are in `log.stream(...)`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -24,14 +24,14 @@ from verifill.engine.amounts import to_decimal
 from verifill.engine.log.reader import Log
 from verifill.machines.tight_loop import TightEvent
 from verifill.report.book import fills, rehearsals
-from verifill.report.equity import Account, equity
+from verifill.report.equity import Account, Ends, ends, equity
 from verifill.report.exposure import Exposure, exposure
 from verifill.report.market import MarketData
 from verifill.report.pnl import ProfitAndLoss, profit_and_loss
 from verifill.report.risk import Risk, risk
 from verifill.report.worth import Missing, Worth
 from verifill.venues.keys import asset_of
-from verifill.venues.orders import Outcome
+from verifill.venues.orders import Cause, Outcome
 
 MARKET = Path("market") / "history"
 
@@ -101,6 +101,41 @@ class RunResult:
             closing=closing,
         )
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many ticks, transitions and instructions there were, and rows of every stream."""
+        files = [file for line in self.log.manifest for file in line.get("files", ())]
+        rows = dict.fromkeys(self.log.header["streams"], 0)
+        for file in files:
+            rows[file["stream"]] += file["rows"]
+        last = self.log.stream("paths").tail(1).collect()
+        transitions = 0
+        if last.height:
+            roots = len(self.header["nesting"]["states"])
+            depth = dict.fromkeys(range(roots), 0)
+            for at, path in enumerate(self.log.paths):
+                depth[roots + at] = depth[path[0]] + 1
+            transitions = last["seq"][0] + depth[last["path"][0]] - 1
+        return rows | {"ticks": self.outcome.ticks, "transitions": transitions}
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """Times of the first and the last transition; zeros if there is none."""
+        time = pl.col("time_ns")
+        span = self.log.stream("paths").select(time.min(), last=time.max()).collect().row(0)
+        return span[0] or 0, span[1] or 0
+
+    @property
+    def fees(self) -> Mapping[str, Decimal]:
+        """Asset -> what was paid in fees and gas."""
+        paid = fills(self.log).group_by("fee_asset").agg(pl.col("fee").sum()).collect()
+        gas = self._real(self.log.stream("moves")).filter(cause=Cause.GAS.value)
+        spent = gas.select(pl.col("key").cast(pl.String), "amount").collect()
+        units: dict[str, int] = dict(paid.filter(pl.col("fee") != 0).iter_rows())
+        for key, amount in spent.iter_rows():
+            units[asset_of(key)] = units.get(asset_of(key), 0) - amount
+        return {asset: self._amount(asset, units[asset]) for asset in sorted(units)}
+
     # The records.
 
     @property
@@ -110,6 +145,24 @@ class RunResult:
         Quantities and prices stand in units and ticks of what the instruction is about.
         """
         return self.log.records().with_columns(_time("wall_ns"))
+
+    def last_transitions(
+        self, count: int, *, kinds: Sequence[str] = (), instruction: int | None = None
+    ) -> pl.LazyFrame:
+        """The last transitions, in order.
+
+        Args:
+            count: how many.
+            kinds: of these kinds only; all if there is none.
+            instruction: of this instruction only.
+        """
+        paths = self.log.stream("paths")
+        if instruction is not None:
+            paths = paths.filter(instruction=instruction)
+        if not kinds:
+            paths = paths.tail(count)  # every path has at least one transition
+        rows = self.log.records(paths).with_columns(_time("wall_ns"))
+        return (rows.filter(pl.col("kind").is_in(kinds)) if kinds else rows).tail(count)
 
     @property
     def instructions(self) -> pl.LazyFrame:
@@ -202,6 +255,11 @@ class RunResult:
         """
         market = MarketData(self.market, self.header["data_digest"])
         return Account(self.log, Worth(self.header, market, quote), missing)
+
+    def ends(self, quote: str = "", *, missing: Missing = "error") -> Ends:
+        """Equity at the start and at the end, without the way between; see `account`."""
+        market = MarketData(self.market, self.header["data_digest"])
+        return ends(self.log, Worth(self.header, market, quote), missing)
 
     def equity(self, quote: str = "", *, missing: Missing = "error") -> pl.DataFrame:
         """Equity at the opening, at every bar and at the end; see `account`."""

@@ -160,7 +160,7 @@ def _bases(log: Log, worth: Worth) -> pl.DataFrame:
         for seq, account, base, side, quantity, p in traded.iter_rows()
     ]
     events += [(seq, key, None, 0) for seq, key in closed.select("seq", "key").iter_rows()]
-    sizes = _opening_sizes(log)
+    sizes = opening_totals(log)
     bases = {key: int(units) for key, units in log.header["bases"].items()}
     rows: list[tuple[int, str, int]] = [(0, key, basis) for key, basis in bases.items()]
     for seq, key, change, price in sorted(events, key=lambda event: event[0]):
@@ -177,7 +177,8 @@ def _bases(log: Log, worth: Worth) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _opening_sizes(log: Log) -> dict[str, int]:
+def opening_totals(log: Log) -> dict[str, int]:
+    """Position key -> units at the start."""
     first = log.stream("positions").filter(pl.col("seq") == pl.col("seq").min())
     return dict(first.select(pl.col("key").cast(pl.String), "total").collect().iter_rows())
 

@@ -1,14 +1,16 @@
 """Equity: what all positions are worth together, bar by bar."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import cached_property
 
 import polars as pl
+from attrs import frozen
 
 from verifill.engine.errors import DataError
 from verifill.engine.log.reader import Log
-from verifill.report.book import book
-from verifill.report.exact import decimals, nothing
+from verifill.report.book import book, opening_totals
+from verifill.report.exact import amount, decimals, nothing
 from verifill.report.worth import Missing, Worth, is_valued
 
 
@@ -35,14 +37,7 @@ class Account:
         self.book = book(log, worth, self.start_ns)
         held = self.book.filter((pl.col("after") != 0) | (pl.col("before") != 0))
         keys = held["key"].unique(maintain_order=True).to_list()
-        self.left_out = worth.unpriced(keys)
-        if self.left_out and missing == "error":
-            msg = (
-                f"nothing tells what {', '.join(self.left_out)} is worth in {worth.quote}; "
-                "choose another quote asset, add a price to the market data, or say "
-                "missing='leave out'"
-            )
-            raise DataError(msg)
+        self.left_out = unpriced(worth, keys, missing)
         self.keys: Sequence[str] = [k for k in keys if is_valued(k) and k not in self.left_out]
 
     @cached_property
@@ -81,6 +76,83 @@ class Account:
         """What all positions were worth at the end."""
         end = pl.Series([self.end_ns], dtype=pl.Int64)
         return sum(int(str(worth[0])) for _, worth in self.values(end))
+
+
+@frozen(kw_only=True)
+class Ends:
+    """Equity at both ends of a run.
+
+    Attributes:
+        quote: the asset that it is counted in.
+        start: before the first transition.
+        end: after the last one, with the closing positions of the ledger.
+        left_out: positions that nothing tells the worth of.
+    """
+
+    quote: str
+    start: Decimal
+    end: Decimal
+    left_out: tuple[str, ...] = ()
+
+
+def ends(log: Log, worth: Worth, missing: Missing = "error") -> Ends:
+    """Equity at both ends, which needs no look at what was in between.
+
+    Raises:
+        DataError: a position cannot be valued, and is not to be left out.
+    """
+    last = log.end
+    if last is None:
+        account = Account(log, worth, missing)
+        start, end, left_out = account.opening(), account.closing(), account.left_out
+    else:
+        first = opening_totals(log)
+        closing = {key: int(units) for key, units in last["closing"].items()}
+        held = [key for key in first | closing if first.get(key) or closing.get(key)]
+        left_out = unpriced(worth, held, missing)
+        keys = [key for key in held if is_valued(key) and key not in left_out]
+        start_ns = worth.market.history.start_ns
+        end_ns = max(start_ns, log.stream("paths").select(pl.col("time_ns").max()).collect().item())
+        start = _sum(worth, keys, first, log.header["bases"], start_ns)
+        end = _sum(worth, keys, closing, last["bases"], end_ns)
+    return Ends(
+        quote=worth.quote,
+        start=amount(start, worth.decimals),
+        end=amount(end, worth.decimals),
+        left_out=tuple(left_out),
+    )
+
+
+def _sum(
+    worth: Worth,
+    keys: Sequence[str],
+    totals: Mapping[str, int],
+    bases: Mapping[str, str],
+    time_ns: int,
+) -> int:
+    times = pl.Series([time_ns], dtype=pl.Int64)
+    whole = 0
+    for key in keys:
+        units = pl.Series([totals.get(key, 0)], dtype=pl.Int128)
+        basis = pl.Series([int(bases.get(key, 0))], dtype=pl.Int128)
+        whole += int(str(worth.value(key, units, times, basis)[0]))
+    return whole
+
+
+def unpriced(worth: Worth, keys: Sequence[str], missing: Missing) -> list[str]:
+    """The positions to leave out.
+
+    Raises:
+        DataError: there are some, and they are not to be left out.
+    """
+    without = worth.unpriced(keys)
+    if without and missing == "error":
+        msg = (
+            f"nothing tells what {', '.join(without)} is worth in {worth.quote}; choose "
+            "another quote asset, add a price to the market data, or say missing='leave out'"
+        )
+        raise DataError(msg)
+    return without
 
 
 def equity(account: Account) -> pl.DataFrame:

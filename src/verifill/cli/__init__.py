@@ -1,0 +1,5 @@
+"""The command line: `verifill`."""
+
+from verifill.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,272 @@
+"""The commands and their options; what they do is imported when they are called.
+
+So `verifill --help` needs neither polars nor transitions.
+"""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from verifill.cli import options
+from verifill.cli.failures import DEBUG, told
+from verifill.cli.options import examples
+
+HELP = """Run trading strategies of which every instruction is verified."""
+
+app = typer.Typer(
+    name="verifill",
+    help=HELP,
+    epilog=examples(
+        "verifill init first              # a configuration and a strategy that run",
+        "verifill backtest first/verifill.toml",
+        "verifill report first/runs/verifill",
+        "verifill log show first/runs/verifill --last 20",
+        "verifill machines full_loop --format matrix",
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+log = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Look into the log of a run, or export it."
+)
+app.add_typer(log, name="log")
+
+
+def main() -> None:
+    """The entry point of the command `verifill`."""
+    app(args=sys.argv[1:], prog_name="verifill")
+
+
+class Executor(StrEnum):
+    """What runs the machine."""
+
+    COMPILED = "compiled"
+    TRANSITIONS = "transitions"
+
+
+class Drawing(StrEnum):
+    """How a machine is drawn."""
+
+    MERMAID = "mermaid"
+    DOT = "dot"
+    MATRIX = "matrix"
+
+
+class Kind(StrEnum):
+    """Kinds of a log's transitions."""
+
+    TRANSITION = "TRANSITION"
+    INTENT = "INTENT"
+    OBSERVED = "OBSERVED"
+    IGNORED = "IGNORED"
+    REFUSED = "REFUSED"
+
+
+class Stream(StrEnum):
+    """What can be exported of a run."""
+
+    RECORDS = "records"
+    INSTRUCTIONS = "instructions"
+    RECEIPTS = "receipts"
+    FILLS = "fills"
+    MOVES = "moves"
+    POSITIONS = "positions"
+    LEDGER = "ledger"
+    NOTES = "notes"
+    EQUITY = "equity"
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=options.version, is_eager=True, help="Say which."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")
+    ] = False,
+) -> None:
+    """Take up the options that all commands have."""
+    del version
+    DEBUG.set(debug)
+
+
+@app.command(
+    epilog=examples(
+        "verifill backtest carry.toml",
+        "verifill backtest carry.toml --log runs/second --from runs/carry",
+        "verifill backtest carry.toml --executor transitions --overwrite",
+    )
+)
+@told
+def backtest(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")],
+    *,
+    log_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--log", metavar="DIR", help="Folder of the log.  [default: the configuration's]"
+        ),
+    ] = None,
+    executor: Annotated[
+        Executor, typer.Option(help="Run the compiled table, or the transitions machine itself.")
+    ] = Executor.COMPILED,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a log there.")] = False,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Log of a run whose closing positions this one takes over.",
+        ),
+    ] = None,
+    quote: Annotated[str, options.QUOTE] = "",
+    progress: Annotated[
+        bool, typer.Option("--progress/--no-progress", help="Show a bar on a terminal.")
+    ] = True,
+) -> None:
+    """Run a backtest, and write its log.
+
+    Ctrl-C finishes the tick under way and leaves a complete log. A killed backtest is not
+    resumed; what its log has up to its last chunk can be read.
+    """
+    from verifill.cli.backtest import backtest as run  # noqa: PLC0415 - see the module
+
+    run(
+        config,
+        log=log_folder,
+        executor=executor.value,
+        overwrite=overwrite,
+        start_from=start_from,
+        quote=quote,
+        progress=progress,
+    )
+
+
+@app.command(
+    epilog=examples(
+        "verifill machines",
+        "verifill machines tight_loop --format matrix",
+        "verifill machines full_loop --format dot | dot -Tsvg -o full_loop.svg",
+    )
+)
+@told
+def machines(
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="tight_loop, atomic or full_loop.")
+    ] = "",
+    *,
+    drawing: Annotated[
+        Drawing, typer.Option("--format", help="As a diagram, or every state by event.")
+    ] = Drawing.MERMAID,
+) -> None:
+    """Draw a state machine; without a NAME, list them all."""
+    from verifill.cli.machines import machines as draw  # noqa: PLC0415 - see the module
+
+    draw(name, drawing.value)
+
+
+@app.command(
+    epilog=examples(
+        "verifill report runs/carry",
+        "verifill report runs/carry --quote BTC",
+    )
+)
+@told
+def report(
+    folder: options.Folder,
+    *,
+    quote: Annotated[str, options.QUOTE] = "",
+    market: Annotated[Path | None, options.MARKET] = None,
+) -> None:
+    """Report profit and loss, exposure and risk of a run."""
+    from verifill.cli.report import report as tell  # noqa: PLC0415 - see the module
+
+    tell(folder, quote, market)
+
+
+@app.command(
+    epilog=examples(
+        "verifill init first",
+        "verifill backtest first/verifill.toml",
+    )
+)
+@told
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Where to write; made if need be.")
+    ] = Path(),
+) -> None:
+    """Write a configuration and a strategy to begin with.
+
+    They run at once, on data made up from a seed. Nothing is overwritten: if a file is
+    there already, nothing is written.
+    """
+    from verifill.cli.init import init as write  # noqa: PLC0415 - see the module
+
+    write(folder)
+
+
+@log.command(
+    "show",
+    epilog=examples(
+        "verifill log show runs/carry",
+        "verifill log show runs/carry --kind REFUSED --kind IGNORED",
+        "verifill log show runs/carry --instruction 7 --wide",
+    ),
+)
+@told
+def log_show(
+    folder: options.Folder,
+    *,
+    last: Annotated[int, typer.Option(min=1, help="How many transitions.")] = 20,
+    kind: Annotated[
+        list[Kind] | None, typer.Option(help="Only this kind; may be given again.")
+    ] = None,
+    instruction: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only of this instruction.")
+    ] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="All columns, of any width.")] = False,
+) -> None:
+    """Show the last transitions of a run."""
+    from verifill.cli.log import show  # noqa: PLC0415 - see the module
+
+    show(
+        folder,
+        last=last,
+        kinds=[one.value for one in kind or ()],
+        instruction=instruction,
+        wide=wide,
+    )
+
+
+@log.command(
+    "export",
+    epilog=examples(
+        "verifill log export runs/carry --to carry.parquet",
+        "verifill log export runs/carry --stream fills --to fills.csv",
+    ),
+)
+@told
+def log_export(
+    folder: options.Folder,
+    *,
+    to: Annotated[
+        Path, typer.Option(metavar="FILE", help="Its ending decides: .parquet, .csv or .jsonl.")
+    ],
+    stream: Annotated[Stream, typer.Option(help="What to export.")] = Stream.RECORDS,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there.")
+    ] = False,
+) -> None:
+    """Export a stream of a log; what the columns mean is in docs/reference/log.md."""
+    from verifill.cli.log import export  # noqa: PLC0415 - see the module
+
+    export(folder, to, stream.value, overwrite=overwrite)

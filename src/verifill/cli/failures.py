@@ -1,0 +1,110 @@
+"""What goes wrong, in plain words on stderr, with an exit code for whose fault it is."""
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from contextvars import ContextVar
+from enum import IntEnum
+from typing import ParamSpec
+
+import typer
+
+from verifill.engine.errors import (
+    EngineDefect,
+    EnvironmentDefect,
+    UserDefect,
+    VerifillError,
+)
+
+
+class ExitCode(IntEnum):
+    """What the command says by ending."""
+
+    COMPLETED = 0
+    ENDED_EARLY = 1  # the run ended FAILED, HELD or STRANDED
+    BAD_INPUT = 2
+    ENVIRONMENT = 3
+    DEFECT = 4
+    INTERRUPTED = 130  # what a shell says of a command that was interrupted
+
+
+EXIT_CODES = """Exit codes:
+  0    completed
+  1    the run ended FAILED, HELD or STRANDED
+  2    usage or input: command line, configuration, data, strategy
+  3    the machine: disk, permission, memory
+  4    a defect of Verifill; please report it
+  130  interrupted"""
+
+REPORT = "This is a defect of Verifill. Please report it with the log and the configuration."
+
+P = ParamSpec("P")
+
+DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
+
+
+def told(command: Callable[P, None]) -> Callable[P, None]:
+    """A command whose errors are told instead of thrown."""
+
+    @functools.wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except (typer.Exit, SystemExit):
+            raise
+        except BrokenPipeError:
+            _silence()
+            raise typer.Exit(ExitCode.COMPLETED) from None
+        except KeyboardInterrupt:
+            _say("interrupted")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except (Exception, MemoryError) as error:  # noqa: BLE001 - never a traceback unasked
+            raise typer.Exit(_tell(error)) from None
+
+    return guarded
+
+
+def _tell(error: Exception) -> ExitCode:
+    """Say what went wrong; the exit code that goes with it."""
+    if DEBUG.get():
+        sys.stderr.write("".join(traceback.format_exception(error)))
+    code = _code(error)
+    _say(str(error) if isinstance(error, VerifillError) else _unexpected(error, code))
+    if code is ExitCode.DEFECT and isinstance(error, VerifillError):
+        _say(REPORT)
+    return code
+
+
+def _code(error: Exception) -> ExitCode:
+    match error:
+        case UserDefect():
+            return ExitCode.BAD_INPUT
+        case EnvironmentDefect() | OSError() | MemoryError():
+            return ExitCode.ENVIRONMENT
+        case EngineDefect():
+            return ExitCode.DEFECT
+        case VerifillError():  # a venue broke its contract
+            return ExitCode.ENDED_EARLY
+        case _:
+            return ExitCode.DEFECT
+
+
+def _unexpected(error: Exception, code: ExitCode) -> str:
+    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if code is ExitCode.ENVIRONMENT:
+        return words
+    return f"{words}\n{REPORT} `verifill --debug ...` shows the traceback."
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(f"verifill: {words}\n")
+
+
+def _silence() -> None:
+    """Nobody reads any more: what is still buffered goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,157 @@
+"""`verifill log`: look at the last transitions of a run, or export a stream of it."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from verifill.cli.screen import Screen, ending, moment, number, screen, table
+from verifill.engine.amounts import to_decimal
+from verifill.engine.errors import ConfigError, LogError
+from verifill.result import RunResult
+
+Writer = Callable[[pl.LazyFrame, Path], object]
+
+# Columns of the narrow table, by the least width of the screen that they are shown on.
+NARROW = ("seq", "time", "instruction", "event", "to")
+USUAL = (*NARROW[:3], "amount", "event", "to", "kind")
+USUAL_WIDTH = 96
+
+
+def show(
+    folder: Path,
+    *,
+    last: int,
+    kinds: Sequence[str],
+    instruction: int | None,
+    wide: bool,
+) -> None:
+    """Print the last transitions of a run, all or those asked for.
+
+    Raises:
+        LogError: there is no log, or it cannot be read.
+    """
+    result = RunResult(folder)
+    with _reading(folder):
+        rows = result.last_transitions(last, kinds=kinds, instruction=instruction).collect()
+        out = screen(wide=wide)
+        if wide:
+            out.print(table("", rows.columns, rows.iter_rows()))
+        else:
+            _narrow(out, result, rows)
+    outcome = result.outcome
+    out.print(ending(outcome.ending), outcome.reason, f"after {number(outcome.ticks)} ticks")
+
+
+def _narrow(out: Screen, result: RunResult, rows: pl.DataFrame) -> None:
+    columns = USUAL if out.width >= USUAL_WIDTH else NARROW
+    amounts = _Amounts(result, rows)
+    shown = [_row(row, amounts) for row in rows.iter_rows(named=True)]
+    out.print(table("", columns, [[row[column] for column in columns] for row in shown]))
+    for row in rows.filter(pl.col("payload").is_not_null()).iter_rows(named=True):
+        out.print(f"{row['seq']}: {row['payload']}")
+
+
+def _row(row: Mapping[str, object], amounts: "_Amounts") -> dict[str, object]:
+    number_of = row["instance"] if row["machine"] == "tight_loop" else None
+    return {
+        "seq": str(row["seq"]),
+        "time": moment(int(str(row["wall_ns"]))),
+        "instruction": None if number_of is None else str(number_of),
+        "amount": amounts.of(row),
+        "event": row["event"],
+        "to": row["to"],
+        "kind": None if row["kind"] == "TRANSITION" else row["kind"],
+    }
+
+
+class _Amounts:
+    """Quantities of transitions with their asset."""
+
+    def __init__(self, result: RunResult, rows: pl.DataFrame) -> None:
+        numbers = [n for n in rows["instance"].unique().to_list() if n is not None]
+        asked = result.instructions.filter(pl.col("instruction").is_in(numbers))
+        told = asked.select("instruction", "asset").collect()
+        self._assets: dict[int, str] = dict(told.iter_rows())
+        self._decimals: Mapping[str, int] = result.header["decimals"]
+
+    def of(self, row: Mapping[str, object]) -> str:
+        """A quantity as people read it; empty where there is none, or it is MAX."""
+        asset = self._assets.get(int(str(row["instance"])), "")
+        units = row["quantity"]
+        if units is None or asset not in self._decimals or int(str(units)) <= 0:
+            return ""
+        amount: Decimal = to_decimal(int(str(units)), self._decimals[asset])
+        return f"{number(amount)} {asset}"
+
+
+def export(folder: Path, to: Path, stream: str, *, overwrite: bool) -> None:
+    """Write a stream of a log to a file; it is there whole or not at all.
+
+    Raises:
+        ConfigError: the file is there already, or its ending is unknown.
+        LogError: there is no log, or it or the file cannot be used.
+    """
+    write = WRITERS.get(to.suffix.lower())
+    if write is None:
+        msg = f"{to} ends in {to.suffix!r}; allowed are {', '.join(WRITERS)}"
+        raise ConfigError(msg)
+    if to.is_dir() or (to.exists() and not overwrite):
+        msg = f"{to} is there already; choose another file, or say --overwrite"
+        raise ConfigError(msg)
+    result = RunResult(folder)
+    part = to.with_name(f".{to.name}.part")
+    with _reading(folder):
+        frame = STREAMS[stream](result)
+        try:
+            write(frame, part)
+            part.replace(to)
+        except OSError as error:
+            msg = f"{to} cannot be written: {error}. Choose a place that you may write to"
+            raise LogError(msg) from error
+        finally:
+            part.unlink(missing_ok=True)
+    screen().print(f"wrote {stream} of run {result.run} to {to}", soft_wrap=True)
+
+
+STREAMS: Mapping[str, Callable[[RunResult], pl.LazyFrame]] = {
+    "records": lambda result: result.transitions,
+    "instructions": lambda result: result.instructions,
+    "receipts": lambda result: result.receipts,
+    "fills": lambda result: result.fills,
+    "moves": lambda result: result.moves,
+    "positions": lambda result: result.positions,
+    "ledger": lambda result: result.ledger,
+    "notes": lambda result: result.notes,
+    "equity": lambda result: result.equity(missing="leave out").lazy(),
+}
+
+WRITERS: Mapping[str, Writer] = {
+    ".parquet": lambda frame, to: frame.sink_parquet(to),
+    ".csv": lambda frame, to: frame.sink_csv(to),
+    ".jsonl": lambda frame, to: _plain(frame).sink_ndjson(to),
+}
+
+
+def _plain(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Exact numbers as texts, which JSON would make floats of."""
+    wide = [
+        name
+        for name, kind in frame.collect_schema().items()
+        if isinstance(kind, pl.Decimal) or kind == pl.Int128
+    ]
+    return frame.with_columns(pl.col(wide).cast(pl.String))
+
+
+@contextmanager
+def _reading(folder: Path) -> Generator[None]:
+    """What polars cannot read, in words."""
+    try:
+        yield
+    except PolarsError as error:
+        reason = str(error).split("\n", maxsplit=1)[0]
+        msg = f"{folder} cannot be read: {reason}. Restore it from a copy, or run again"
+        raise LogError(msg) from error

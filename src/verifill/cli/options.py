@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from verifill.cli.failures import EXIT_CODES
+
+
+def examples(*commands: str) -> str:
+    """What stands below the help of a command: examples, and the exit codes."""
+    lines = ["Examples:", *(f"  {command}" for command in commands), "", *EXIT_CODES.splitlines()]
+    # a paragraph that begins so is not wrapped, and an empty line would end it
+    return "\b\n" + "\n".join(line or " " for line in lines)
+
+
+def version(value: bool) -> None:  # noqa: FBT001 - how typer calls it
+    """Print the version and end."""
+    if value:
+        from verifill import __version__  # noqa: PLC0415 - only needed here
+
+        typer.echo(f"verifill {__version__}")
+        raise typer.Exit
+
+
+QUOTE: Any = typer.Option(
+    "--quote", metavar="ASSET", help="Asset to count in.  [default: the configuration's]"
+)
+MARKET: Any = typer.Option(
+    "--market", metavar="DIR", help="Prepared market data.  [default: market/history of the log]"
+)
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the log.")]
