@@ -46,8 +46,22 @@ class PathLog(Protocol):
         ...
 
 
+class NoLog:
+    """For a machine whose path nobody asks for."""
+
+    def path(self, seq: int, number: int, context: Context) -> None:
+        """Forget it."""
+
+
+NO_LOG = NoLog()
+
+
 class Executor(ABC):
     """A running machine.
+
+    Args:
+        compiled: names and codes of its states and events.
+        log: what it writes to; nothing if left out.
 
     Attributes:
         compiled: names and codes of its states and events.
@@ -57,7 +71,7 @@ class Executor(ABC):
         context: what is common to the transitions until the next `cut`.
     """
 
-    def __init__(self, compiled: Compiled, log: PathLog) -> None:
+    def __init__(self, compiled: Compiled, log: PathLog = NO_LOG) -> None:
         self.compiled = compiled
         self.paths = Paths(len(compiled.states))
         self.node = self.paths.nodes[compiled.initial]

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from attrs import field, frozen
 
 from verifill.ending import Ending
+from verifill.engine.clock import Clock
 from verifill.engine.compile import compile_table
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import StrategyError
@@ -30,10 +31,24 @@ from verifill.machines.tight_loop import Tight
 from verifill.machines.tolerance import EXACT, Tolerance
 from verifill.venues.interfaces import Indexed, PositionFeed, Venue
 from verifill.venues.keys import Scales
-from verifill.venues.simulated.timeline import Timeline
+from verifill.venues.market import MarketView
 
 ExecutorName = Literal["compiled", "transitions"]
 EXECUTORS: Sequence[ExecutorName] = ("compiled", "transitions")
+
+
+class RunTime(Clock, MarketView, Protocol):
+    """Clock and market of a run, and what its log says of them."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of the market data."""
+        ...
+
+    @property
+    def price_decimals(self) -> Mapping[str, int]:
+        """Instrument -> decimals of its ticks."""
+        ...
 
 
 @frozen(kw_only=True)
@@ -54,7 +69,7 @@ class Parts:
         quote: the asset that reports count in; by default that of the first instrument.
     """
 
-    timeline: Timeline
+    timeline: RunTime
     strategy: Strategy
     venues: Sequence[Venue]
     feeds: Sequence[PositionFeed] = ()

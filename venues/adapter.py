@@ -1,0 +1,64 @@
+"""The half of a venue that needs no connection, for adapters to build on.
+
+An adapter gives the terms of what it supports and adds `submit`, `query` and `read`.
+"""
+
+from collections.abc import Mapping
+
+from verifill.engine.errors import EngineDefect
+from verifill.venues.expectation import Assessment, Expectation
+from verifill.venues.instructions import Instruction
+from verifill.venues.market import Books
+from verifill.venues.orders import Bundle, Order, Receipt, Request
+from verifill.venues.rules import VenueRules
+from verifill.venues.terms import Terms, TermsByType
+
+
+class Adapter:
+    """Resolves, denies, expects and assesses by the terms of each operation.
+
+    Args:
+        rules: static data; only its operations are supported.
+        terms: type of instruction -> its terms.
+    """
+
+    def __init__(self, rules: VenueRules, terms: Mapping[type[Instruction], Terms]) -> None:
+        self.rules = rules
+        supported = {of: its for of, its in terms.items() if of.op in rules.operations}
+        self._terms = TermsByType(rules.name, supported)
+
+    def resolve(self, instruction: Instruction, number: int, late: int | None) -> Order:
+        """See `OrderHandler.resolve`."""
+        return self._terms.resolve(instruction, number, late)
+
+    def deny(self, request: Request) -> str:
+        """See `OrderHandler.deny`; a venue without transactions takes no bundle."""
+        if isinstance(request, Bundle):
+            return f"{self.rules.name} has no transaction for a chain of orders"
+        return self._terms.of(request).deny(request)
+
+    def expect(self, request: Request, books: Books) -> Expectation:
+        """See `OrderHandler.expect`."""
+        order = single(request)
+        return self._terms.of(order).expect(order, books)
+
+    def assess(self, request: Request, receipt: Receipt, books: Books) -> Assessment:
+        """See `OrderHandler.assess`."""
+        order = single(request)
+        return self._terms.of(order).assess(order, receipt, books)
+
+    def start_up_failures(self) -> tuple[str, ...]:
+        """See `Venue.start_up_failures`; nothing to test by itself."""
+        return ()
+
+
+def single(request: Request) -> Order:
+    """The request as one order.
+
+    Raises:
+        EngineDefect: it is a bundle, which was to be denied before.
+    """
+    if isinstance(request, Order):
+        return request
+    msg = f"bundle {request.number} came to a venue that denies bundles"
+    raise EngineDefect(msg)
