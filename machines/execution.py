@@ -19,7 +19,7 @@ from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.venues.expectation import Expectation
-from verifill.venues.orders import FINAL, Bundle, LedgerRow, Outcome, Receipt, Request
+from verifill.venues.orders import FINAL, HAD, Bundle, LedgerRow, Outcome, Receipt, Request
 
 OBSERVED = TightEvent.OBSERVED  # bound once: Python 3.11 looks enum members up slowly
 
@@ -204,6 +204,7 @@ class ExecutionManager:
             return TightEvent.EXHAUSTED
         self._pause(self._policies.sends.wait_after_s(leg.sends))
         leg.deadline_ns = leg.overdue = leg.queries = 0
+        leg.had = False
         return TightEvent.RESEND
 
     # What they are made of.
@@ -249,12 +250,17 @@ class ExecutionManager:
             return Receipt(Outcome.UNKNOWN, reason=repr(error))
 
     def _query(self, leg: Leg) -> Receipt:
+        """Ask. What the venue has had once it cannot prove to be absent: then nobody knows."""
+        leg.had = leg.had or leg.receipt.outcome in HAD
         try:
-            return leg.handler.query(leg.request)
+            receipt = leg.handler.query(leg.request)
         except (EngineDefect, EnvironmentDefect):
             raise
         except Exception as error:  # noqa: BLE001 - no answer is not an answer
             return Receipt(Outcome.UNKNOWN, reason=repr(error))
+        if leg.had and receipt.outcome is Outcome.ABSENT:
+            return Receipt(Outcome.UNKNOWN, reason=f"the venue had it, and now: {receipt.reason}")
+        return receipt
 
     def _expectation(self, leg: Leg) -> Expectation:
         """What was expected, or of the executed part where that is final and verified."""

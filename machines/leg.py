@@ -29,6 +29,7 @@ class Leg(Struct, kw_only=True):
         window_ns: settlement window.
         poll_ns: first wait while something is pending.
         child: which remainder of its instruction it is, from 1; 0 if none.
+        had: whether the venue has said once that it has the order.
         held: why nobody can say what became of it; empty unless it is HELD.
         recorded: the receipt that the log holds already.
     """
@@ -51,6 +52,7 @@ class Leg(Struct, kw_only=True):
     evidence: Evidence = Evidence({}, {}, [], whole=False)
     assessment: Assessment = Assessment(0, {})
     verdict: Verdict = UNJUDGED
+    had: bool = False
     held: str = ""
     recorded: Receipt | None = None
     sends: int = 0

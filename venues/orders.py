@@ -37,6 +37,9 @@ FINAL = frozenset(
 )
 
 
+HAD = frozenset({Outcome.ACCEPTED, Outcome.EXECUTED, Outcome.EXECUTED_PARTIAL, Outcome.EXPIRED})
+"""Outcomes that say that the venue has, or had, an order."""
+
 DEAD = frozenset({Outcome.DENIED_LOCAL, Outcome.REJECTED_DEFINITIVE, Outcome.ABSENT})
 """Outcomes after which nothing of an order can have been executed."""
 
