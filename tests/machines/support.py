@@ -342,7 +342,7 @@ class Plans:
         self._plans = iter(plans)
         self.reports: list[PlanReport] = []
 
-    def decide(self, _market: MarketView, _positions: Positions, last: PlanReport) -> Plan:
+    def decide(self, market: MarketView, positions: Positions, last: PlanReport) -> Plan:  # noqa: ARG002 - one protocol
         self.reports.append(last)
         return next(self._plans, ())
 
@@ -393,6 +393,7 @@ def move(amount: str = "1", *, name: str = "") -> InternalTransfer:
 class Played:
     """A run that is over, and its log."""
 
+    stage: Stage
     loop: FullLoop
     machine: Executor
     folder: Path
@@ -412,6 +413,11 @@ class Played:
     @property
     def totals(self) -> dict[str, int]:
         return self.loop.monitor.totals
+
+    @property
+    def waits_s(self) -> list[float]:
+        """How long it waited, each time."""
+        return self.stage.bars.waits_s
 
     @property
     def fates(self) -> list[str]:
@@ -475,4 +481,4 @@ def play(
     machine.cut()
     loop.conclude(machine.state.rpartition(".")[2])
     log.close({"state": machine.state})
-    return Played(loop=loop, machine=machine, folder=folder)
+    return Played(stage=stage, loop=loop, machine=machine, folder=folder)
