@@ -279,6 +279,7 @@ class ExecutionManager:
         if now_ns >= leg.deadline_ns:
             leg.overdue += 1
             return TightEvent.OVERDUE
+        self._records.pending(leg)
         wait_ns = min(leg.poll_ns << min(leg.polls, 16), leg.deadline_ns - now_ns)
         leg.polls += 1
         self._wait(wait_ns)

@@ -32,6 +32,7 @@ class Leg(Struct, kw_only=True):
         had: whether the venue has said once that it has the order.
         held: why nobody can say what became of it; empty unless it is HELD.
         recorded: the receipt that the log holds already.
+        rows: how many ledger rows the log has seen of it while it was pending.
     """
 
     number: int
@@ -60,6 +61,7 @@ class Leg(Struct, kw_only=True):
     queries: int = 0
     polls: int = 0
     overdue: int = 0
+    rows: int = 0
     deadline_ns: int = 0
 
     @property

@@ -127,6 +127,16 @@ class Records:
             text = {"reason": verdict.reason, "residuals": verdict.residuals}
             self.note(number, verdict.kind, text)
 
+    def pending(self, leg: Leg) -> None:
+        """What has moved since the last look, while the rest is under way."""
+        seq, observation, bounds = self._machine.seq, leg.observation, leg.expectation.bounds
+        for key in dict.fromkeys(row.key for row in observation.rows[leg.rows :]):
+            before, bound = leg.monitor.totals.get(key, 0), bounds.get(key, NOT_MOVED)
+            total, as_of_ns = observation.totals.get(key, 0), observation.as_of_ns
+            low, high = before + bound.low, before + bound.high
+            self._position((seq, leg.number, as_of_ns, self._codes[key], total, low, high))
+        leg.rows = len(observation.rows)
+
     def external(self, rows: list[LedgerRow], totals: Mapping[str, int], as_of_ns: int) -> None:
         """Ledger rows seen between instructions."""
         for row in rows:
