@@ -95,7 +95,7 @@ class Timeline:
         self._ahead = next(self._chunks, None)
         self._times: Sequence[int] = ()
         self._closes: Mapping[str, Sequence[int]] = {}
-        self._earlier: Mapping[str, Sequence[int]] = {}
+        self._earlier: Mapping[str, Sequence[int]] | None = None
         self._chunk: Chunk | None = None
         self._at = -1
         self._due_ns = 0
@@ -131,7 +131,8 @@ class Timeline:
             chunk = self._ahead
             if chunk is None:
                 return False
-            self._earlier, self._closes = self._closes, Columns(chunk.close)
+            self._earlier = self._closes if self._chunk else None
+            self._closes = Columns(chunk.close)
             self._times = chunk.time_ns
             self._chunk = chunk
             self._ahead = next(self._chunks, None)
@@ -203,7 +204,7 @@ class Timeline:
         self.price(instrument)
         at = self._at + 1
         here = self._closes[instrument][max(0, at - count) : at]
-        if at < count and self._earlier:
+        if at < count and self._earlier is not None:  # an empty one is yet to be fetched
             return [*self._earlier[instrument][at - count :], *here]
         return list(here)
 
