@@ -21,6 +21,7 @@ class By(StrEnum):
 
     SAME = "same"  # one is worth one
     DATA = "data"  # a price or a series of the market data
+    SHARE = "share"  # likewise; it is a claim on the other: wrapped, staked or lent
     RATE = "rate"  # an index that grows by a series of yearly rates
     PERPETUAL = "perpetual"  # size times price less entry value
 
@@ -71,11 +72,11 @@ def links_of_chain(chain: ChainRules, indices: Mapping[str, int] | None = None) 
         indices: name of an index -> ray at the start; one ray where it is not given.
     """
     for wrapper in chain.wrappers:
-        yield _plain(wrapper.into, wrapper.asset, wrapper.rate)
+        yield _share(wrapper.into, wrapper.asset, wrapper.rate)
     for staking in chain.stakings:
-        yield _plain(staking.into, staking.asset, staking.payout)
+        yield _share(staking.into, staking.asset, staking.payout)
     for pool in chain.pools:
-        yield _plain(pool.base, pool.quote, pool.rate)
+        yield Link(asset=pool.base, into=pool.quote, by=By.DATA, data=pool.rate)
     for reserve in chain.reserves:
         yield from _links_of_reserve(reserve, indices or {})
 
@@ -104,8 +105,8 @@ def _told(link: Link) -> dict[str, Any]:
     return asdict(link) | {"opening": str(link.opening)}
 
 
-def _plain(asset: str, into: str, data: str) -> Link:
-    return Link(asset=asset, into=into, by=By.DATA if data else By.SAME, data=data)
+def _share(asset: str, into: str, data: str) -> Link:
+    return Link(asset=asset, into=into, by=By.SHARE if data else By.SAME, data=data)
 
 
 def _links_of_reserve(reserve: Reserve, indices: Mapping[str, int]) -> Iterator[Link]:
@@ -113,7 +114,7 @@ def _links_of_reserve(reserve: Reserve, indices: Mapping[str, int]) -> Iterator[
         (reserve.a_token, reserve.supply_series, reserve.supplied()),
         (reserve.debt_token, reserve.borrow_series, reserve.borrowed()),
     )
-    how = {Accrual.RATE: By.RATE, Accrual.INDEX: By.DATA, Accrual.NONE: By.SAME}
+    how = {Accrual.RATE: By.RATE, Accrual.INDEX: By.SHARE, Accrual.NONE: By.SAME}
     for token, series, index in sides:
         if token:
             by = how[reserve.accrual]

@@ -1,13 +1,17 @@
 """`verifill report`: exposure, risk, and profit and loss, as tables."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 from rich.console import RenderableType
+from rich.text import Text
 
-from verifill.cli.screen import ending, moment, number, pairs, percent, screen, table
+from verifill.cli.screen import ending, moment, number, pairs, percent, screen, short, table
 from verifill.report import Exposure, ProfitAndLoss, Risk, exposure, profit_and_loss, risk
 from verifill.result import RunResult
+
+COLUMN = 12  # least width of a column of numbers
 
 
 def report(folder: Path, quote: str, market: Path | None) -> None:
@@ -31,23 +35,30 @@ def report(folder: Path, quote: str, market: Path | None) -> None:
     out.print()
     for part in (
         *_profit(profit_and_loss(account)),
-        *_exposure(exposure(account)),
+        *_exposure(exposure(account), out.width),
         *_risk(risk(account)),
     ):
         out.print(part)
 
 
 def _profit(made: ProfitAndLoss) -> Iterator[RenderableType]:
-    rows = [(cause, amount) for cause, amount in made.by_cause.items()]
+    rows = [(cause, amount) for cause, amount in made.by_cause.items() if amount]
     rows += [("change", made.change), ("equity at start", made.start), ("equity at end", made.end)]
     yield table("Profit and loss", ("cause", f"in {made.quote}"), rows)
 
 
-def _exposure(held: Exposure) -> Iterator[RenderableType]:
+def _exposure(held: Exposure, width: int) -> Iterator[RenderableType]:
     title = f"Exposure at {moment(held.time_ns)} UTC, in {held.quote}"
-    yield table(title, held.assets.columns, held.assets.iter_rows())
-    rows = held.positions.select("key", "amount", "value").iter_rows()
-    yield table("Positions", ("position", "amount", f"in {held.quote}"), rows)
+    fits = held.assets.columns[: width // COLUMN]  # the venues come last, and below again
+    rows = (
+        (asset, *map(_short, values)) for asset, *values in held.assets.select(fits).iter_rows()
+    )
+    yield table(title, fits, rows)
+    positions = (
+        (key, amount, _short(value))
+        for key, amount, value in held.positions.select("key", "amount", "value").iter_rows()
+    )
+    yield table("Positions", ("position", "amount", f"in {held.quote}"), positions)
 
 
 def _risk(taken: Risk) -> Iterator[RenderableType]:
@@ -56,8 +67,8 @@ def _risk(taken: Risk) -> Iterator[RenderableType]:
         ("greatest drawdown", f"{number(fall.amount)} {taken.quote} ({percent(fall.ratio)})"),
         ("from its peak at", f"{moment(fall.peak_ns)} UTC"),
         ("to", f"{moment(fall.trough_ns)} UTC"),
-        ("leverage at end", taken.leverage),
-        ("greatest leverage", taken.leverage_max),
+        ("leverage at end", _times(taken.leverage)),
+        ("greatest leverage", _times(taken.leverage_max)),
     ]
     if taken.largest:
         key, value = taken.largest
@@ -67,3 +78,11 @@ def _risk(taken: Risk) -> Iterator[RenderableType]:
         what = f"{used} of {number(margin.wallet + margin.unrealised)} {margin.asset}"
         rows.append((f"margin used at {margin.account}", f"{what} ({percent(margin.usage)})"))
     yield pairs("Risk", rows)
+
+
+def _short(value: Decimal) -> Text:
+    return Text(short(value), justify="right")
+
+
+def _times(leverage: Decimal | None) -> str:
+    return "-" if leverage is None else f"{leverage:,.2f} times equity"

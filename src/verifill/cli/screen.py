@@ -39,7 +39,14 @@ def aside() -> Screen:
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A plain table; columns that hold numbers stand to the right."""
     cells = [[_cell(value) for value in row] for row in rows]
-    whole = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, pad_edge=False)
+    whole = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for at, column in enumerate(columns):
         numbers = bool(cells) and all(row[at][1] for row in cells)
         whole.add_column(column, justify="right" if numbers else "left", overflow="fold")
@@ -65,6 +72,12 @@ def number(value: Decimal | int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def short(value: Decimal) -> str:
+    """A number for a narrow column: rounded to six digits, or to a whole one."""
+    digits = max(0, 6 - max(value.adjusted() + 1, 1)) if value else 0
+    return number(round(value, digits) if digits else Decimal(round(value)))
+
+
 def percent(value: Decimal | None) -> str:
     """A ratio as percent, to two decimals."""
     return "-" if value is None else f"{value * 100:,.2f} %"
@@ -85,7 +98,7 @@ def ending(word: str | None) -> Text:
 def _cell(value: object) -> tuple[Text, bool]:
     """A value as text, and whether it is a number."""
     if isinstance(value, Text):
-        return value, False
+        return value, value.justify == "right"
     if isinstance(value, Decimal | int) and not isinstance(value, bool):
         return Text(number(value)), True
     return Text("" if value is None else str(value)), False

@@ -21,6 +21,7 @@ OPENING = "OPENING"
 REHEARSAL = "REHEARSAL"
 
 _TRADES = (Operation.SPOT_TRADE, Operation.PERP_TRADE)
+_TRANSFERS = (Operation.TRANSFER, Operation.INTERNAL_TRANSFER)
 _AT = ["seq", "key"]
 
 
@@ -62,11 +63,10 @@ def rehearsals(log: Log) -> pl.LazyFrame:
 
 def _seen(log: Log, start_ns: int) -> pl.DataFrame:
     """The last total of every position in every reading, and by how much it moved."""
-    ops = log.stream("instructions").select("instruction", pl.col("op").cast(pl.String))
     return (
         log.stream("positions")
         .join(rehearsals(log), on="instruction", how="anti", maintain_order="left")
-        .join(ops, on="instruction", how="left", maintain_order="left")
+        .join(_ops(log), on="instruction", how="left", maintain_order="left")
         .with_columns(
             pl.col("key").cast(pl.String),
             time_ns=pl.col("as_of_ns").cum_max().clip(lower_bound=start_ns),
@@ -111,10 +111,15 @@ def fills(log: Log) -> pl.LazyFrame:
         log.stream("fills")
         .join(wanted, on="instruction", how="left", maintain_order="left")
         .filter(pl.col("role") != REHEARSAL)
-        .unique(["instruction", "ref"], keep="first", maintain_order=True)
+        .filter(_first())
         .join(_instruments(log), on=["account", "subject"], how="left", maintain_order="left")
         .with_columns(pl.col("fee_asset").cast(pl.String))
     )
+
+
+def _first() -> pl.Expr:
+    """A receipt is whole when it is first compared; who looks again writes it again."""
+    return pl.col("seq") == pl.col("seq").min().over("instruction")
 
 
 def _instruments(log: Log) -> pl.LazyFrame:
@@ -142,9 +147,23 @@ def _of_moves(log: Log) -> pl.LazyFrame:
     return (
         log.stream("moves")
         .join(rehearsals(log), on="instruction", how="anti", maintain_order="left")
-        .unique(["instruction", "ref", "key"], keep="first", maintain_order=True)
-        .select("seq", pl.col("key", "cause").cast(pl.String), "amount")
+        .filter(_first())
+        .join(_ops(log), on="instruction", how="left", maintain_order="left")
+        .select(
+            "seq",
+            pl.col("key").cast(pl.String),
+            # a token transfer is a call too, and its other side is the arrival elsewhere
+            pl.when((pl.col("cause") == Cause.CALL.value) & pl.col("op").is_in(_TRANSFERS))
+            .then(pl.lit(Cause.TRANSFER.value))
+            .otherwise(pl.col("cause").cast(pl.String))
+            .alias("cause"),
+            "amount",
+        )
     )
+
+
+def _ops(log: Log) -> pl.LazyFrame:
+    return log.stream("instructions").select("instruction", pl.col("op").cast(pl.String))
 
 
 def _of_ledger(log: Log) -> pl.LazyFrame:

@@ -7,9 +7,12 @@ from typing import Any
 import polars as pl
 from attrs import frozen
 
+from verifill.links import By
 from verifill.report.equity import Account
 from verifill.report.exact import amount, decimals
 from verifill.venues.keys import account_of, asset_of
+
+_CLAIMS = (By.SAME, By.SHARE, By.RATE)
 
 
 @frozen(kw_only=True)
@@ -52,7 +55,7 @@ def exposure(account: Account, time_ns: int | None = None) -> Exposure:
     kinds = (pl.String, pl.String, pl.String, pl.Decimal(38, _widest(header)), pl.Int128)
     told = pl.DataFrame(rows, schema=dict(zip(columns, kinds, strict=True)), orient="row")
     held = told.filter(pl.col("units") != 0)
-    others = held.filter(pl.col("asset") != worth.quote)["units"].to_list()
+    others = held.filter(pl.col("asset") != base_of(header, worth.quote))["units"].to_list()
     return Exposure(
         quote=worth.quote,
         time_ns=moment,
@@ -67,13 +70,27 @@ def exposure(account: Account, time_ns: int | None = None) -> Exposure:
 
 
 def underlying(header: Mapping[str, Any], key: str) -> str:
-    """The asset of a position; of a perpetual, the longest asset that its symbol begins with."""
+    """The asset that a position is exposed to.
+
+    Of a perpetual, the longest asset that its symbol begins with; of a claim on another
+    asset (wrapped, staked, lent), the one that it is a claim on.
+    """
     name = asset_of(key)
-    perpetuals = {link["asset"] for link in header["links"] if link["by"] == "perpetual"}
-    if key not in perpetuals:
-        return name
-    symbols = {asset_of(perpetual) for perpetual in perpetuals}
-    return _longest(name, (a for a in header["decimals"] if a not in symbols))
+    perpetuals = {link["asset"] for link in header["links"] if link["by"] == By.PERPETUAL}
+    if key in perpetuals:
+        symbols = {asset_of(perpetual) for perpetual in perpetuals}
+        name = _longest(name, (a for a in header["decimals"] if a not in symbols))
+    return base_of(header, name)
+
+
+def base_of(header: Mapping[str, Any], asset: str) -> str:
+    """The asset that another is a claim on, however far behind."""
+    seen = {asset}
+    claims = {x["asset"]: x["into"] for x in header["links"] if x["by"] in _CLAIMS}
+    while (behind := claims.get(asset)) is not None and behind not in seen:
+        seen.add(behind)
+        asset = behind
+    return asset
 
 
 def venue_of(key: str) -> str:

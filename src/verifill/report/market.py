@@ -80,12 +80,16 @@ class MarketData:
         return known, pl.Series(points.values, dtype=pl.Int128), points.decimals
 
     def mark(self, instrument: str, times: pl.Series) -> tuple[pl.Series, int]:
-        """The mark price of a perpetual in ticks, or its last price if no mark is kept."""
-        if MARK + instrument not in self.history.series_names:
-            return self.data(instrument, times)
-        marks, places = self.data(MARK + instrument, times)
-        ticks = self.history.price_decimals[instrument]
-        return product(marks, ones(len(marks)), places - ticks), ticks
+        """The mark price of a perpetual in ticks; the last price while no mark is known."""
+        prices, ticks = self.data(instrument, times)
+        name = MARK + instrument
+        if name not in self.history.series_names:
+            return prices, ticks
+        first_ns = self.history.series(name).times[0]
+        late = times.clip(lower_bound=first_ns)
+        marks, places = self.data(name, late)
+        scaled = product(marks, ones(len(marks)), places - ticks)
+        return scaled.zip_with(times >= first_ns, prices.cast(pl.Int128)), ticks
 
     def index(self, rates: str, opening: int, times: pl.Series) -> pl.Series:
         """An index in ray that grows by a series of yearly rates.

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from verifill.report.equity import Account, equity, grid, total
 from verifill.report.exact import amount
-from verifill.report.exposure import exposure, underlying
+from verifill.report.exposure import base_of, exposure, underlying
 from verifill.venues.keys import Kind, position_key
 from verifill.venues.transfers import leverage_key
 
@@ -84,7 +84,8 @@ def risk(account: Account) -> Risk:
     curve = equity(account)
     leverages = _leverages(account, curve["equity_units"][1:])
     positions = exposure(account).positions
-    others = positions.filter(pl.col("asset") != account.worth.quote)
+    quote = base_of(account.log.header, account.worth.quote)
+    others = positions.filter(pl.col("asset") != quote)
     largest = others.sort(pl.col("value").abs(), descending=True).select("key", "value").head(1)
     known = [leverage for leverage in leverages.to_list() if leverage is not None]
     last = leverages[-1] if len(leverages) else None
@@ -124,11 +125,12 @@ def _drawdown(curve: pl.DataFrame, places: int) -> Drawdown:
 def _leverages(account: Account, units: pl.Series) -> pl.Series:
     """Gross exposure over equity at each bar, in 1e-8; null where equity is not positive."""
     times = grid(account)
-    worth = account.worth
+    worth, header = account.worth, account.log.header
+    quote = base_of(header, worth.quote)
     parts = [
         worth.exposure(key, account.held(key, times)[0], times).abs()
         for key in account.keys
-        if underlying(account.log.header, key) != worth.quote
+        if underlying(header, key) != quote
     ]
     table = pl.DataFrame({"gross": total(parts, len(times)), "equity": units})
     leverage = pl.col("gross").cast(pl.Int128) * 10**8 // pl.col("equity")

@@ -125,7 +125,7 @@ class Worth:
         link = hop.link
         shift = self._decimals.get(link.asset, 0) - self._decimals.get(link.into, 0)
         price, places = ones(len(units)), 0
-        if link.by is By.DATA:
+        if link.by in {By.DATA, By.SHARE}:
             price, places = self.market.data(link.data, times)
         elif link.by is By.RATE:
             price = self.market.index(link.data, link.opening, times)
