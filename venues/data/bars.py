@@ -45,7 +45,7 @@ class BarReader:
         given = file.price_decimals
         self.price_decimals = _price_decimals(self._table) if given is None else given
         price = Scale(self.price_decimals, "price_decimals")
-        volume = Scale(file.volume_decimals, "volume_decimals")
+        volume = Scale(file.volume_decimals, "volume_decimals", summed=True)
         self._converter = Converter(self._table, dict.fromkeys(PRICES, price) | {"volume": volume})
         self._frames = self._converter.frames()
         self._first = next(self._frames)

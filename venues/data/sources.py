@@ -37,7 +37,8 @@ class BarFile:
         stamp: Whether a time stamp is the time at which its bar opened or closed. A bar is
             known when it closes, so interval_s is added to an opening stamp.
         columns: What the file calls the columns, by our names: `{"timestamp": "time"}`.
-        volume_decimals: A volume becomes an integer in units of 10**-volume_decimals.
+        volume_decimals: A volume becomes an integer in units of 10**-volume_decimals; what
+            a sum of floats leaves behind the last one is dropped (see `exact`).
     """
 
     path: Path = field(converter=Path)

@@ -130,17 +130,23 @@ class CsvTable:
                     yield number, line
 
     def _parse(self, block: bytes, row: int) -> pl.DataFrame:
-        try:
-            rows = self._parsed(block)
-            # An empty line comes as missing values. It is looked for only then, because
-            # looking takes as long as parsing does.
-            if rows.to_series().null_count():
+        rows = self._try(block)
+        # An empty line comes as missing values, or as an error if it is the first. It is
+        # looked for only then, because looking takes as long as parsing does.
+        if rows is None or rows.to_series().null_count():
+            try:
                 rows = self._parsed(_EMPTY_LINE.sub(b"", block))
-        except PolarsError as error:
-            raise self._malformed(row, error) from error
+            except PolarsError as error:
+                raise self._malformed(row, error) from error
         return rows.select(
             pl.col(str(position)).alias(field) for field, position in self._positions.items()
         )
+
+    def _try(self, block: bytes) -> pl.DataFrame | None:
+        try:
+            return self._parsed(block)
+        except PolarsError:
+            return None
 
     def _parsed(self, block: bytes) -> pl.DataFrame:
         return pl.read_csv(
