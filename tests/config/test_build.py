@@ -189,12 +189,37 @@ def test_liquidity_is_by_volume_by_chance_or_unlimited(tmp_path: Path) -> None:
     assert "unlimited" == liquidity("unlimited").__name__  # type: ignore[attr-defined]  # a function
 
 
+def test_a_perpetual_that_is_closed_at_the_start_has_no_entry_value(tmp_path: Path) -> None:
+    changes = ((f'"{PERP}" = "-1.5"\n', ""), (f'[entry_prices]\n"{PERP}" = "42000.1"\n', ""))
+    parts = build(load(tmp_path, WHOLE, *changes), work=tmp_path / "work")
+
+    assert {} == parts.bases
+
+
+def test_only_the_side_of_a_reserve_that_there_is_needs_a_series(tmp_path: Path) -> None:
+    changes = (
+        ('a_token = "aWETH"\n', ""),
+        ('name = "supply_rate', 'name = "x'),
+        ('"supply:aave_v3:WETH" = "1.0', '"borrow:aave_v3:WETH" = "1.0'),
+    )
+    opening = build(load(tmp_path, WHOLE, *changes), work=tmp_path / "work").opening
+
+    assert "aave_v3:debtToken:vDebtWETH" in opening
+    assert "aave_v3:aToken:aWETH" not in opening
+
+
 def test_the_header_tells_the_settings_the_strategy_and_the_run_before(tmp_path: Path) -> None:
     config = load(tmp_path)
 
     assert config.as_dict() | {
         "strategy_digest": sha256_file(tmp_path / "strategy.py")
     } == described(config)
+
+
+def test_a_strategy_from_a_module_has_no_file_to_digest(tmp_path: Path) -> None:
+    config = load(tmp_path, MINIMAL, ('"strategy.py"', '"module:Class"'))
+
+    assert config.as_dict() == described(config)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -20,15 +19,15 @@ print(load_config(sys.argv[1], {}).digest)
 """
 
 
-def leaves(value: Any) -> list[Any]:  # noqa: ANN401 - whatever a file may hold
-    parts: list[Any]
+Plain = str | int | bool | None | dict[str, "Plain"] | list["Plain"]
+
+
+def leaves(value: Plain) -> list[object]:
     if isinstance(value, dict):
-        parts = list(cast("dict[str, Any]", value).values())
-    elif isinstance(value, list):
-        parts = value
-    else:
-        return [value]
-    return [leaf for part in parts for leaf in leaves(part)]
+        value = list(value.values())
+    if isinstance(value, list):
+        return [leaf for part in value for leaf in leaves(part)]
+    return [value]
 
 
 def test_the_digest_is_that_of_the_canonical_plain_values(tmp_path: Path) -> None:
