@@ -283,7 +283,7 @@ def test_market_neutral_closes_where_the_reference_says(neutral: Ran) -> None:
 
 @pytest.mark.parametrize("name", ["cash_and_carry", "leveraged_staking_saga", "market_neutral"])
 def test_both_executors_leave_the_same_log(name: str, tmp_path: Path) -> None:
-    logs = []
+    logs: list[Log] = []
     for executor in ("compiled", "transitions"):
         parts = build(load_config(EXAMPLES / f"{name}.toml"), work=tmp_path / executor / "market")
         run(parts, tmp_path / executor / "log", executor=executor)

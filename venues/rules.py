@@ -7,7 +7,7 @@ market model of a simulated venue has them as its own law.
 
 from collections.abc import Mapping
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from verifill.engine.errors import ConfigError, InstructionError
 from verifill.venues.instructions import Operation
@@ -70,7 +70,7 @@ class Instrument:
     price_decimals: int
     exponent: int
     perpetual: bool = False
-    data: str = field()
+    data: str = Factory(lambda self: f"{self.account}:{self.symbol}", takes_self=True)
     lot: int = 1
     tick: int = 1
     min_notional: int = 0
@@ -79,10 +79,6 @@ class Instrument:
     base_key: str = field(init=False)
     quote_key: str = field(init=False)
     scale: int = field(init=False)
-
-    @data.default
-    def _data(self) -> str:
-        return f"{self.account}:{self.symbol}"
 
     @scale.default
     def _scale(self) -> int:
