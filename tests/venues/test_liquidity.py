@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from attrs import define
+from attrs import define, evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,7 +72,15 @@ def test_chance_fills_a_part_and_is_the_same_for_the_same_seed(quantity: int, se
     filled = [one(BTC, Side.BUY, quantity) for _ in range(9)]
 
     assert filled == [other(BTC, Side.BUY, quantity) for _ in range(9)]
-    assert all(0 <= units <= quantity for units in filled)
+    assert all(0 < units <= quantity for units in filled)
+
+
+def test_chance_fills_whole_lots() -> None:
+    lots = evolve(BTC, lot=100)
+    chance = Chance("seed", RATE_UNIT)
+
+    assert {100, 200, 300} == {chance(lots, Side.BUY, 350) for _ in range(99)}
+    assert 99 == chance(lots, Side.BUY, 99)
 
 
 def test_a_volume_is_that_of_the_last_bar(tmp_path: Path) -> None:

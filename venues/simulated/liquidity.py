@@ -52,7 +52,7 @@ class Participation:
 
 
 class Chance:
-    """Now and then only a part of an order; seeded, so that a run can be repeated.
+    """Now and then only a part of an order, a lot or more; seeded, so that a run can be repeated.
 
     Args:
         seed: where chance begins.
@@ -63,9 +63,10 @@ class Chance:
         self._random = Random(seed)
         self._rate = rate
 
-    def __call__(self, _instrument: Instrument, _side: Side, quantity: int) -> int:
+    def __call__(self, instrument: Instrument, _side: Side, quantity: int) -> int:
         """How many units of the quantity there are."""
         random = self._random
-        if random.randrange(RATE_UNIT) >= self._rate:
+        lots = quantity // instrument.lot
+        if random.randrange(RATE_UNIT) >= self._rate or not lots:
             return quantity
-        return random.randrange(quantity + 1)
+        return random.randint(1, lots) * instrument.lot
