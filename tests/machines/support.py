@@ -6,6 +6,7 @@ own accounts and its own law, in front of it a script that decides what is passe
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -423,7 +424,7 @@ class Played:
     def fates(self) -> list[str]:
         return [entry.fate.value for entry in self.loop.report.entries]
 
-    @property
+    @cached_property
     def records(self) -> pl.DataFrame:
         return self.log.records().collect()
 

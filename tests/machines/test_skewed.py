@@ -68,6 +68,15 @@ def test_an_honest_venue_is_no_mismatch(tmp_path: Path, trade: Trade) -> None:
 # The report differs from the accounts.
 
 
+def off(name: str, by: int) -> Callable[[Fill], Any]:
+    """A field of a fill, and so much more."""
+
+    def skew(fill: Fill) -> int:
+        return int(getattr(fill, name)) + by
+
+    return skew
+
+
 def reports(**skewed: Callable[[Fill], Any]) -> Act:
     """Does what it is asked, and reports a fill that is changed in these fields."""
 
@@ -88,7 +97,7 @@ def reports(**skewed: Callable[[Fill], Any]) -> Act:
 def test_a_fill_reported_wrong_by_one_unit(
     tmp_path: Path, trade: Trade, name: str, by: int
 ) -> None:
-    act = reports(**{name: lambda fill: getattr(fill, name) + by})
+    act = reports(**{name: off(name, by)})
 
     assert is_a_mismatch(run(tmp_path, trade, Script(submits=[act])))
 
@@ -271,7 +280,7 @@ def test_a_unit_that_the_order_really_moved_elsewhere(
 @pytest.mark.parametrize("name", ["quantity", "price", "fee", "realised"])
 def test_a_close_reported_wrong_by_one_unit(tmp_path: Path, name: str, by: int) -> None:
     stage, _ = scripted(
-        Script(submits=[reports(**{name: lambda fill: getattr(fill, name) + by})]),
+        Script(submits=[reports(**{name: off(name, by)})]),
         opening=OPENING | {SIZE: 3 * 10**8},
         bases={SIZE: 3 * 10**8 * (PRICE - 7)},
         bars=Bars(2),
