@@ -124,7 +124,8 @@ class ExchangeMarketConfig:
         spread: Between bid and ask, as a part of the price.
         slippage: Beyond the spread, as a part of the price.
         liquidity: How much of an order is filled, the rest is cancelled: `unlimited`; `volume`, at
-            most a part of each bar's volume; `random`, by chance only a part of it, a lot or more (see `seed`).
+            most a part of each bar's volume; `random`, by chance only a part of it, a
+            lot or more (see `seed`).
         participation: With `volume`: the part of a bar's volume that orders may take.
         partial: With `random`: the probability that an order is filled only in part.
         lag_s: How far the view of positions is behind, in seconds.
