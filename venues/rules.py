@@ -39,6 +39,23 @@ class Fees:
     exponent: int = 0
 
 
+def _data(instrument: "Instrument") -> str:
+    return f"{instrument.account}:{instrument.symbol}"
+
+
+def _base_key(instrument: "Instrument") -> str:
+    kind = Kind.PERP if instrument.perpetual else Kind.BASE
+    return position_key(instrument.account, kind, instrument.base)
+
+
+def _quote_key(instrument: "Instrument") -> str:
+    return position_key(instrument.account, Kind.BASE, instrument.quote)
+
+
+def _scale(instrument: "Instrument") -> int:
+    return int(10 ** max(instrument.exponent, 0))
+
+
 @frozen(kw_only=True)
 class Instrument:
     """Something to trade in one account.
@@ -70,28 +87,15 @@ class Instrument:
     price_decimals: int
     exponent: int
     perpetual: bool = False
-    data: str = Factory(lambda self: f"{self.account}:{self.symbol}", takes_self=True)
+    data: str = Factory(_data, takes_self=True)
     lot: int = 1
     tick: int = 1
     min_notional: int = 0
     collar: int = 5 * RATE_UNIT // 100
     maintenance: int = RATE_UNIT // 200
-    base_key: str = field(init=False)
-    quote_key: str = field(init=False)
-    scale: int = field(init=False)
-
-    @scale.default
-    def _scale(self) -> int:
-        return int(10 ** max(self.exponent, 0))
-
-    @base_key.default
-    def _base_key(self) -> str:
-        kind = Kind.PERP if self.perpetual else Kind.BASE
-        return position_key(self.account, kind, self.base)
-
-    @quote_key.default
-    def _quote_key(self) -> str:
-        return position_key(self.account, Kind.BASE, self.quote)
+    base_key: str = field(init=False, default=Factory(_base_key, takes_self=True))
+    quote_key: str = field(init=False, default=Factory(_quote_key, takes_self=True))
+    scale: int = field(init=False, default=Factory(_scale, takes_self=True))
 
     def __attrs_post_init__(self) -> None:
         """Refuse what could not be computed exactly.
@@ -138,8 +142,8 @@ class VenueRules:
     name: str
     accounts: frozenset[str]
     operations: frozenset[Operation]
-    instruments: Mapping[tuple[str, str], Instrument] = field(factory=dict)
-    windows_s: Mapping[Operation, int] = field(factory=dict)
+    instruments: Mapping[tuple[str, str], Instrument] = Factory(dict[tuple[str, str], Instrument])
+    windows_s: Mapping[Operation, int] = Factory(dict[Operation, int])
     poll_s: int = 1
 
     def instrument(self, account: str, symbol: str) -> Instrument:

@@ -2,13 +2,13 @@
 
 import gc
 import platform
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from verifill.ending import Ending
 from verifill.engine.clock import Clock
@@ -76,7 +76,7 @@ class Parts:
     subscribed: Collection[str]
     scales: Scales
     opening: Mapping[str, int]
-    bases: Mapping[str, int] = field(factory=dict)
+    bases: Mapping[str, int] = Factory(dict[str, int])
     policy: LoopPolicy = field(factory=LoopPolicy)
     tolerance: Tolerance = EXACT
     links: Sequence[Link] = ()
@@ -231,7 +231,7 @@ def _between_chunks(
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def _collector_paused() -> Generator[None]:
     """Without the collector, which would walk the whole log again and again."""
     was_on = gc.isenabled()
     gc.collect()

@@ -39,7 +39,7 @@ class ExchangeModel:
     liquidity: Liquidity = unlimited
     lag_ns: int = 0
     withdrawal_ns: int = 0
-    withdrawal_fees: Mapping[str, int] = Factory(dict)
+    withdrawal_fees: Mapping[str, int] = Factory(dict[str, int])
     default_leverage: int = 5
 
     def __attrs_post_init__(self) -> None:
