@@ -85,9 +85,10 @@ def test_a_chain_of_orders_is_denied() -> None:
 
 def test_a_chain_of_orders_that_was_not_denied_is_a_defect_of_ours() -> None:
     venue = rich()
-    for ask in (venue.exchange.submit, lambda b: venue.exchange.expect(b, venue.books)):
-        with pytest.raises(EngineDefect):
-            ask(BUNDLE)
+    with pytest.raises(EngineDefect):
+        venue.exchange.submit(BUNDLE)
+    with pytest.raises(EngineDefect):
+        venue.exchange.expect(BUNDLE, venue.books)
 
 
 def test_an_order_of_what_it_does_not_do_is_rejected() -> None:
@@ -181,16 +182,15 @@ def test_a_fee_is_what_it_was_when_the_order_was_sent_however_late_it_is_seen() 
 
 ACTIONS = st.lists(
     st.one_of(
-        st.builds(lambda q: buy(f"{q}e-8"), st.integers(1, 10**9)),
-        st.builds(lambda q: sell(f"{q}e-8"), st.integers(1, 10**9)),
-        st.builds(lambda q: go(f"{q}e-8"), st.integers(-(10**9), 10**9).filter(bool)),
-        st.builds(lambda q: go(f"{q}e-8", reduce_only=True), st.integers(1, 10**9)),
-        st.builds(set_leverage, st.integers(1, 125)),
-        st.builds(lambda a: internal(f"{a}e-8"), st.integers(1, 10**15)),
-        st.builds(lambda a: withdraw(f"{a}e-8"), st.integers(1, 10**14)),
-        st.builds(
-            lambda a: internal(f"{a}e-8", to="binance.spot", account="binance.usdm"),
-            st.integers(1, 10**15),
+        st.integers(1, 10**9).map(lambda q: buy(f"{q}e-8")),
+        st.integers(1, 10**9).map(lambda q: sell(f"{q}e-8")),
+        st.integers(-(10**9), 10**9).filter(bool).map(lambda q: go(f"{q}e-8")),
+        st.integers(1, 10**9).map(lambda q: go(f"{q}e-8", reduce_only=True)),
+        st.integers(1, 125).map(set_leverage),
+        st.integers(1, 10**15).map(lambda a: internal(f"{a}e-8")),
+        st.integers(1, 10**14).map(lambda a: withdraw(f"{a}e-8")),
+        st.integers(1, 10**15).map(
+            lambda a: internal(f"{a}e-8", to="binance.spot", account="binance.usdm")
         ),
         st.integers(0, 10 * HOUR_NS),
     ),
@@ -227,7 +227,7 @@ def test_rows_add_up_whatever_is_done_and_nothing_is_made_of_nothing(
     assert outside == venue.wallet.totals["wallet:BaseToken:USDT"]
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(1, 10**8)), max_size=12))
+@given(st.lists(st.tuples(st.booleans()), max_size=12))
 def test_what_buyers_get_sellers_give_but_for_fees(orders: list[tuple[bool, int]]) -> None:
     """Two accounts, each the other's market: base is conserved across fills."""
     one, other = rich(), rich()

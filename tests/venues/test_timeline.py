@@ -1,7 +1,7 @@
 """The timeline of a backtest: time from the data, and never a price from the future."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from verifill.engine.clock import Clock
 from verifill.engine.errors import DataError
-from verifill.venues.data.history import History
+from verifill.venues.data.history import Chunk, History
 from verifill.venues.data.prepare import prepare
 from verifill.venues.data.sources import BarFile, SeriesFile
 from verifill.venues.market import MarketView
@@ -50,6 +50,10 @@ def points(folder: Path, values: dict[int, str], name: str = "funding") -> Path:
     return file
 
 
+def sparse(file: Path, name: str, decimals: int = 18) -> SeriesFile:
+    return SeriesFile(file, name, time_column="time", value_column="value", decimals=decimals)
+
+
 def history(folder: Path, closes: Sequence[float] = CLOSES, mark_decimals: int = 18) -> History:
     made = [
         BarFile(bars(folder, closes), BTC, price_decimals=2),
@@ -57,11 +61,7 @@ def history(folder: Path, closes: Sequence[float] = CLOSES, mark_decimals: int =
     ]
     funding = points(folder, POINTS)
     marks = points(folder, {2: "101.129"}, "marks")
-    columns = {"time_column": "time", "value_column": "value"}
-    series = [
-        SeriesFile(funding, "funding", **columns),
-        SeriesFile(marks, f"mark:{BTC}", decimals=mark_decimals, **columns),
-    ]
+    series = [sparse(funding, "funding"), sparse(marks, f"mark:{BTC}", mark_decimals)]
     return prepare(made, series, folder / "prepared")
 
 
@@ -74,10 +74,14 @@ def timeline(prepared: History, minutes: int = 1) -> Timeline:
     return Timeline(prepared, minutes * MINUTE_NS)
 
 
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a history come in chunks of two rows."""
+def chunked(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """Let a history come in chunks of so few rows."""
     whole = History.chunks
-    monkeypatch.setattr(History, "chunks", lambda self: whole(self, 2))
+
+    def chunks(prepared: History) -> Iterator[Chunk]:
+        return whole(prepared, rows)
+
+    monkeypatch.setattr(History, "chunks", chunks)
 
 
 class Watching:
@@ -245,10 +249,9 @@ def test_a_mark_is_its_series_in_ticks_rounded_down(tmp_path: Path, decimals: in
 
 def test_a_mark_of_fewer_decimals_than_the_price_is_exact(tmp_path: Path) -> None:
     folder = tmp_path
-    columns = {"time_column": "time", "value_column": "value"}
     made = prepare(
         [BarFile(bars(folder, CLOSES), BTC, price_decimals=4)],
-        [SeriesFile(points(folder, {0: "101"}), f"mark:{BTC}", decimals=0, **columns)],
+        [sparse(points(folder, {0: "101"}), f"mark:{BTC}", 0)],
         folder / "prepared",
     )
     market = timeline(made)
@@ -264,12 +267,11 @@ def test_without_a_series_the_mark_is_the_last_price(prepared: History) -> None:
     assert market.price(ETH) == market.mark(ETH)
 
 
-@pytest.mark.parametrize("chunked", [False, True], ids=["whole", "in chunks"])
+@pytest.mark.parametrize("rows", [2, 100], ids=["in chunks", "whole"])
 def test_the_last_closes_are_given_oldest_first(
-    prepared: History, monkeypatch: pytest.MonkeyPatch, *, chunked: bool
+    prepared: History, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
-    if chunked:
-        small_chunks(monkeypatch)
+    chunked(monkeypatch, rows)
     market = timeline(prepared)
     market.next_tick()
     assert [100_50] == market.closes(BTC, 3)
@@ -285,7 +287,7 @@ def test_the_last_closes_are_given_oldest_first(
 def test_closes_go_back_two_chunks_and_no_further(
     prepared: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small_chunks(monkeypatch)
+    chunked(monkeypatch, 2)
     market = timeline(prepared)
     for _ in range(5):
         market.next_tick()
@@ -320,8 +322,7 @@ def test_no_price_is_from_the_future(
             [],
             Path(folder) / "prepared",
         )
-        whole = History.chunks
-        patch.setattr(History, "chunks", lambda self: whole(self, chunk_rows))
+        chunked(patch, chunk_rows)
         market = timeline(made)
         known = [START_NS + index * MINUTE_NS for index in range(len(closes))]
         market.next_tick()

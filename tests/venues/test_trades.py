@@ -1,5 +1,6 @@
 """Spot trades: what is sent, what is refused before it is sent, and what fills amount to."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -28,13 +29,14 @@ from tests.venues.exchanges import (
 )
 from verifill.engine.errors import DataError, EngineDefect, InstructionError
 from verifill.venues.expectation import Assessment, Origin
-from verifill.venues.instructions import MAX, Amount, Instruction, Late, Wrap
+from verifill.venues.instructions import MAX, Amount, Instruction, Late, SpotTrade, Wrap
 from verifill.venues.orders import Fill, Order, Outcome, Receipt
 from verifill.venues.rules import QUOTE, RATE_UNIT, Fees
 from verifill.venues.simulated.model import ExchangeModel
 from verifill.venues.spot import FILLS_MAX
 from verifill.venues.trades import TradeTerms
 
+Asking = Callable[..., SpotTrade]
 CARRY, NEUTRAL = "btc_cash_and_carry", "usdt_market_neutral"
 
 
@@ -289,9 +291,7 @@ def test_the_width_of_what_a_purchase_brings_is_its_fee() -> None:
 
 @pytest.mark.parametrize("limit", [None, "60809.50", "67210.50"])
 @pytest.mark.parametrize("trade", [buy, sell])
-def test_a_price_range_holds_the_last_price_and_the_limit(
-    trade: type[buy] | type[sell], limit: str | None
-) -> None:
+def test_a_price_range_holds_the_last_price_and_the_limit(trade: Asking, limit: str | None) -> None:
     venue = rich()
     least, most = venue.expect(trade("1", limit))[USDT]
 
@@ -304,7 +304,7 @@ def test_a_price_range_holds_the_last_price_and_the_limit(
     st.sampled_from([Fees(rate=100_000, paid_in="received"), Fees(rate=30_000), BNB_FEES]),
 )
 def test_any_fills_within_the_prices_are_within_the_expectation(
-    trade: type[buy] | type[sell], parts: list[tuple[int, int]], fees: Fees
+    trade: Asking, parts: list[tuple[int, int]], fees: Fees
 ) -> None:
     venue = rich(evolve(spot(), fees=fees))
     total = sum(quantity for quantity, _ in parts)
@@ -403,7 +403,7 @@ def test_a_limit_that_is_not_reached_expires_and_moves_nothing() -> None:
 
 
 @pytest.mark.parametrize("trade", [buy, sell])
-def test_a_limit_at_the_price_is_filled(trade: type[buy] | type[sell]) -> None:
+def test_a_limit_at_the_price_is_filled(trade: Asking) -> None:
     assert Outcome.EXECUTED is rich().send(trade("1", "64010")).receipt.outcome
 
 
@@ -474,7 +474,7 @@ def test_an_account_can_be_emptied() -> None:
     st.integers(1, 7),
 )
 def test_ledger_rows_add_up_to_what_has_changed_whatever_is_traded(
-    trades: list[tuple[type[buy] | type[sell], int, int]], thirds: int
+    trades: list[tuple[Asking, int, int]], thirds: int
 ) -> None:
     """`World.send` compares rows, receipt and totals after every order."""
     model = ExchangeModel(liquidity=lambda _instrument, _side, quantity: quantity * thirds // 3)

@@ -1,6 +1,6 @@
 """Transfers and settings: what moves, what is in transit, and what is refused."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from msgspec import structs
@@ -26,7 +26,7 @@ from tests.venues.exchanges import (
     world,
 )
 from verifill.engine.errors import ConfigError, InstructionError
-from verifill.venues.instructions import MAX, Amount, Late
+from verifill.venues.instructions import MAX, Amount, InternalTransfer, Late, Transfer
 from verifill.venues.orders import Move, Outcome
 from verifill.venues.simulated.model import ExchangeModel
 from verifill.venues.transfers import LeverageTerms, TransferTerms, leverage_key
@@ -189,7 +189,7 @@ def test_a_deposit_is_credited_when_it_is_due_and_dated_so() -> None:
 @pytest.mark.parametrize("transfer", [internal, withdraw])
 @pytest.mark.parametrize("amount", [MAX, Late("A1", USDT)], ids=["MAX", "late"])
 def test_a_transfer_of_an_unknown_amount_is_refused(
-    transfer: type[internal] | type[withdraw], amount: Amount
+    transfer: Callable[[], InternalTransfer | Transfer], amount: Amount
 ) -> None:
     asked = structs.replace(transfer(), amount=amount)
 

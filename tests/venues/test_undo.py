@@ -42,7 +42,7 @@ from verifill.venues.instructions import (
     Withdraw,
     Wrap,
 )
-from verifill.venues.undo import SWAP_LOSS, Reversal, reverse
+from verifill.venues.undo import SWAP_LOSS, Reversal, reverse, spends
 
 ETH, WETH, WEETH = (f"wallet:BaseToken:{asset}" for asset in ("ETH", "WETH", "weETH"))
 FIVE = Decimal(5)
@@ -127,17 +127,22 @@ def test_an_allowance_is_taken_away() -> None:
 
 
 @pytest.mark.parametrize(
-    ("done", "undone"),
-    [(Supply, Withdraw), (Withdraw, Supply), (Borrow, Repay), (Repay, Borrow)],
+    ("done", "undone", "units"),
+    [
+        (Supply, Withdraw, 5),  # what was supplied may be worth 2 units less in shares
+        (Withdraw, Supply, 7),
+        (Borrow, Repay, 7),
+        (Repay, Borrow, 7),
+    ],
 )
 @pytest.mark.parametrize("amount", [7, -7])
 def test_lending_is_taken_back_by_its_opposite(
-    done: type[Supply], undone: type[Supply], amount: int
+    done: type[Supply], undone: type[Supply], units: int, amount: int
 ) -> None:
     step = done(account="wallet", market="aave", asset="WETH", amount=MAX, name="B5")
     back = reversal(step, {WETH: amount, "wallet:aToken:aWETH": -amount})
 
-    assert (5 if undone is Withdraw else 7) == back.units  # shares may be worth 2 units less
+    assert units == back.units
     assert back.instruction == undone(
         account="wallet", market="aave", asset="WETH", amount=Decimal(0), name="B5"
     )
@@ -215,3 +220,22 @@ def test_a_position_that_was_liquidated_meanwhile_is_not_opened_the_other_way() 
     venue.send(go("-0.1"))
 
     assert {} == venue.send(back.instruction, back.units).moved
+
+
+# What a step is paid from.
+
+
+@pytest.mark.parametrize(
+    ("instruction", "key"),
+    [
+        (internal(), USDT),
+        (swap("1"), WETH),
+        (Wrap(account="wallet", asset="ETH", into="WETH", amount=FIVE), ETH),
+        (Repay(account="wallet", market="aave", asset="WETH", amount=FIVE), WETH),
+        (Withdraw(account="wallet", market="aave", asset="WETH", amount=FIVE), ""),
+        (buy(), ""),
+    ],
+    ids=lambda value: getattr(value, "op", value),
+)
+def test_an_instruction_spends_the_asset_that_it_names(instruction: Instruction, key: str) -> None:
+    assert key == spends(instruction)
