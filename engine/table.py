@@ -116,7 +116,12 @@ class Table(Generic[S, E]):
     @cached_property
     def digest(self) -> str:
         """The SHA-256 of everything that decides how the machine moves: all but the whys."""
-        return sha256_hex(canonical_json(_content(self)))
+        return sha256_hex(canonical_json(self.content))
+
+    @cached_property
+    def content(self) -> dict[str, object]:
+        """What the digest covers as plain values, so that a log can carry its machine."""
+        return _content(self)
 
 
 AnyTable = Table[Any, Any]

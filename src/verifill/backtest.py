@@ -132,7 +132,8 @@ def run(
         LogError: the log cannot be written.
     """
     compiled = compile_table(FULL_LOOP)
-    header = _header(parts, config or {}) | {"nesting": nesting(FULL_LOOP, compiled)}
+    header = _header(parts, config or {})
+    header |= {"table": FULL_LOOP.content, "nesting": nesting(FULL_LOOP, compiled)}
     with Interrupts() as interrupts:
         log = Writer(folder, header, overwrite=overwrite)
         machine: Executor
@@ -179,6 +180,7 @@ def _header(parts: Parts, config: Mapping[str, Any]) -> dict[str, Any]:
     what = {
         "mode": "backtest",
         "epoch": 1,
+        "seed": config.get("seed", 0),
         "config": dict(config),
         "config_digest": sha256_hex(canonical_json(config)),
         "data_digest": parts.timeline.digest,
