@@ -23,7 +23,7 @@ from verifill.venues.simulated.timeline import Timeline
 SPOT, USDM = "binance.spot", "binance.usdm"
 SPOT_DATA, PERP_DATA = f"{SPOT}:BTC/USDT", f"{USDM}:BTCUSDT"
 FUNDING = f"funding:{PERP_DATA}"
-SCALES = Scales({"BTC": 8, "USDT": 8, "BTCUSDT": 8, "XYZ": 2})
+SCALES = Scales({"BTC": 8, "USDT": 8, "BTCUSDT": 8, "XYZ": 8})
 START_S, STEP_S = 1_700_000_040, 60
 OPENING = {
     f"{SPOT}:BaseToken:BTC": 0,
@@ -65,7 +65,7 @@ def ticks(plans: Sequence[Plan]) -> Deciding:
     return Deciding(lambda _market, _positions, _last: next(left, ()))
 
 
-def history(folder: Path, rows: int, seed: int = 1) -> History:
+def history(folder: Path, rows: int, seed: int = 1, drift: int = 0) -> History:
     """Two instruments, a tick apart, and funding every ten bars."""
     folder.mkdir(parents=True, exist_ok=True)
     chance = random.Random(seed)
@@ -73,7 +73,7 @@ def history(folder: Path, rows: int, seed: int = 1) -> History:
     columns = "timestamp,open,high,low,close,volume"
     spot, perp, funding = [columns], [columns], ["timestamp,rate"]
     for row in range(rows):
-        price += chance.randint(-900, 900)
+        price += chance.randint(-900, 900) + drift
         time_s = START_S + row * STEP_S
         for lines, close in ((spot, price), (perp, price + chance.randint(-50, 50))):
             told = f"{close / 100:.2f}"
@@ -163,7 +163,7 @@ def ran(
     **given: Any,  # noqa: ANN401 - what `parts` takes
 ) -> tuple[Path, Outcome]:
     """A run, its log in `folder/log` with the market beside it, and what came of it."""
-    market = history(folder / "log", rows, seed)
+    market = history(folder / "log", rows, seed, given.pop("drift", 0))
     for name in ("spot.csv", "perp.csv", "funding.csv"):
         (folder / "log" / name).unlink()
     outcome = run(parts(market, strategy, **given), folder / "log")

@@ -5,13 +5,18 @@ from decimal import Decimal
 import polars as pl
 
 from verifill.engine.amounts import to_decimal
+from verifill.engine.errors import AmountError
 
 # A sum of two columns below this still fits 128 bits.
 _BOUND = 2**126
 
 
 def product(left: pl.Series, right: pl.Series, exponent: int) -> pl.Series:
-    """The product left * right / 10**exponent, rounded down, as 128-bit integers."""
+    """The product left * right / 10**exponent, rounded down, as 128-bit integers.
+
+    Raises:
+        AmountError: one does not fit.
+    """
     up, down = int(10 ** max(-exponent, 0)), int(10 ** max(exponent, 0))
     if _most(left) * _most(right) * up < _BOUND and down < _BOUND:
         wide = left.cast(pl.Int128) * right.cast(pl.Int128)
@@ -21,7 +26,11 @@ def product(left: pl.Series, right: pl.Series, exponent: int) -> pl.Series:
 
 
 def quotient(left: pl.Series, right: pl.Series, exponent: int) -> pl.Series:
-    """The quotient left * 10**exponent / right, rounded down; right is not 0."""
+    """The quotient left * 10**exponent / right, rounded down; right is not 0.
+
+    Raises:
+        AmountError: one does not fit.
+    """
     up, down = int(10 ** max(exponent, 0)), int(10 ** max(-exponent, 0))
     pairs = zip(left.to_list(), right.to_list(), strict=True)
     return _wide([a * up // (b * down) for a, b in pairs])
@@ -57,4 +66,11 @@ def _one(value: int) -> pl.Series:
 
 
 def _wide(values: list[int]) -> pl.Series:
-    return pl.Series(values, dtype=pl.Int128)
+    try:
+        return pl.Series(values, dtype=pl.Int128)
+    except OverflowError as error:
+        msg = (
+            "a value does not fit 128 bits in units of the quote asset; choose a quote asset "
+            "with fewer decimals"
+        )
+        raise AmountError(msg) from error
