@@ -227,7 +227,7 @@ def test_rows_add_up_whatever_is_done_and_nothing_is_made_of_nothing(
     assert outside == venue.wallet.totals["wallet:BaseToken:USDT"]
 
 
-@given(st.lists(st.tuples(st.booleans()), max_size=12))
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 10**8)), max_size=12))
 def test_what_buyers_get_sellers_give_but_for_fees(orders: list[tuple[bool, int]]) -> None:
     """Two accounts, each the other's market: base is conserved across fills."""
     one, other = rich(), rich()
