@@ -329,7 +329,10 @@ class Deciding:
     """A strategy made of a function."""
 
     def __init__(self, decide: Decide) -> None:
-        self.decide = decide
+        self._decide = decide
+
+    def decide(self, market: MarketView, positions: Positions, last: PlanReport) -> Plan:
+        return self._decide(market, positions, last)
 
 
 class Plans:
