@@ -1,11 +1,22 @@
 """Every instruction of a strategy, verified against what its venue really did.
 
-A strategy decides (`Strategy`), its plan is instructions and chains (`SpotTrade`, `Chain`,
-...), and `backtest` runs a configuration of them. To build a run by hand, put `Parts`
-together and `run` them; to build a machine of your own, write a `Table` of `Row`s and give
-it to an executor. `RunResult` reads what a run has left.
+    from verifill import run_backtest
 
-Names are imported when they are first used, so `import verifill` itself costs little.
+    result = run_backtest("cash_and_carry.toml")
+    print(result.outcome.ending, result.outcome.closing)
+    print(result.equity())
+
+* Run: `run_backtest` takes a configuration and gives a `RunResult`, which reads a log as
+  polars frames. `run` takes `Parts`, put together by whoever embeds the engine.
+* Decide: a `Strategy` has `decide(market, positions, last)` and returns instructions
+  (`SpotTrade`, `Supply` ...) and chains of them (`Chain`).
+* Machines: `render(FULL_LOOP, "mermaid")` draws one; one of your own is a `Table` of
+  `Row`s, run by an executor.
+* Errors: whose fault it is, is the type: `UserDefect`, `VenueDefect`, `EngineDefect`,
+  `EnvironmentDefect`; all are a `VerifillError`.
+
+A venue of your own implements `verifill.venues.interfaces.Venue`. Names are imported when
+they are first used, so `import verifill` itself costs little.
 """
 
 from importlib import import_module
@@ -15,9 +26,15 @@ if TYPE_CHECKING:
     from verifill.backtest import Outcome as Outcome
     from verifill.backtest import Parts as Parts
     from verifill.backtest import run as run
+    from verifill.config import Config as Config
+    from verifill.config import load_config as load_config
     from verifill.ending import Ending as Ending
     from verifill.engine.compile import Compiled as Compiled
     from verifill.engine.compile import compile_table as compile_table
+    from verifill.engine.errors import EngineDefect as EngineDefect
+    from verifill.engine.errors import EnvironmentDefect as EnvironmentDefect
+    from verifill.engine.errors import UserDefect as UserDefect
+    from verifill.engine.errors import VenueDefect as VenueDefect
     from verifill.engine.errors import VerifillError as VerifillError
     from verifill.engine.executor import CompiledExecutor as CompiledExecutor
     from verifill.engine.executor import TransitionsExecutor as TransitionsExecutor
@@ -39,6 +56,8 @@ if TYPE_CHECKING:
     from verifill.machines.strategy import Strategy as Strategy
     from verifill.machines.tight_loop import TIGHT_LOOP as TIGHT_LOOP
     from verifill.result import RunResult as RunResult
+    from verifill.running import Progress as Progress
+    from verifill.running import run_backtest as run_backtest
     from verifill.venues.chains import Atomicity as Atomicity
     from verifill.venues.chains import Chain as Chain
     from verifill.venues.chains import Invariant as Invariant
@@ -76,9 +95,10 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "backtest": "Outcome Parts run",
+    "config": "Config load_config",
     "ending": "Ending",
     "engine.compile": "Compiled compile_table",
-    "engine.errors": "VerifillError",
+    "engine.errors": "EngineDefect EnvironmentDefect UserDefect VenueDefect VerifillError",
     "engine.executor": "CompiledExecutor TransitionsExecutor",
     "engine.log.reader": "Log",
     "engine.log.writer": "Writer",
@@ -91,6 +111,7 @@ _MODULES = {
     "machines.strategy": "Entry Fate Plan PlanReport Positions Strategy",
     "machines.tight_loop": "TIGHT_LOOP",
     "result": "RunResult",
+    "running": "Progress run_backtest",
     "venues.chains": "Atomicity Chain Invariant Step Undo",
     "venues.instructions": (
         "MAX Approve Borrow Cancel Claim ClaimReward FlashBorrow FlashRepay Instruction "
@@ -116,8 +137,11 @@ __all__ = [
     "ClaimReward",
     "Compiled",
     "CompiledExecutor",
+    "Config",
     "Ending",
+    "EngineDefect",
     "Entry",
+    "EnvironmentDefect",
     "Fate",
     "FlashBorrow",
     "FlashRepay",
@@ -136,6 +160,7 @@ __all__ = [
     "Plan",
     "PlanReport",
     "Positions",
+    "Progress",
     "Repay",
     "RetryPolicy",
     "Row",
@@ -155,20 +180,26 @@ __all__ = [
     "Undo",
     "Unstake",
     "Unwrap",
+    "UserDefect",
+    "VenueDefect",
     "VerifillError",
     "Withdraw",
     "Wrap",
     "Writer",
     "compile_table",
     "inside",
+    "load_config",
     "position_key",
     "render",
     "run",
+    "run_backtest",
 ]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
     """Import a public name when it is first used."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("verifill")
     if name not in _HOME:
         msg = f"module 'verifill' has no attribute {name!r}; see verifill.__all__"
         raise AttributeError(msg)
