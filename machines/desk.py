@@ -13,6 +13,7 @@ from verifill.machines.leg import Leg
 from verifill.machines.monitor import PositionMonitor
 from verifill.venues.instructions import Instruction, Late
 from verifill.venues.interfaces import OrderHandler, Venue
+from verifill.venues.keys import asset_of
 from verifill.venues.orders import Order
 
 REMAINDER = "REMAINDER"
@@ -69,7 +70,7 @@ class Desk:
             venue = venue or self.venues[0]
         elif type(size) is Late and units is None:
             try:
-                units = self.output(size)
+                units = self.output(size, instruction)
             except InstructionError as error:
                 denial = str(error)
         rules = venue.rules
@@ -125,18 +126,19 @@ class Desk:
             keys = before.keys() | own.keys()
             self.outputs[name] = {key: before.get(key, 0) + own.get(key, 0) for key in keys}
 
-    def find_output(self, late: Late) -> int | None:
+    def find_output(self, late: Late, instruction: Instruction) -> int | None:
         """As `output`, but None where there is none; the leg made of it is then denied."""
         try:
-            return self.output(late)
+            return self.output(late, instruction)
         except InstructionError:
             return None
 
-    def output(self, late: Late) -> int:
+    def output(self, late: Late, instruction: Instruction) -> int:
         """Units that an earlier step moved at a position, without sign.
 
         Raises:
-            InstructionError: there is no such step, or it did not move that position.
+            InstructionError: there is no such step, it did not move that position, or that
+                is a position of another asset than the instruction's amount.
         """
         step = self.outputs.get(late.step)
         if step is None:
@@ -152,6 +154,12 @@ class Desk:
                 f"{', '.join(sorted(step))}"
             )
             raise InstructionError(msg)
+        if not _of_one_asset(late, instruction):
+            msg = (
+                f"late-bound amount: {late.key!r} is of another asset than the amount of "
+                f"{instruction.op}; name a position of the asset itself"
+            )
+            raise InstructionError(msg)
         return abs(step[late.key])
 
     def _not_subscribed(self, instruction: Instruction) -> str:
@@ -164,3 +172,13 @@ class Desk:
             f"account {instruction.account!r} is of no venue that the strategy subscribes "
             f"to; it may use {', '.join(allowed)}"
         )
+
+
+def _of_one_asset(late: Late, instruction: Instruction) -> bool:
+    """Whether both are in the same units: of the asset, or of the base of what is traded."""
+    asset = asset_of(late.key)
+    moved = getattr(instruction, "asset", None)
+    if moved is not None:
+        return bool(moved == asset)
+    symbol = str(getattr(instruction, "symbol", ""))
+    return symbol == asset or symbol.partition("/")[0].startswith(asset)

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from msgspec import Struct
 
 from verifill.engine.errors import StrategyError
-from verifill.venues.chains import Chain
+from verifill.venues.chains import Chain, Step
 from verifill.venues.instructions import Instruction
 from verifill.venues.keys import Scales
 from verifill.venues.market import MarketView
@@ -118,7 +118,7 @@ def checked(plan: object) -> Plan:
         entries = cast("Sequence[object]", plan)
         wrong = [entry for entry in entries if not isinstance(entry, ENTRIES)]
         if not wrong:
-            return cast("Plan", plan)
+            return _with_names_apart(cast("Plan", plan))
         what = f"a plan with {wrong[0]!r} in it"
     else:
         what = repr(plan)
@@ -127,3 +127,32 @@ def checked(plan: object) -> Plan:
         "chains, empty to do nothing"
     )
     raise StrategyError(msg)
+
+
+def _with_names_apart(plan: Plan) -> Plan:
+    """The plan, if no two of its instructions share a name that late amounts could mean.
+
+    Raises:
+        StrategyError: two do.
+    """
+    if len(plan) == 1 and isinstance(plan[0], Instruction):
+        return plan
+    seen: set[str] = set()
+    for instruction in _instructions(plan):
+        name = instruction.name
+        if name and name in seen:
+            msg = (
+                f"the strategy returned a plan in which two instructions are named {name!r}; "
+                "give each a name of its own, or none"
+            )
+            raise StrategyError(msg)
+        seen.add(name)
+    return plan
+
+
+def _instructions(plan: Plan) -> Iterator[Instruction]:
+    for entry in plan:
+        if isinstance(entry, Instruction):
+            yield entry
+        else:
+            yield from (s.instruction if isinstance(s, Step) else s for s in entry.steps)

@@ -253,7 +253,7 @@ class AtomicTransaction:
         """Its amount, or what is left of the asset: taking back newer steps had a price."""
         instruction, units = reversal.instruction, reversal.units
         if units is None and isinstance(instruction.size, Late):
-            units = self._desk.find_output(instruction.size)
+            units = self._desk.find_output(instruction.size, instruction)
         there = self._desk.monitor.totals.get(spends(instruction))
         return units if units is None or there is None else min(units, there)
 

@@ -508,3 +508,12 @@ def test_a_plan_may_name_the_amount_of_an_earlier_entry(tmp_path: Path) -> None:
     played = play(tmp_path, stage, Plans([buy("2", name="A1"), sell(Late("A1", BTC))]))
 
     assert (["DONE", "DONE"], OPENING[BTC]) == (played.fates, played.totals[BTC])
+
+
+def test_two_instructions_of_a_plan_may_not_share_a_name(tmp_path: Path) -> None:
+    stage, venue = scripted()
+
+    played = play(tmp_path, stage, Plans([buy("2", name="A1"), saga(sell("1", name="A1"))]))
+
+    assert "two instructions are named 'A1'" in played.reason
+    assert [] == venue.numbers

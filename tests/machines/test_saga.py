@@ -290,6 +290,7 @@ def test_a_late_bound_amount_is_what_the_step_really_moved(tmp_path: Path) -> No
     [
         (Late("A9", BTC), "no verified step is named 'A9' in this plan; so far there are A1"),
         (Late("A1", SIZE), f"step 'A1' did not move '{SIZE}'"),
+        (Late("A1", USDT), f"'{USDT}' is of another asset than the amount of SPOT_TRADE"),
     ],
 )
 def test_a_late_bound_amount_that_nothing_gives_is_denied(
