@@ -27,6 +27,7 @@ from tests.runs import (
 )
 from verifill.ending import Ending
 from verifill.engine.errors import LogError
+from verifill.machines.strategy import Plan
 from verifill.result import RunResult
 from verifill.venues.instructions import InternalTransfer, SetLeverage, Side
 from verifill.venues.simulated.model import ExchangeModel
@@ -39,7 +40,7 @@ UTC_NS = pl.Datetime("ns", "UTC")
 def result(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     move = InternalTransfer(account=SPOT, to=USDM, asset="USDT", amount=Decimal("12.5"))
     leverage = SetLeverage(account=USDM, symbol="BTCUSDT", leverage=3)
-    plans = [[buy("1"), move], [leverage, perpetual(Side.SELL, "0.5")], [sell("0.25")]]
+    plans: list[Plan] = [[buy("1"), move], [leverage, perpetual(Side.SELL, "0.5")], [sell("0.25")]]
     log, _ = ran(tmp_path_factory.mktemp("run"), ticks(plans))
     return RunResult(log)
 
@@ -267,7 +268,7 @@ def test_the_version_is_that_of_the_metadata() -> None:
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = verifill.nothing  # type: ignore[attr-defined]  # that is the point
+        _ = verifill.nothing
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

@@ -177,7 +177,6 @@ def make_room(folder: Path, *, overwrite: bool = False) -> None:
     """
     check_room(folder, overwrite=overwrite)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         # the header goes last: a folder that is half cleared is still known to be a log
         for name in sorted(_inside(folder) - {BESIDE}, key=lambda name: name == HEADER):
             (folder / name).unlink()
@@ -186,14 +185,16 @@ def make_room(folder: Path, *, overwrite: bool = False) -> None:
 
 
 def check_room(folder: Path, *, overwrite: bool = False) -> None:
-    """Refuse a folder that a log cannot be written to; changes nothing.
+    """Refuse a folder that a log cannot be written to; make it if it is not there.
 
     Raises:
         LogExists: a log is there and `overwrite` is not set, or something that is no log.
-        LogError: the folder cannot be looked into.
+        LogError: the folder cannot be made or looked into.
     """
     try:
-        taken = folder.exists() and (not folder.is_dir() or bool(_inside(folder) - {BESIDE}))
+        if not folder.exists():
+            folder.mkdir(parents=True)
+        taken = not folder.is_dir() or bool(_inside(folder) - {BESIDE})
         names = _inside(folder) if taken and folder.is_dir() else set[str]()
     except OSError as error:
         raise _no_log(folder, error) from error
@@ -201,7 +202,9 @@ def check_room(folder: Path, *, overwrite: bool = False) -> None:
         return
     foreign = sorted(name for name in names if not _OURS.fullmatch(name))
     if HEADER not in names or foreign:
-        what = f"holds {foreign[0]!r}, which is no part of a log" if foreign else "is no log"
+        what = "is no log"
+        if HEADER in names:
+            what = f"holds {foreign[0]!r}, which is no part of a log"
         msg = f"{folder} is there and {what}; it is left alone. Choose another folder"
         raise LogExists(msg)
     if not overwrite:

@@ -82,6 +82,9 @@ class Stream(StrEnum):
     EQUITY = "equity"
 
 
+STREAMS = f"What to export: {', '.join(Stream)}."
+
+
 @app.callback()
 def root(
     *,
@@ -261,12 +264,15 @@ def log_export(
     to: Annotated[
         Path, typer.Option(metavar="FILE", help="Its ending decides: .parquet, .csv or .jsonl.")
     ],
-    stream: Annotated[Stream, typer.Option(help="What to export.")] = Stream.RECORDS,
+    stream: Annotated[Stream, typer.Option(metavar="STREAM", help=STREAMS)] = Stream.RECORDS,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that is there.")
     ] = False,
 ) -> None:
-    """Export a stream of a log; what the columns mean is in docs/reference/log.md."""
+    """Export a stream of a log.
+
+    What the columns mean is in docs/reference/log.md.
+    """
     from verifill.cli.log import export  # noqa: PLC0415 - see the module
 
     export(folder, to, stream.value, overwrite=overwrite)
