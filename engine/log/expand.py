@@ -46,6 +46,18 @@ class Nesting:
     instances: Mapping[str, str]
     kinds: Mapping[str, str]
 
+    @property
+    def levels(self) -> list[tuple[str, str]]:
+        """Each table with the column that numbers its instances, from the outside in.
+
+        By how deep they are held: the header keeps names in the order of the alphabet.
+        """
+        depths = dict.fromkeys(self.instances, -1)
+        for holder, table in self.holders.items():
+            depth = holder.count(".") + 1 if holder else 0
+            depths[table] = max(depth, depths.get(table, -1))
+        return sorted(self.instances.items(), key=lambda level: depths[level[0]])
+
     def owner(self, source: str, event: str, target: str) -> str:
         """The innermost table around both leaves that has the event."""
         owner = self.machine
@@ -127,7 +139,7 @@ def _with_evidence(rows: pl.LazyFrame, streams: Mapping[str, pl.LazyFrame]) -> p
 
 def _columns(header: Mapping[str, Any], nesting: Nesting) -> list[pl.Expr]:
     """The shared columns, in their order."""
-    levels = list(nesting.instances.items())
+    levels = nesting.levels
     innermost, _ = levels[-1]
     sent = pl.col("machine") == innermost
     instance = pl.coalesce(
