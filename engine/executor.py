@@ -96,6 +96,7 @@ class Executor(ABC):
 
         Raises:
             IllegalEvent: there is no row; recorded as refused, the state is unchanged.
+            TableError: the machine has no such event at all.
         """
 
     def drive(self, activities: Mapping[str, Activity]) -> None:
@@ -174,6 +175,7 @@ class TransitionsExecutor(Executor):
 
     def fire(self, event: str) -> None:
         """See `Executor.fire`."""
+        self.compiled.event(event)
         model = self._machine.model
         answer = ask(self._machine, model, event)
         if answer is Answer.REFUSED:
