@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verifill.machines.monitor import Observation, PositionMonitor
@@ -403,6 +403,7 @@ def test_a_tolerated_difference_is_booked_and_posted_to_suspense() -> None:
 AMOUNTS = st.lists(st.integers(-50, 50), max_size=6)
 
 
+@settings(deadline=None)
 @given(st.lists(AMOUNTS, min_size=1, max_size=4), st.integers(1, 4))
 def test_looking_again_never_applies_a_row_twice(deliveries: list[list[int]], further: int) -> None:
     totals: dict[str, int] = {A: 0}
