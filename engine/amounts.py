@@ -5,13 +5,13 @@ are exact: what does not fit is refused, never rounded. Where a venue's own rule
 (a fee, a share price), the two integer divisions below say in which direction.
 """
 
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 
 from verifill.engine.errors import AmountError
 
-# 78 digits hold a 256-bit chain amount; inexact arithmetic raises instead of rounding.
+# 78 digits hold a 256-bit chain amount; what is longer or inexact raises instead of rounding.
 DIGITS = 78
-EXACT = Context(prec=DIGITS, traps=[Inexact, InvalidOperation])
+EXACT = Context(prec=DIGITS, Emax=DIGITS - 1, traps=[Inexact, InvalidOperation, Overflow])
 
 
 def to_units(amount: Decimal, decimals: int) -> int:
@@ -21,11 +21,11 @@ def to_units(amount: Decimal, decimals: int) -> int:
         AmountError: the amount is not finite, is too large for 256 bits, or has more
             decimals than the asset.
     """
-    if not amount.is_finite() or amount.adjusted() + decimals >= DIGITS:
-        msg = f"{amount} is not an amount; give a finite number of at most {DIGITS} digits"
-        raise AmountError(msg)
     try:
-        return int(EXACT.to_integral_exact(amount.scaleb(decimals, EXACT)))
+        return int(EXACT.to_integral_exact(EXACT.scaleb(amount, decimals)))
+    except (Overflow, InvalidOperation, OverflowError, ValueError):  # too large, no number
+        msg = f"{amount} is not an amount; give a finite number of at most {DIGITS} digits"
+        raise AmountError(msg) from None
     except Inexact:
         msg = (
             f"{amount} has more than the {decimals} decimals that its asset allows; "

@@ -12,10 +12,14 @@ from verifill.venues.market import Books
 from verifill.venues.orders import Bundle, Order, Receipt, Request
 from verifill.venues.rules import VenueRules
 from verifill.venues.terms import Terms, TermsByType
+from verifill.venues.tickets import TradeOrder
 
 
 class Adapter:
     """Resolves, denies, expects and assesses by the terms of each operation.
+
+    A trade goes straight to its ticket, where its terms would send it too: a run makes
+    millions of them.
 
     Args:
         rules: static data; only its operations are supported.
@@ -33,17 +37,23 @@ class Adapter:
 
     def deny(self, request: Request) -> str:
         """See `OrderHandler.deny`; a venue without transactions takes no bundle."""
+        if type(request) is TradeOrder:
+            return request.ticket.deny(request)
         if isinstance(request, Bundle):
             return f"{self.rules.name} has no transaction for a chain of orders"
         return self._terms.of(request).deny(request)
 
     def expect(self, request: Request, books: Books) -> Expectation:
         """See `OrderHandler.expect`."""
+        if type(request) is TradeOrder:
+            return request.ticket.expect(request, books)
         order = single(request)
         return self._terms.of(order).expect(order, books)
 
     def assess(self, request: Request, receipt: Receipt, books: Books) -> Assessment:
         """See `OrderHandler.assess`."""
+        if type(request) is TradeOrder:
+            return request.ticket.assess(request, receipt, books)
         order = single(request)
         return self._terms.of(order).assess(order, receipt, books)
 

@@ -20,7 +20,7 @@ class Origin(StrEnum):
     GAS_CAP = "GAS_CAP"
 
 
-class Bound(Struct, frozen=True):
+class Bound(Struct, frozen=True, gc=False):
     """The interval that the change of one position must lie in, both ends included.
 
     Attributes:
@@ -34,7 +34,7 @@ class Bound(Struct, frozen=True):
     origin: Origin = Origin.EXACT
 
 
-class Expectation(Struct, frozen=True):
+class Expectation(Struct, frozen=True, gc=False):
     """Position key -> bound of its change; every other tracked key must not move."""
 
     bounds: dict[str, Bound]
@@ -55,7 +55,7 @@ def _sum(one: Bound, other: Bound) -> Bound:
     return Bound(one.low + other.low, one.high + other.high, origin)
 
 
-class Assessment(Struct, frozen=True):
+class Assessment(Struct, frozen=True, gc=False):
     """What a receipt says was done, in terms of positions (L1 of the rules).
 
     Attributes:

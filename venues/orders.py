@@ -3,6 +3,8 @@
 All amounts here are integers in units of their asset (see `engine.amounts`), all times
 integer nanoseconds since the epoch in UTC. A receipt is what the venue says of an
 order; a reading is what it says of the accounts. The two are never mixed.
+
+None of these can be part of a cycle, so the garbage collector need not know of them.
 """
 
 from enum import StrEnum
@@ -63,7 +65,7 @@ UNASKED = frozenset({Cause.FUNDING, Cause.INTEREST, Cause.LIQUIDATION})
 """Causes of rows that no instruction has, and that explain a difference all the same."""
 
 
-class Order(Struct, frozen=True):
+class Order(Struct, frozen=True, gc=False):
     """An instruction made exact: what is sent, once.
 
     Attributes:
@@ -99,7 +101,7 @@ class Bundle(Struct, frozen=True):
 Request = Order | Bundle
 
 
-class Fill(Struct, frozen=True):
+class Fill(Struct, frozen=True, gc=False):
     """One trade of an order.
 
     Attributes:
@@ -119,7 +121,7 @@ class Fill(Struct, frozen=True):
     realised: int = 0
 
 
-class Move(Struct, frozen=True):
+class Move(Struct, frozen=True, gc=False):
     """One transfer that an order caused, such as an event of a transaction.
 
     Attributes:
@@ -137,7 +139,7 @@ class Move(Struct, frozen=True):
     step: int = -1
 
 
-class Receipt(Struct, frozen=True):
+class Receipt(Struct, frozen=True, gc=False):
     """What a venue says of one order.
 
     Attributes:
@@ -158,7 +160,7 @@ class Receipt(Struct, frozen=True):
     retryable: bool = False
 
 
-class LedgerRow(Struct, frozen=True):
+class LedgerRow(Struct, frozen=True, gc=False):
     """One row of a venue's own account ledger.
 
     Attributes:
@@ -176,7 +178,7 @@ class LedgerRow(Struct, frozen=True):
     time_ns: int
 
 
-class Reading(Struct, frozen=True):
+class Reading(Struct, frozen=True, gc=False):
     """What a venue says of the accounts it keeps.
 
     Attributes:

@@ -52,7 +52,9 @@ def expect_perpetual(order: TradeOrder, books: Books) -> Expectation:
         low = min(one, other) // ticket.scale - FILLS_MAX
         high = -(-max(one, other) // ticket.scale) + FILLS_MAX
         bounds[ticket.quote_key] = Bound(low, high, Origin.LIMIT)
-    with_fee_cap(bounds, order)
+    cap = ticket.fee(order.quantity, order.high, order.fee_price)
+    if cap:
+        with_fee_cap(bounds, ticket, cap)
     return Expectation(bounds)
 
 

@@ -6,8 +6,9 @@ rounded up.
 """
 
 from verifill.venues.expectation import Assessment, Bound, Expectation, Origin
-from verifill.venues.orders import Receipt
-from verifill.venues.tickets import TradeOrder
+from verifill.venues.market import Books
+from verifill.venues.orders import Fill, Receipt
+from verifill.venues.tickets import Ticket, TradeOrder
 
 # An order may have this many fills, each of which may round by one unit.
 FILLS_MAX = 100
@@ -16,63 +17,60 @@ LIMIT = Origin.LIMIT
 FEE_CAP = Origin.FEE_CAP
 
 
-def expect_spot(order: TradeOrder) -> Expectation:
+def expect_spot(order: TradeOrder, _books: Books) -> Expectation:
     """Base exactly, quote between the worst and the best price, the fee up to its cap."""
-    ticket = order.ticket
-    quantity, scale = order.quantity, ticket.scale
-    least = quantity * order.low // scale
-    most = -(-quantity * order.high // scale)
+    ticket, quantity = order.ticket, order.quantity
+    least = quantity * order.low // ticket.scale
+    most = -(-quantity * order.high // ticket.scale)
     if ticket.buy:
-        base = Bound(quantity, quantity)
-        quote = Bound(-most - FILLS_MAX, -least, LIMIT)
+        base, low, high = quantity, -most - FILLS_MAX, -least
     else:
-        base = Bound(-quantity, -quantity)
-        quote = Bound(least - FILLS_MAX, most, LIMIT)
-    bounds = {ticket.base_key: base, ticket.quote_key: quote}
-    with_fee_cap(bounds, order)
+        base, low, high = -quantity, least - FILLS_MAX, most
+    cap = ticket.fee(quantity, order.high, order.fee_price)
+    if cap > 0 and ticket.fee_key == ticket.quote_key:  # the usual one, without a detour
+        low -= cap + FILLS_MAX
+        cap = 0
+    bounds = {ticket.base_key: Bound(base, base), ticket.quote_key: Bound(low, high, LIMIT)}
+    if cap:
+        with_fee_cap(bounds, ticket, cap)
     return Expectation(bounds)
 
 
-def with_fee_cap(bounds: dict[str, Bound], order: TradeOrder) -> None:
+def with_fee_cap(bounds: dict[str, Bound], ticket: Ticket, cap: int) -> None:
     """Let the position that pays the fee go lower by as much as the fee may be."""
-    ticket = order.ticket
-    cap = ticket.fee(order.quantity, order.high, order.fee_price)
-    if cap:
-        paid = bounds.get(ticket.fee_key)
-        low, high = min(-cap, 0) - FILLS_MAX, max(-cap, 0)  # a rebate comes in
-        bounds[ticket.fee_key] = (
-            Bound(low, high, FEE_CAP)
-            if paid is None
-            else Bound(
-                paid.low + low,
-                paid.high + high,
-                paid.origin if paid.low != paid.high else FEE_CAP,
-            )
-        )
+    low, high = min(-cap, 0) - FILLS_MAX, max(-cap, 0)  # a rebate comes in
+    paid = bounds.get(ticket.fee_key)
+    if paid is None:
+        bounds[ticket.fee_key] = Bound(low, high, FEE_CAP)
+    else:
+        origin = paid.origin if paid.low != paid.high else FEE_CAP
+        bounds[ticket.fee_key] = Bound(paid.low + low, paid.high + high, origin)
 
 
-def assess_spot(order: TradeOrder, receipt: Receipt) -> Assessment:
+def assess_spot(order: TradeOrder, receipt: Receipt, _books: Books) -> Assessment:
     """What the fills amount to, and the first rule that one of them breaks."""
     ticket = order.ticket
-    scale = ticket.scale
-    executed, paid = 0, 0
-    fees: dict[str, int] = {}
+    sign = ticket.sign
+    executed = quote = fees = 0
+    strange: list[Fill] = []
     flaw = ""
     for fill in receipt.fills:
-        quantity, price = fill.quantity, fill.price
+        quantity, price, fee = fill.quantity, fill.price, fill.fee
         executed += quantity
-        paid += -(-quantity * price // scale) if ticket.buy else quantity * price // scale
-        if fill.fee:
-            fees[fill.fee_asset] = fees.get(fill.fee_asset, 0) - fill.fee
+        quote += -sign * quantity * price // ticket.scale
+        if fill.fee_asset == ticket.fee_asset:
+            fees += fee
+        elif fee:
+            strange.append(fill)
         due = ticket.fee(quantity, price, order.fee_price)
-        sound = fill.fee == due and (fill.fee_asset == ticket.fee_asset or not due)
-        if not (sound and order.low <= price <= order.high and quantity > 0):
+        if fee != due or strange or not order.low <= price <= order.high or quantity <= 0:
             flaw = flaw or f"{fill} breaks a rule: price {order.low} to {order.high}, fee {due}"
     if executed > order.quantity:
         flaw = flaw or f"filled {executed} of {order.quantity}: more than was ordered"
-    sign = ticket.sign
-    effects = {ticket.base_key: sign * executed, ticket.quote_key: -sign * paid}
-    for asset, amount in fees.items():
-        key = ticket.instrument.fee_key(asset)
-        effects[key] = effects.get(key, 0) + amount
+    effects = {ticket.base_key: sign * executed, ticket.quote_key: quote}
+    if fees:
+        effects[ticket.fee_key] = effects.get(ticket.fee_key, 0) - fees
+    for fill in strange:
+        key = ticket.instrument.fee_key(fill.fee_asset)
+        effects[key] = effects.get(key, 0) - fill.fee
     return Assessment(executed, effects, flaw)

@@ -1,8 +1,12 @@
 """Trade tickets: what is fixed of a trade by its instrument and side, worked out once."""
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
-from verifill.venues.orders import Order
+from verifill.venues.expectation import Assessment, Expectation
+from verifill.venues.market import Books
+from verifill.venues.orders import Order, Receipt
 from verifill.venues.rules import QUOTE, RATE_UNIT, RECEIVED, Instrument
 
 
@@ -22,6 +26,8 @@ class Ticket(Struct, frozen=True, kw_only=True):
         fee_rate: numerator of the fee.
         fee_unit: its denominator, before the price of a third asset.
         fee_price: market data of a third asset that pays fees, else empty.
+        expect: what its trades should make of the positions.
+        assess: what the fills of its trades amount to.
     """
 
     instrument: Instrument
@@ -36,6 +42,8 @@ class Ticket(Struct, frozen=True, kw_only=True):
     fee_rate: int
     fee_unit: int
     fee_price: str
+    expect: "Expect"
+    assess: "Assess"
 
     def fee(self, quantity: int, price: int, fee_price: int) -> int:
         """Units of `fee_asset` that a fill costs, rounded up.
@@ -48,25 +56,49 @@ class Ticket(Struct, frozen=True, kw_only=True):
         amount = quantity if self.fee_on_quantity else quantity * price
         return -(-amount * self.fee_rate // (self.fee_unit * fee_price))
 
+    def deny(self, order: "TradeOrder") -> str:
+        """Why a trade must not be sent, or empty: lot, least notional, collar."""
+        instrument = self.instrument
+        quantity, limit, last = order.quantity, order.limit, order.last
+        if quantity <= 0:
+            return f"quantity of {quantity} units is not positive"
+        if quantity % instrument.lot:
+            return f"quantity of {quantity} units is no multiple of the lot {instrument.lot}"
+        value = quantity * (limit or last) // self.scale
+        if value < instrument.min_notional:
+            return (
+                f"value of {value} units of {instrument.quote} is below the least notional "
+                f"{instrument.min_notional}"
+            )
+        if limit and abs(limit - last) * RATE_UNIT > instrument.collar * last:
+            return f"limit of {limit} ticks is outside the collar around the last price {last}"
+        return ""
 
-class TradeOrder(Order, frozen=True, kw_only=True):
+
+class TradeOrder(Order, frozen=True, kw_only=True, gc=False):
     """The exact order of a trade.
 
     Attributes:
         ticket: its instrument and side.
+        last: last price in ticks, when the order was made.
         low: lowest price in ticks that a fill may have: collar, then limit.
         high: highest price.
         fee_price: price of a third asset that pays fees, when the order was made; else 1.
     """
 
     ticket: Ticket
+    last: int
     low: int
     high: int
     fee_price: int
 
 
-def ticket(instrument: Instrument, *, buy: bool) -> Ticket:
-    """The ticket for one side of an instrument."""
+Expect = Callable[[TradeOrder, Books], Expectation]
+Assess = Callable[[TradeOrder, Receipt, Books], Assessment]
+
+
+def ticket(instrument: Instrument, *, buy: bool, expect: Expect, assess: Assess) -> Ticket:
+    """The ticket for one side of an instrument, with the terms of its trades."""
     fees = instrument.fees
     on_quantity = fees.paid_in == RECEIVED and buy and not instrument.perpetual
     third = fees.paid_in not in (RECEIVED, QUOTE)
@@ -88,6 +120,8 @@ def ticket(instrument: Instrument, *, buy: bool) -> Ticket:
         fee_rate=fees.rate * (10**fees.exponent if third else 1),
         fee_unit=RATE_UNIT * (1 if on_quantity else instrument.scale),
         fee_price=fees.price if third else "",
+        expect=expect,
+        assess=assess,
     )
 
 

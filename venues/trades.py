@@ -9,7 +9,7 @@ from verifill.venues.instructions import Instruction, PerpTrade, Side, SpotTrade
 from verifill.venues.market import Books, Market
 from verifill.venues.orders import Order, Receipt
 from verifill.venues.perpetuals import assess_perpetual, expect_perpetual
-from verifill.venues.rules import RATE_UNIT, Instrument, VenueRules
+from verifill.venues.rules import Instrument, VenueRules
 from verifill.venues.spot import assess_spot, expect_spot
 from verifill.venues.tickets import Ticket, TradeOrder, price_range, ticket
 
@@ -31,18 +31,28 @@ class TradeTerms:
 
     def resolve(self, instruction: Instruction, number: int, late: int | None) -> TradeOrder:
         """Quantity in units of the base asset, limit in ticks, the prices it may have."""
-        trade = _trade(instruction)
+        if not isinstance(instruction, TRADES):
+            raise _no_trade(instruction)
+        trade = instruction
         found = self._tickets.get((trade.account, trade.symbol, trade.side))
         if found is None:
             found = self._ticket(trade)
         instrument = found.instrument
-        quantity = _quantity(trade, instrument) if late is None else late - late % instrument.lot
+        lot = instrument.lot
+        quantity = _quantity(trade, instrument) if late is None else late - late % lot
         limit = 0 if trade.limit is None else limit_ticks(trade.limit, instrument)
         last = self._market.price(instrument.data)
         low, high = price_range(last, limit, instrument, buy=found.buy)
-        fee_price = self._market.price(found.fee_price) if found.fee_price else 1
         return TradeOrder(
-            number, trade, quantity, limit, ticket=found, low=low, high=high, fee_price=fee_price
+            number,
+            trade,
+            quantity,
+            limit,
+            ticket=found,
+            last=last,
+            low=low,
+            high=high,
+            fee_price=self._market.price(found.fee_price) if found.fee_price else 1,
         )
 
     def _ticket(self, trade: SpotTrade | PerpTrade) -> Ticket:
@@ -51,35 +61,23 @@ class TradeTerms:
             kind = "a perpetual" if instrument.perpetual else "a spot pair"
             msg = f"{trade.op}: {trade.symbol} of {trade.account} is {kind}"
             raise InstructionError(msg)
-        made = ticket(instrument, buy=trade.side is BUY)
+        buy = trade.side is BUY
+        if instrument.perpetual:
+            made = ticket(instrument, buy=buy, expect=expect_perpetual, assess=assess_perpetual)
+        else:
+            made = ticket(instrument, buy=buy, expect=expect_spot, assess=assess_spot)
         self._tickets[trade.account, trade.symbol, trade.side] = made
         return made
 
     def deny(self, order: Order) -> str:
         """Lot, least notional, collar."""
-        quantity, limit = order.quantity, order.limit
-        instrument = _exact(order).ticket.instrument
-        if quantity <= 0:
-            return f"quantity of {quantity} units is not positive"
-        if quantity % instrument.lot:
-            return f"quantity of {quantity} units is no multiple of the lot {instrument.lot}"
-        last = self._market.price(instrument.data)
-        value = quantity * (limit or last) // instrument.scale
-        if value < instrument.min_notional:
-            return (
-                f"value of {value} units of {instrument.quote} is below the least notional "
-                f"{instrument.min_notional}"
-            )
-        if limit and abs(limit - last) * RATE_UNIT > instrument.collar * last:
-            return f"limit of {limit} ticks is outside the collar around the last price {last}"
-        return ""
+        exact = exact_trade(order)
+        return exact.ticket.deny(exact)
 
     def expect(self, order: Order, books: Books) -> Expectation:
         """Each position between the worst and the best price, the fee up to its cap."""
-        exact = _exact(order)
-        if exact.ticket.instrument.perpetual:
-            return expect_perpetual(exact, books)
-        return expect_spot(exact)
+        exact = exact_trade(order)
+        return exact.ticket.expect(exact, books)
 
     def assess(self, order: Order, receipt: Receipt, books: Books) -> Assessment:
         """What the fills amount to, and the first of them that breaks a rule.
@@ -87,10 +85,8 @@ class TradeTerms:
         A fill must be within the prices it may have, charge exactly the scheduled fee in
         the scheduled asset, and realise exactly the profit of the average-cost rule.
         """
-        exact = _exact(order)
-        if exact.ticket.instrument.perpetual:
-            return assess_perpetual(exact, receipt, books)
-        return assess_spot(exact, receipt)
+        exact = exact_trade(order)
+        return exact.ticket.assess(exact, receipt, books)
 
 
 def _quantity(trade: SpotTrade | PerpTrade, instrument: Instrument) -> int:
@@ -121,14 +117,17 @@ def limit_ticks(limit: Decimal, instrument: Instrument) -> int:
 TRADES = (SpotTrade, PerpTrade)  # a tuple: `A | B` would be built anew at each call
 
 
-def _trade(instruction: Instruction) -> SpotTrade | PerpTrade:
-    if isinstance(instruction, TRADES):
-        return instruction
+def _no_trade(instruction: Instruction) -> EngineDefect:
     msg = f"{instruction.op} is not a trade"
-    raise EngineDefect(msg)
+    return EngineDefect(msg)
 
 
-def _exact(order: Order) -> TradeOrder:
+def exact_trade(order: Order) -> TradeOrder:
+    """The order of a trade.
+
+    Raises:
+        EngineDefect: it was made by other terms.
+    """
     if isinstance(order, TradeOrder):
         return order
     msg = f"order {order.number} was not made by these terms"

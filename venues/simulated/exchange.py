@@ -6,8 +6,7 @@ its own accounts. What it answers is all that anybody learns from it.
 
 from collections.abc import Mapping
 
-from verifill.engine.errors import EngineDefect
-from verifill.venues.expectation import Assessment, Expectation
+from verifill.venues.adapter import Adapter, single
 from verifill.venues.instructions import (
     Instruction,
     InternalTransfer,
@@ -17,7 +16,7 @@ from verifill.venues.instructions import (
     Transfer,
 )
 from verifill.venues.keys import Kind, Scales, position_key
-from verifill.venues.market import Books, Market
+from verifill.venues.market import Market
 from verifill.venues.orders import (
     Bundle,
     Cause,
@@ -34,15 +33,21 @@ from verifill.venues.simulated.margin import FundingSeries, Margin
 from verifill.venues.simulated.matching import Matching
 from verifill.venues.simulated.model import ExchangeModel
 from verifill.venues.simulated.network import Network, Passage
-from verifill.venues.terms import Terms, TermsByType
+from verifill.venues.terms import Terms
+from verifill.venues.tickets import TradeOrder
 from verifill.venues.trades import TRADES, TradeTerms
 from verifill.venues.transfers import LeverageTerms, TransferTerms, leverage_key
 
 LEVERAGE_MAX = 125
 
+ORDERS_KEPT = 1_024
 
-class SimulatedExchange:
+
+class SimulatedExchange(Adapter):
     """One exchange with all its accounts; implements `venues.interfaces.Venue`.
+
+    It remembers orders that are pending, and the last thousand or two; of one that it may
+    have forgotten it says that it does not know.
 
     Args:
         rules: its static data, which is also the law of its market.
@@ -68,13 +73,14 @@ class SimulatedExchange:
         funding: Mapping[str, FundingSeries],
     ) -> None:
         """Open the accounts and connect them to the network."""
-        self.rules = rules
         self.accounts = Accounts(self._with_settings(rules, model, opening), model.lag_ns)
         self.margin = Margin(self.accounts, market, rules.instruments, bases, funding)
+        self._perpetuals = not self.margin.idle
         self._matching = Matching(rules, self.accounts, self.margin, market, model)
         self._network = network
         self._model = model
         self._receipts: dict[int, Receipt] = {}
+        self._forgotten = 0
         trade = TradeTerms(rules, market)
         transfer = TransferTerms(scales, model.withdrawal_fees)
         leverage = LeverageTerms(LEVERAGE_MAX)
@@ -85,9 +91,7 @@ class SimulatedExchange:
             Transfer: transfer,
             SetLeverage: leverage,
         }
-        self._terms = TermsByType(
-            rules.name, {t: of for t, of in terms.items() if t.op in rules.operations}
-        )
+        super().__init__(rules, terms)
         for account in rules.accounts:
             network.connect(account, self._credit)
 
@@ -103,42 +107,31 @@ class SimulatedExchange:
                 totals.setdefault(key, model.default_leverage)
         return totals
 
-    # What is known without the market: the terms.
-
-    def resolve(self, instruction: Instruction, number: int, late: int | None) -> Order:
-        """See `OrderHandler.resolve`."""
-        return self._terms.resolve(instruction, number, late)
+    # What is known without the market, beyond the terms.
 
     def deny(self, request: Request) -> str:
-        """See `OrderHandler.deny`."""
+        """See `OrderHandler.deny`; also where a transfer cannot go."""
+        if type(request) is TradeOrder:
+            return request.ticket.deny(request)
         if isinstance(request, Bundle):
             return f"{self.rules.name} is an exchange: it has no transaction for a chain"
-        instruction = request.instruction
-        if isinstance(instruction, Transfer) and not self._network.reaches(
-            instruction.to, instruction.asset
-        ):
-            return f"no route for {instruction.asset} to {instruction.to!r}"
+        return self._no_way(request.instruction) or super().deny(request)
+
+    def _no_way(self, asked: Instruction) -> str:
+        """Why a transfer cannot arrive, or empty."""
+        if isinstance(asked, Transfer) and not self._network.reaches(asked.to, asked.asset):
+            return f"no route for {asked.asset} to {asked.to!r}"
         accounts = self.rules.accounts
-        if isinstance(instruction, InternalTransfer) and instruction.to not in accounts:
+        if isinstance(asked, InternalTransfer) and asked.to not in accounts:
             known = ", ".join(sorted(accounts))
-            return f"{instruction.to!r} is no account of {self.rules.name}; it has {known}"
-        return self._terms.of(request).deny(request)
-
-    def expect(self, request: Request, books: Books) -> Expectation:
-        """See `OrderHandler.expect`."""
-        order = _order(request)
-        return self._terms.of(order).expect(order, books)
-
-    def assess(self, request: Request, receipt: Receipt, books: Books) -> Assessment:
-        """See `OrderHandler.assess`."""
-        order = _order(request)
-        return self._terms.of(order).assess(order, receipt, books)
+            return f"{asked.to!r} is no account of {self.rules.name}; it has {known}"
+        return ""
 
     # What only the venue knows.
 
     def submit(self, request: Request) -> Receipt:
         """Execute an order at once, as a market or limit-IOC order does."""
-        order = _order(request)
+        order = request if type(request) is TradeOrder else single(request)
         instruction = order.instruction
         if isinstance(instruction, TRADES):
             receipt = self._matching.trade(order, instruction)
@@ -151,13 +144,24 @@ class SimulatedExchange:
         else:
             receipt = Receipt(Outcome.REJECTED_DEFINITIVE, reason="not supported")
         self._receipts[order.number] = receipt
+        if order.number > self._forgotten + 2 * ORDERS_KEPT:
+            self._forget(order.number - ORDERS_KEPT)
         return receipt
+
+    def _forget(self, last: int) -> None:
+        """Drop the final receipts of orders up to this number."""
+        self._forgotten = last
+        self._receipts = {
+            number: receipt
+            for number, receipt in self._receipts.items()
+            if number > last or receipt.outcome is Outcome.ACCEPTED
+        }
 
     def query(self, request: Request) -> Receipt:
         """What became of an order; a withdrawal becomes final when it is credited."""
         receipt = self._receipts.get(request.number)
         if receipt is None:
-            return Receipt(Outcome.ABSENT, reason="no such order", retryable=True)
+            return self._unknown(request.number)
         if receipt.outcome is Outcome.ACCEPTED:
             arrival = self._network.arrival(receipt.moves[0].ref)
             if arrival:
@@ -165,6 +169,12 @@ class SimulatedExchange:
                 receipt = Receipt(Outcome.EXECUTED, (), moves, arrival.time_ns)
                 self._receipts[request.number] = receipt
         return receipt
+
+    def _unknown(self, number: int) -> Receipt:
+        """An order that is not kept: proof of absence, unless it may have been forgotten."""
+        if number <= self._forgotten:
+            return Receipt(Outcome.UNKNOWN, reason=f"only the last {ORDERS_KEPT} orders are kept")
+        return Receipt(Outcome.ABSENT, reason="no such order", retryable=True)
 
     def read(self) -> Reading:
         """The accounts, as far as the view of positions has come."""
@@ -177,7 +187,8 @@ class SimulatedExchange:
     def advance(self, now_ns: int) -> None:
         """Let time pass: funding that is due, then liquidation at the new prices."""
         self.accounts.now_ns = now_ns
-        self.margin.advance(now_ns)
+        if self._perpetuals:
+            self.margin.advance(now_ns)
 
     def _transfer(self, order: Order, transfer: InternalTransfer) -> Receipt:
         source = position_key(transfer.account, Kind.BASE, transfer.asset)
@@ -234,10 +245,3 @@ class SimulatedExchange:
     def _move(self, ref: str, key: str, amount: int, cause: Cause) -> Move:
         self.accounts.post(ref, key, amount, cause)
         return Move(ref, key, amount, cause)
-
-
-def _order(request: Request) -> Order:
-    if isinstance(request, Order):
-        return request
-    msg = f"bundle {request.number} was not denied by an exchange"
-    raise EngineDefect(msg)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from verifill.venues.orders import Cause, LedgerRow, Reading
 
+TRADE = Cause.TRADE
+
 
 class Accounts:
     """Totals per position key and the ledger rows that no reading has delivered yet.
@@ -24,6 +26,14 @@ class Accounts:
         """Change a position by an amount, for a cause."""
         self.totals[key] += amount
         self._rows.append(LedgerRow(ref, key, amount, cause, self.now_ns))
+
+    def trade(self, ref: str, quote_key: str, quote: int, base_key: str, base: int) -> None:
+        """Change both positions of a trade, as two posts would."""
+        totals, rows, now_ns = self.totals, self._rows, self.now_ns
+        totals[quote_key] += quote
+        rows.append(LedgerRow(ref, quote_key, quote, TRADE, now_ns))
+        totals[base_key] += base
+        rows.append(LedgerRow(ref, base_key, base, TRADE, now_ns))
 
     def read(self) -> Reading:
         """The accounts as of now less the lag, with the rows not yet delivered."""

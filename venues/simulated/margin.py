@@ -73,6 +73,11 @@ class Margin:
         self._next = next(self._payments, None)
         self._begun = False
 
+    @property
+    def idle(self) -> bool:
+        """Whether there is no perpetual to look after, now or later."""
+        return not self._perpetuals
+
     def trade(self, instrument: Instrument, change: int, price: int) -> int:
         """Move the entry value by a fill; the realised profit in the margin asset."""
         key = instrument.base_key

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from attrs import Factory, frozen
+from attrs import Factory, field, frozen
 
 from verifill.engine.amounts import divide_down, divide_up
 from verifill.engine.errors import ConfigError
@@ -32,6 +32,7 @@ class ExchangeModel:
         withdrawal_ns: from the request to the credit on the other side.
         withdrawal_fees: asset -> units, taken out of the amount.
         default_leverage: of a perpetual until SET_LEVERAGE says otherwise.
+        away: how far from the last price a fill is, in 1e-8; half the spread and slippage.
     """
 
     spread: int = 0
@@ -41,6 +42,12 @@ class ExchangeModel:
     withdrawal_ns: int = 0
     withdrawal_fees: Mapping[str, int] = Factory(dict[str, int])
     default_leverage: int = 5
+    away: int = field(init=False)
+
+    @away.default
+    def _away(self) -> int:
+        """How far from the last price a fill is, in 1e-8."""
+        return self.spread // 2 + self.slippage
 
     def __attrs_post_init__(self) -> None:
         """Refuse a model that would sell for nothing.
@@ -57,8 +64,7 @@ class ExchangeModel:
 
         Rounded to the instrument's tick, against the one who trades.
         """
-        away = self.spread // 2 + self.slippage
-        tick = instrument.tick
+        tick, away = instrument.tick, self.away
         if not away:  # prices of the data may be finer than the tick of the order book
             return -(-last // tick) * tick if side is BUY else last // tick * tick
         if side is BUY:

@@ -94,6 +94,7 @@ class Timeline:
         self._chunks: Iterator[Chunk] = history.chunks()
         self._ahead = next(self._chunks, None)
         self._times: Sequence[int] = ()
+        self._rows = 0
         self._closes: Mapping[str, Sequence[int]] = {}
         self._earlier: Mapping[str, Sequence[int]] | None = None
         self._chunk: Chunk | None = None
@@ -107,8 +108,9 @@ class Timeline:
     def next_tick(self) -> bool:
         """Go to the next row that is a tick; False at the end of the data."""
         while self._step():
-            if self.now_ns >= self._due_ns:
-                self._due_ns = self.now_ns + self._interval_ns
+            now_ns = self.now_ns
+            if now_ns >= self._due_ns:
+                self._due_ns = now_ns + self._interval_ns
                 return True
         return False
 
@@ -127,24 +129,31 @@ class Timeline:
     def _step(self) -> bool:
         """Go to the next row, if there is one."""
         at = self._at + 1
-        if at == len(self._times):
-            chunk = self._ahead
-            if chunk is None:
+        if at == self._rows:
+            if not self._turn():
                 return False
-            self._earlier = self._closes if self._chunk else None
-            self._closes = Columns(chunk.close)
-            self._times = chunk.time_ns
-            self._chunk = chunk
-            self._ahead = next(self._chunks, None)
             at = 0
         self._at = at
         self._advance(self._times[at])
         return True
 
+    def _turn(self) -> bool:
+        """Go to the next chunk, if there is one."""
+        chunk = self._ahead
+        if chunk is None:
+            return False
+        self._earlier = self._closes if self._chunk else None
+        self._closes = Columns(chunk.close)
+        self._times = chunk.time_ns
+        self._rows = len(self._times)
+        self._chunk = chunk
+        self._ahead = next(self._chunks, None)
+        return True
+
     def _peek(self) -> int | None:
         """Time of the next row; None after the last one."""
         at = self._at + 1
-        if at < len(self._times):
+        if at < self._rows:
             return self._times[at]
         return self._ahead.time_ns[0] if self._ahead else None
 
