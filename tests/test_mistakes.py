@@ -38,6 +38,7 @@ from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.log.reader import Log
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.reconcile import VerdictKind
+from verifill.machines.strategy import Plan
 from verifill.machines.tolerance import Suspense, Tolerance
 from verifill.venues.instructions import Stake, Supply
 from verifill.venues.orders import Outcome, Reading, Receipt, Request
@@ -109,7 +110,7 @@ def test_mistake_5_a_mismatch_is_answered_by_sending_again(tmp_path: Path) -> No
 
 def test_mistake_6_plain_instructions_are_grouped_and_reordered(tmp_path: Path) -> None:
     stage, _ = scripted(bars=Bars(1))
-    plan = [buy(name="1"), saga(sell(name="2"), buy(name="3")), sell(name="4"), go("1", name="5")]
+    plan: Plan = [buy(name="1"), saga(sell(name="2"), buy(name="3")), sell(name="4"), go("1", name="5")]
 
     played = play(tmp_path, stage, Plans(plan))
 
