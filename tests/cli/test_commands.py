@@ -383,6 +383,14 @@ def test_all_columns_are_shown_when_asked_for(command: Verifill, log: Path) -> N
     assert "prev_hash" in told
 
 
+def test_many_transitions_are_plain_lines(command: Verifill, log: Path) -> None:
+    told = command("log", "show", log, "--last", "300").stdout.splitlines()
+
+    assert 302 == len(told)
+    assert ["seq", "time", "instruction", "amount", "event", "to", "kind"] == told[0].split()
+    assert "COMPLETED" in told[-1]
+
+
 def test_notes_are_shown_below_their_transition(command: Verifill, project: Path) -> None:
     strategy = project / "strategy.py"
     strategy.write_text(

@@ -1,6 +1,7 @@
 """`verifill log`: look at the last transitions of a run, or export a stream of it."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import polars as pl
 from polars.exceptions import PolarsError
 
-from verifill.cli.screen import Screen, ending, moment, number, screen, table
+from verifill.cli.screen import Screen, ending, lines, moment, number, screen, table
 from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import ConfigError, LogError
 from verifill.result import RunResult
@@ -19,6 +20,7 @@ Writer = Callable[[pl.LazyFrame, Path], object]
 NARROW = ("seq", "time", "instruction", "event", "to")
 USUAL = (*NARROW[:3], "amount", "event", "to", "kind")
 USUAL_WIDTH = 96
+TABLE_ROWS = 200  # more than that are plain lines
 
 
 def show(
@@ -37,9 +39,9 @@ def show(
     result = RunResult(folder)
     with _reading(folder):
         rows = result.last_transitions(last, kinds=kinds, instruction=instruction).collect()
-        out = screen(wide=wide)
+        out = screen()
         if wide:
-            out.print(table("", rows.columns, rows.iter_rows()))
+            _lines(rows.columns, rows.iter_rows())
         else:
             _narrow(out, result, rows)
     outcome = result.outcome
@@ -49,10 +51,19 @@ def show(
 def _narrow(out: Screen, result: RunResult, rows: pl.DataFrame) -> None:
     columns = USUAL if out.width >= USUAL_WIDTH else NARROW
     amounts = _Amounts(result, rows)
-    shown = [_row(row, amounts) for row in rows.iter_rows(named=True)]
-    out.print(table("", columns, [[row[column] for column in columns] for row in shown]))
+    told = (_row(row, amounts) for row in rows.iter_rows(named=True))
+    shown = [[row[column] for column in columns] for row in told]
+    if len(shown) > TABLE_ROWS:
+        _lines(columns, shown)
+    else:
+        out.print(table("", columns, shown))
     for row in rows.filter(pl.col("payload").is_not_null()).iter_rows(named=True):
         out.print(f"{row['seq']}: {row['payload']}")
+
+
+def _lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    for line in lines(columns, rows):
+        sys.stdout.write(f"{line}\n")
 
 
 def _row(row: Mapping[str, object], amounts: "_Amounts") -> dict[str, object]:
