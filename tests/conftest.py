@@ -9,8 +9,16 @@ from pathlib import Path
 
 import coverage
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
+
+# What only a type checker reads; with --doctest-modules pytest would import it.
+collect_ignore = ["engine/typing_rows.py"]
+
+# A busy machine must not fail an example for being slow: speed is measured by `make bench`.
+settings.register_profile("project", deadline=None, print_blob=True)
+settings.load_profile("project")
 
 # Percent of lines and branches that the tests must reach, by area.
 DEMANDED = {"engine": 100.0, "machines": 100.0, "venues": 95.0}
