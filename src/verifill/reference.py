@@ -1,0 +1,252 @@
+"""The reference pages of the log and of the command line: docs/reference/log.md and cli.md.
+
+Columns and their types are those of the schema that a log is written with, commands and
+options those of the command itself; the words are here. `python -m verifill.reference log`
+and `... cli` print the pages.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from typer.testing import CliRunner
+
+from verifill.cli.app import app
+from verifill.engine.log.schema import STREAMS
+from verifill.engine.log.streams import AMOUNT, CODE, INT, TEXT
+
+TYPES: Final[Mapping[str, str]] = {
+    INT: "Int64",
+    AMOUNT: "Int128",
+    CODE: "Enum",
+    TEXT: "String",
+}
+
+WHAT: Final[Mapping[str, str]] = {
+    "paths": "Runs of transitions at one time, each as the number of a path. `records()` expands "
+    "them; the manifest says which transitions a path stands for.",
+    "instructions": "Decisions: what was asked for, made exact.",
+    "receipts": "What a venue said of an order that was not simply EXECUTED at once. An order "
+    "that was observed and has no row here was EXECUTED, at the time of its transition.",
+    "fills": "Trades of an order.",
+    "moves": "Transfers that an order caused: events of a transaction, gas, settings.",
+    "positions": "Readings: every position that changed since the reading before.",
+    "ledger": "Rows of the venues' ledgers that no instruction caused.",
+    "notes": "What people need to know and no column holds.",
+}
+
+COMMON: Final[Mapping[str, str]] = {
+    "seq": "number of the transition that the record belongs to: a decision comes with the "
+    "transition that starts its instruction, a receipt and a reading with the last before them",
+    "instruction": "number of the instruction, from 1; 0 for what belongs to none",
+    "ref": "the venue's own reference: trade, event, funding period",
+    "key": "position key, `account:kind:asset`",
+    "amount": "units of the key's asset, with its sign",
+    "cause": "why: TRADE, FEE, REALISED, TRANSFER, GAS, CALL, FUNDING, INTEREST, LIQUIDATION, "
+    "SETTING",
+}
+
+OWN: Final[Mapping[str, Mapping[str, str]]] = {
+    "paths": {
+        "seq": "number of the first transition of the path",
+        "path": "number of the path, counted after the states; see the manifest",
+        "time_ns": "when, by the clock of the run",
+        "tick": "number of the tick, from 1",
+        "chain": "number of the atomic transaction, 0 outside one",
+        "instruction": "number of the instruction, 0 outside one",
+        "attempt": "which send of it, from 1; 0 outside one",
+    },
+    "instructions": {
+        "parent": "the instruction whose remainder or compensation it is, else 0",
+        "role": "why it is there: PLAN, REMAINDER, REHEARSAL, COMMIT, STEP, COMPENSATION",
+        "op": "the operation; ONE_TX is a whole chain in one transaction",
+        "account": "the account that acts",
+        "subject": "symbol or asset that it is about",
+        "side": "BUY or SELL, empty for other operations",
+        "name": "how the plan refers to it; may be empty",
+        "quantity": "units of the asset that is traded or moved; -1 is MAX, all there is",
+        "limit": "worst price in ticks, or least output in units; 0 is none",
+        "detail": "JSON of the whole instruction where the columns do not hold it all",
+    },
+    "receipts": {
+        "outcome": "EXECUTED, EXECUTED_PARTIAL, REJECTED_DEFINITIVE, EXPIRED, ACCEPTED, ABSENT, "
+        "UNKNOWN",
+        "effect_ns": "time of its last effect",
+        "reason": "the venue's words",
+    },
+    "fills": {
+        "quantity": "units of the base asset, positive",
+        "price": "ticks of the instrument",
+        "fee": "units of the fee's asset; negative is a rebate",
+        "fee_asset": "what the fee was taken in",
+        "realised": "units of the margin asset that a perpetual paid out, or in",
+    },
+    "moves": {"step": "index of the step of a ONE_TX chain, -1 for the transaction itself"},
+    "positions": {
+        "as_of_ns": "the moment that the reading describes",
+        "total": "units, as the venue says",
+        "low": "least total that was expected",
+        "high": "greatest total that was expected",
+    },
+    "ledger": {"time_ns": "when, as the venue says"},
+    "notes": {
+        "kind": "FAILURE, DENIED, HELD, or the verdict of a reconciliation",
+        "payload": "JSON with the reason",
+    },
+}
+
+KINDS: Final = (
+    "INTENT: an instruction is taken up; OBSERVED: its effect was seen; IGNORED: a repeat; "
+    "REFUSED: no row, a defect; TRANSITION: any other"
+)
+
+RECORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "seq": ("Int64", "number of the transition, from 1 without a gap"),
+    "run": ("String", "name of the run: a digest of what ran, equal for equal runs"),
+    "epoch": ("Int64", "process life, from 1; a backtest has one"),
+    "machine": ("String", "table that the event belongs to: full_loop, atomic, tight_loop"),
+    "instance": ("Int64", "number of the tick, chain or instruction, by machine"),
+    "parent": ("Int64", "instance of the machine around it, 0 for the outermost"),
+    "from": ("String", "leaf state before"),
+    "event": ("String", "what happened"),
+    "to": ("String", "leaf state after; the same if the event was ignored or refused"),
+    "attempt": ("Int64", "which send of the instruction, from 1; 0 outside a tight loop"),
+    "kind": ("String", KINDS),
+    "cause_seq": ("Int64", "number of the transition before"),
+    "intent_id": ("String", "key of the send: run.tick.instruction.attempt; null outside one"),
+    "venue_ref": ("String", "the venue's reference of the last fill"),
+    "wall_ns": ("Int64", "when, by the wall clock; of a backtest, the time of the data"),
+    "mono_ns": ("Int64", "when, by a clock that never goes back; likewise"),
+    "venue_ns": ("Int64", "when, by the venue's clock; likewise"),
+    "definition_hash": ("String", "SHA-256 of the machine's table"),
+    "quantity": ("Int128", "of an INTENT what was asked for, OBSERVED what was filled; units"),
+    "price": ("Int128", "of an INTENT its limit, OBSERVED the last fill's price; ticks"),
+    "payload": ("String", "notes on this transition, JSON, one a line"),
+    "prev_hash": ("String", "hash of the record before, where the log chains records; else null"),
+}
+
+HEADER: Final[Mapping[str, str]] = {
+    "schema_version": "version of this layout",
+    "run": "name of the run: a digest of what ran",
+    "mode": "backtest",
+    "epoch": "process life",
+    "config": "all settings, with the digest of the strategy's file",
+    "config_digest": "SHA-256 of the settings as canonical JSON",
+    "data_digest": "SHA-256 of the market data",
+    "decimals": "asset, or perpetual's symbol -> decimals of its amounts",
+    "price_decimals": "market data -> decimals of its prices",
+    "instruments": "`account:symbol` -> base and quote asset, market data",
+    "links": "what assets are worth in one another, by which market data",
+    "bases": "perpetual's key -> entry value at the start, units of base times ticks",
+    "quote": "asset that reports count in",
+    "nesting": "states, events and tables of the machine, and the digest of its table",
+    "seed": "where chance begins",
+    "table": "digest of the machine's table",
+    "versions": "of Python and of the packages that a result depends on",
+    "streams": "stream -> columns -> kind",
+}
+
+LOG_HEAD: Final = """\
+# The log
+
+<!-- Written by `python -m verifill.reference log`; do not edit. -->
+
+A log is a folder: `header.json` says what ran; `manifest.jsonl` has a line for each chunk,
+chained by SHA-256, and a last line that says how the run ended; `NNNNNN.STREAM.parquet` are the
+chunks. `market/` beside them is the prepared market data, and no part of the log. A run that
+ends early leaves everything up to there; a line that was cut off is left out on reading.
+
+* **Amounts** are integers in units of 10^-decimals of their asset; the header's `decimals` say how
+  many. **Prices** are integers in ticks of 10^-`price_decimals` of their market data.
+* **Times** are nanoseconds since the epoch, UTC.
+* **Enum** columns are stored as numbers; the manifest's `codes` hold their texts, in order.
+
+`RunResult` reads all of it with exact `Decimal(38, s)` columns beside the units (`quantity` and
+`quantity_units`, `price` and `price_ticks`) and UTC datetimes beside the nanoseconds; s is the
+greatest number of decimals of any asset of the run. `verifill log export` writes the same.
+"""
+
+CLI_HEAD: Final = """\
+# The command line
+
+<!-- Written by `python -m verifill.reference cli`; do not edit. -->
+
+`verifill` writes results to standard output, and progress and errors to standard error. There is
+no colour and no progress bar where the output is no terminal. What goes wrong is told in words;
+`verifill --debug COMMAND` shows the traceback of what was not expected.
+
+Ctrl-C finishes the tick under way, writes the rest of the log and ends with 130; a second Ctrl-C
+ends a strategy that does not come back. Nothing is ever overwritten without `--overwrite`, and with
+it only a log: a folder that holds anything else is left alone.
+"""
+
+COMMANDS: Final = ("backtest", "report", "log show", "log export", "machines", "init")
+PAGE_WIDTH: Final = 80
+
+
+def log_page() -> str:
+    """The page of the log."""
+    return "\n".join(_log_lines()) + "\n"
+
+
+def cli_page() -> str:
+    """The page of the command line."""
+    return "\n".join(_cli_lines()) + "\n"
+
+
+def _log_lines() -> Iterator[str]:
+    yield LOG_HEAD
+    yield "## `header.json`\n"
+    yield "| key | meaning |"
+    yield "|---|---|"
+    yield from (f"| `{key}` | {meaning} |" for key, meaning in HEADER.items())
+    yield ""
+    yield from _table("Transitions: `records()`", "Every transition, one row each.", [
+        (name, kind, meaning) for name, (kind, meaning) in RECORDS.items()
+    ])  # fmt: skip
+    for stream, columns in STREAMS.items():
+        own = {**COMMON, **OWN[stream]}
+        rows = [(name, TYPES[kind], own[name]) for name, kind in columns.items()]
+        yield from _table(f"Stream `{stream}`", WHAT[stream], rows)
+
+
+def _table(title: str, what: str, rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    yield f"## {title}\n"
+    yield f"{what}\n"
+    yield "| column | type | meaning |"
+    yield "|---|---|---|"
+    yield from (f"| `{name}` | {kind} | {meaning} |" for name, kind, meaning in rows)
+    yield ""
+
+
+def _cli_lines() -> Iterator[str]:
+    yield CLI_HEAD
+    for words in ("", *COMMANDS):
+        yield f"## verifill {words}".rstrip()
+        yield "\n```"
+        yield _help(words)
+        yield "```\n"
+
+
+def _help(words: str) -> str:
+    runner = CliRunner(env={"COLUMNS": str(PAGE_WIDTH)})
+    told = runner.invoke(app, [*words.split(), "--help"], prog_name="verifill").stdout
+    return "\n".join(line.rstrip() for line in told.splitlines())
+
+
+PAGES = {"log": log_page, "cli": cli_page}
+
+
+def page_file(name: str) -> Path:
+    """Where a page stands in the project."""
+    return Path(__file__).parents[2] / "docs" / "reference" / f"{name}.md"
+
+
+def main() -> None:
+    """Print the page that is named."""
+    sys.stdout.write(PAGES[sys.argv[1]]())
+
+
+if __name__ == "__main__":
+    main()

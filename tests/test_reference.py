@@ -1,0 +1,47 @@
+"""The reference pages of log and command line are those that the code makes."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.runs import buy, ran, ticks
+from verifill.engine.log.schema import STREAMS
+from verifill.reference import COMMON, HEADER, OWN, PAGES, RECORDS, WHAT, main, page_file
+from verifill.result import RunResult
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_the_one_the_code_makes(name: str, request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--rewrite"):
+        page_file(name).write_text(PAGES[name]())
+
+    assert PAGES[name]() == page_file(name).read_text()
+
+
+def test_every_column_of_every_stream_is_explained_and_no_other() -> None:
+    assert WHAT.keys() == OWN.keys() == STREAMS.keys()
+    for stream, columns in STREAMS.items():
+        assert set(OWN[stream]) <= set(columns)
+        assert set(columns) <= set(COMMON) | set(OWN[stream])
+
+
+def test_every_column_of_the_transitions_is_explained_in_its_order(tmp_path: Path) -> None:
+    log, _ = ran(tmp_path, ticks([[buy()]]), rows=2)
+    result = RunResult(log)
+    schema = result.log.records().collect_schema()
+
+    assert list(schema) == list(RECORDS)
+    assert {name: str(kind) for name, kind in schema.items()} == {
+        name: kind for name, (kind, _) in RECORDS.items()
+    }
+    assert set(HEADER) == set(result.header)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_printed(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["reference", name])
+    main()
+
+    assert PAGES[name]() == capsys.readouterr().out
