@@ -142,7 +142,7 @@ HEADER: Final[Mapping[str, str]] = {
     "quote": "asset that reports count in",
     "nesting": "states, events and tables of the machine, and the digest of its table",
     "seed": "where chance begins",
-    "table": "digest of the machine's table",
+    "table": "the table of the machine, every row of it",
     "versions": "of Python and of the packages that a result depends on",
     "streams": "stream -> columns -> kind",
 }
