@@ -15,7 +15,7 @@ def named(table: str) -> list[tuple[str, str]]:
     return [(file, test) for file, test in NAMED.findall((ROOT / table).read_text())]
 
 
-def tests_of(file: str) -> set[str]:
+def functions_of(file: str) -> set[str]:
     tree = ast.parse((ROOT / file).read_text())
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
@@ -24,7 +24,7 @@ def tests_of(file: str) -> set[str]:
     ("file", "test"), sorted({entry for table in TABLES for entry in named(table)})
 )
 def test_a_test_that_a_table_names_exists(file: str, test: str) -> None:
-    assert test in tests_of(file)
+    assert test in functions_of(file)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -42,11 +42,13 @@ def test_every_row_names_its_proof_or_says_that_there_is_none(table: str) -> Non
 def test_there_is_a_row_for_every_rule() -> None:
     text = (ROOT / "docs/reference/rules.md").read_text()
 
-    assert [f"R{number}" for number in range(1, 21)] == re.findall(r"^\| (R\d+) ", text, re.M)
+    assert [f"R{number}" for number in range(1, 21)] == re.findall(
+        r"^\| (R\d+) ", text, re.MULTILINE
+    )
 
 
 def test_every_mistake_has_a_test_of_its_name() -> None:
-    tests = tests_of("tests/test_mistakes.py")
+    tests = functions_of("tests/test_mistakes.py")
 
     told = {int(found[1]) for test in tests if (found := re.match(r"test_mistake_(\d+)_", test))}
     assert set(range(1, 14)) == told
