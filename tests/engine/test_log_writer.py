@@ -216,6 +216,19 @@ def test_a_folder_that_cannot_be_looked_into_is_named(
         check_room(tmp_path)
 
 
+def test_a_log_that_cannot_be_cleared_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path).close({})
+
+    def refuse(_path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(LogError, match="Permission denied"):
+        make_room(tmp_path, overwrite=True)
+
+
 def test_after_a_failed_write_nothing_more_is_written(tmp_path: Path) -> None:
     log = written(tmp_path)
     log.flush()

@@ -11,7 +11,7 @@ from tests.machines.support import Bars, Plans, Played, Stage, buy, play, script
 from tests.venues.chains import RULES, SCALES, SERIES, WEETH, units
 from tests.venues.test_chain_bundles import ENTRY, B
 from verifill.venues.chains import Atomicity, Chain, Step
-from verifill.venues.instructions import Instruction, Late, Stake, Wrap
+from verifill.venues.instructions import Instruction, Late, Stake, Supply, Wrap
 from verifill.venues.orders import Cause, Move, Outcome, Receipt, Request
 from verifill.venues.simulated.chain import SimulatedChain
 from verifill.venues.simulated.chain.fork import ChainFork
@@ -253,3 +253,18 @@ def test_what_has_no_reverse_strands_a_saga(tmp_path: Path) -> None:
 
     assert ("ATOMIC.STRANDED", ["STRANDED"]) == (played.state, played.fates)
     assert "STAKE 2 cannot be undone: its operation has no reverse" in played.reason
+
+
+def test_an_effect_too_small_to_take_back_is_left(tmp_path: Path) -> None:
+    """A supply of a few units gives so few shares that nothing may come back for them."""
+    stage, chain = stage_of()
+    wei = Decimal(1).scaleb(-18)
+    supply = Supply(account="dsa", market="aave_v3", asset="WETH", amount=wei)
+    too_much = structs.replace(ENTRY[1], amount=Decimal(10**6))
+    saga = Chain(steps=(supply, too_much), kind=Atomicity.SAGA)
+
+    played = play(tmp_path, stage, Plans([saga]))
+
+    assert (["ROLLED_BACK"], True) == (played.fates, played.story.endswith("rolled_back"))
+    assert "compensate" not in played.story
+    assert chain.accounts.totals == played.totals

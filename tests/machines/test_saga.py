@@ -29,7 +29,10 @@ from tests.machines.support import (
     sell,
 )
 from tests.machines.test_tight_loop import SILENT, does_and_says, hides
+from verifill.engine.errors import EngineDefect
+from verifill.machines.desk import Desk
 from verifill.machines.loop import LoopPolicy
+from verifill.machines.monitor import PositionMonitor
 from verifill.venues.chains import Atomicity, Chain, Invariant, Step, Undo
 from verifill.venues.instructions import Instruction, Late, SetLeverage
 from verifill.venues.orders import Outcome, Receipt, Request
@@ -336,3 +339,30 @@ def test_a_liquidation_stops_a_chain_and_the_strategy(
     assert "ATOMIC.STRANDED" == played.state  # the short is gone; it cannot be closed again
     assert played.reason.startswith("liquidation: ")
     assert 0 == played.totals[SIZE]
+
+
+# What is left alone, and what cannot be bound.
+
+
+def test_a_step_that_needs_no_undo_is_left_as_it_is(tmp_path: Path) -> None:
+    chain = saga(buy("2"), Step(move("5"), Undo.NOTHING), TOO_MUCH)
+    played, _ = run(tmp_path, chain)
+
+    assert f"step {DONE} step {DONE} step {CLEAN} compensate {DONE} rolled_back" == played.story
+    assert OPENING[MARGIN] + 5_000_000 == played.totals[MARGIN]
+
+
+def test_an_undo_of_an_amount_that_nothing_gives_is_denied_and_strands(tmp_path: Path) -> None:
+    undo = sell(Late("A9", BTC))
+    played, _ = run(tmp_path, saga(Step(buy("2", name="A1"), undo), TOO_MUCH))
+
+    assert played.story.endswith("compensate denied exhausted strand")
+    assert "no verified step is named 'A9'" in played.reason
+
+
+def test_a_leg_has_no_order_before_it_was_made_exact() -> None:
+    stage, venue = scripted()
+    desk = Desk([venue], ["desk"], PositionMonitor([venue], stage.opening, {}))
+
+    with pytest.raises(EngineDefect, match="leg 1 has no order"):
+        _ = desk.leg(buy(), "PLAN").order
