@@ -258,8 +258,8 @@ def test_what_has_no_reverse_strands_a_saga(tmp_path: Path) -> None:
 def test_an_effect_too_small_to_take_back_is_left(tmp_path: Path) -> None:
     """A supply of a few units gives so few shares that nothing may come back for them."""
     stage, chain = stage_of()
-    wei = Decimal(1).scaleb(-18)
-    supply = Supply(account="dsa", market="aave_v3", asset="WETH", amount=wei)
+    two_wei = Decimal(2).scaleb(-18)
+    supply = Supply(account="dsa", market="aave_v3", asset="WETH", amount=two_wei)
     too_much = structs.replace(ENTRY[1], amount=Decimal(10**6))
     saga = Chain(steps=(supply, too_much), kind=Atomicity.SAGA)
 
@@ -267,4 +267,7 @@ def test_an_effect_too_small_to_take_back_is_left(tmp_path: Path) -> None:
 
     assert (["ROLLED_BACK"], True) == (played.fates, played.story.endswith("rolled_back"))
     assert "compensate" not in played.story
+    assert {"dsa:BaseToken:WETH": -2} == {
+        k: u for k, u in moved(played).items() if "WETH" in k and "aave" not in k
+    }
     assert chain.accounts.totals == played.totals
