@@ -1,1 +1,1 @@
-"""The benchmarks: measured work, run by `make bench`, never by the tests."""
+"""The benchmarks: measured work, run by `make bench`, never timed by a test."""
