@@ -23,9 +23,8 @@ from bench.measure import (
     rounds,
     run_module,
 )
-from bench.report import Results, text
+from bench.report import YEAR_BARS, Results, text
 
-YEAR_BARS = 365 * 24 * 60
 SHORT_BARS = 20_000
 QUICK_BARS = 20_000
 QUICK_SHORT_BARS = 1_000
