@@ -172,7 +172,7 @@ def test_a_strategy_that_raises_ends_the_run_with_its_line(
 
     assert ExitCode.ENDED_EARLY == ran.exit_code
     assert "ZeroDivisionError" in ran.stdout
-    assert "strategy.py" in ran.stdout
+    assert "strategy.py" in "".join(ran.stdout.split())  # a long path is wrapped
 
 
 def test_equity_that_cannot_be_known_does_not_hide_the_run(

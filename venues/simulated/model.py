@@ -20,6 +20,11 @@ def unlimited(_instrument: Instrument, _side: Side, quantity: int) -> int:
     return quantity
 
 
+def _away(model: "ExchangeModel") -> int:
+    """How far from the last price a fill is, in 1e-8."""
+    return model.spread // 2 + model.slippage
+
+
 @frozen(kw_only=True)
 class ExchangeModel:
     """The market model of a simulated exchange.
@@ -42,12 +47,7 @@ class ExchangeModel:
     withdrawal_ns: int = 0
     withdrawal_fees: Mapping[str, int] = Factory(dict[str, int])
     default_leverage: int = 5
-    away: int = field(init=False)
-
-    @away.default
-    def _away(self) -> int:
-        """How far from the last price a fill is, in 1e-8."""
-        return self.spread // 2 + self.slippage
+    away: int = field(init=False, default=Factory(_away, takes_self=True))
 
     def __attrs_post_init__(self) -> None:
         """Refuse a model that would sell for nothing.
@@ -55,7 +55,7 @@ class ExchangeModel:
         Raises:
             ConfigError: half the spread and the slippage are the whole price.
         """
-        if self.spread // 2 + self.slippage >= RATE_UNIT:
+        if self.away >= RATE_UNIT:
             msg = "half the spread and the slippage are the whole price; give less than 1 together"
             raise ConfigError(msg)
 
