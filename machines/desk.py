@@ -7,7 +7,6 @@ that the refusal too goes through the tight loop and into the log.
 
 from collections.abc import Collection, Iterable, Mapping
 
-from verifill.engine.clock import NANOSECONDS
 from verifill.engine.errors import InstructionError
 from verifill.machines.leg import Leg
 from verifill.machines.monitor import PositionMonitor
@@ -37,8 +36,10 @@ class Desk:
         self.venues = tuple(venues)
         self.monitor = monitor
         self.outputs: dict[str, Mapping[str, int]] = {}
-        self._subscribed = frozenset(subscribed)
         self._of_account = {a: venue for venue in self.venues for a in venue.rules.accounts}
+        self._subscribed = {
+            a: venue for a, venue in self._of_account.items() if venue.rules.name in subscribed
+        }
         self._legs = 0
 
     def leg(
@@ -62,18 +63,18 @@ class Desk:
             monitor: what to verify it against, if not the books of the run.
         """
         self._legs += 1
-        size = instruction.size
         denial = ""
-        venue = self._of_account.get(instruction.account)
-        if venue is None or venue.rules.name not in self._subscribed:
+        venue = self._subscribed.get(instruction.account)
+        if venue is None:
             denial = self._not_subscribed(instruction)
-            venue = venue or self.venues[0]
-        elif type(size) is Late and units is None:
-            try:
-                units = self.output(size, instruction)
-            except InstructionError as error:
-                denial = str(error)
-        rules = venue.rules
+            venue = self._of_account.get(instruction.account, self.venues[0])
+        elif units is None:
+            size = instruction.size
+            if type(size) is Late:
+                try:
+                    units = self.output(size, instruction)
+                except InstructionError as error:
+                    denial = str(error)
         return Leg(
             number=self._legs,
             parent=parent,
@@ -83,8 +84,7 @@ class Desk:
             denial=denial,
             handler=handler or venue,
             monitor=monitor or self.monitor,
-            window_ns=rules.window_s(instruction.op) * NANOSECONDS,
-            poll_ns=rules.poll_s * NANOSECONDS,
+            rules=venue.rules,
         )
 
     def remainder(self, leg: Leg) -> Leg:
@@ -97,8 +97,6 @@ class Desk:
     def bundle(self, venue: Venue, orders: tuple[Order, ...]) -> Leg:
         """The leg that sends rehearsed orders as one transaction."""
         self._legs += 1
-        rules = venue.rules
-        slowest = max(rules.window_s(order.instruction.op) for order in orders)
         return Leg(
             number=self._legs,
             parent=0,
@@ -108,18 +106,17 @@ class Desk:
             denial="",
             handler=venue,
             monitor=self.monitor,
-            window_ns=slowest * NANOSECONDS,
-            poll_ns=rules.poll_s * NANOSECONDS,
+            rules=venue.rules,
         )
 
     def venue_of(self, account: str) -> Venue | None:
         """The venue that an account belongs to, if the strategy subscribes to it."""
-        venue = self._of_account.get(account)
-        return venue if venue and venue.rules.name in self._subscribed else None
+        return self._subscribed.get(account)
 
     def put_out(self, leg: Leg) -> None:
         """Keep what a verified leg moved, for late-bound amounts; parts add up."""
-        name = "" if isinstance(leg.wanted, tuple) else leg.wanted.name
+        wanted = leg.wanted
+        name = "" if isinstance(wanted, tuple) else wanted.name
         if name:
             before = self.outputs.get(name, {})
             own = leg.verdict.own
@@ -163,11 +160,7 @@ class Desk:
         return abs(step[late.key])
 
     def _not_subscribed(self, instruction: Instruction) -> str:
-        allowed = sorted(
-            account
-            for account, venue in self._of_account.items()
-            if venue.rules.name in self._subscribed
-        )
+        allowed = sorted(self._subscribed)
         return (
             f"account {instruction.account!r} is of no venue that the strategy subscribes "
             f"to; it may use {', '.join(allowed)}"

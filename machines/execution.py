@@ -18,7 +18,6 @@ from verifill.machines.leg import UNJUDGED, Leg
 from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.tight_loop import Tight, TightEvent
-from verifill.venues.expectation import Expectation
 from verifill.venues.orders import FINAL, HAD, Bundle, LedgerRow, Outcome, Receipt, Request
 
 OBSERVED = TightEvent.OBSERVED  # bound once: Python 3.11 looks enum members up slowly
@@ -127,48 +126,55 @@ class ExecutionManager:
             self._machine.cut()
             self._machine.context.attempt = leg.sends
             leg.verdict = UNJUDGED
-        leg.receipt = receipt = self._denied(leg) or self._submit(leg)
+        self._intents += 1
+        reason = leg.denial or self._prepare(leg)
+        self._records.decision(leg)
+        leg.receipt = receipt = self._denied(leg, reason) if reason else self._submit(leg)
         return SENT[receipt.outcome]
 
     def await_position(self) -> TightEvent:
         """Wait until the order is final and a reading shows its effect."""
         leg = self.leg
-        receipt = leg.receipt
-        if receipt.outcome not in FINAL:
+        monitor, receipt = leg.monitor, leg.receipt
+        final = receipt.outcome in FINAL
+        if not final:
             leg.receipt = receipt = self._query(leg)
-        leg.observation = observation = leg.monitor.observe()
-        leg.evidence = evidence = sort_rows(leg.monitor.totals, observation.rows, receipt)
-        keys = leg.expectation.bounds
-        if receipt.outcome in FINAL and shows(receipt, evidence, observation, keys):
+            final = receipt.outcome in FINAL
+        leg.observation = observation = monitor.observe()
+        leg.evidence = evidence = sort_rows(monitor.totals, observation.rows, receipt)
+        if final and shows(receipt, evidence, observation, leg.expectation.bounds):
             return OBSERVED
         return self._pend(leg)
 
     def reconcile(self) -> TightEvent:
         """Compare what was expected with what was seen; close the books if they agree."""
         leg = self.leg
-        monitor, observation = leg.monitor, leg.observation
-        leg.assessment = leg.handler.assess(leg.request, leg.receipt, monitor)
-        verdict = reconcile(
-            expectation=self._expectation(leg),
-            assessment=leg.assessment,
-            receipt=leg.receipt,
-            ordered=_ordered(leg.request),
+        request, receipt, monitor = leg.request, leg.receipt, leg.monitor
+        as_of_ns = leg.observation.as_of_ns
+        leg.assessment = assessment = leg.handler.assess(request, receipt, monitor)
+        ordered = 1 if type(request) is Bundle else request.quantity  # all of it or nothing
+        if 0 < assessment.executed < ordered:
+            self._expect_part(leg)
+        leg.verdict = verdict = reconcile(
+            expectation=leg.expectation,
+            assessment=assessment,
+            receipt=receipt,
+            ordered=ordered,
             evidence=leg.evidence,
-            observation=observation,
+            observation=leg.observation,
             suspense=monitor.suspense,
-            elapsed_ns=observation.as_of_ns - monitor.settled_ns,
+            elapsed_ns=as_of_ns - monitor.settled_ns,
         )
-        leg.verdict = verdict
         if verdict.others:
             self._watch(verdict.others)
-        if leg.recorded is not leg.receipt:  # a second look at positions has the same one
-            leg.recorded = leg.receipt
+        if leg.recorded is not receipt:  # a second look at positions has the same one
+            leg.recorded = receipt
             self._records.receipt(leg)
         self._records.verdict(leg)
-        if verdict.kind in SETTLED:
-            as_of_ns = observation.as_of_ns
-            monitor.settle(verdict.ledger, verdict.accepted, leg.assessment.bases, as_of_ns)
-        return FOUND[verdict.kind]
+        kind = verdict.kind
+        if kind in SETTLED:
+            monitor.settle(verdict.ledger, verdict.accepted, assessment.bases, as_of_ns)
+        return FOUND[kind]
 
     def retry_query(self) -> TightEvent:
         """Ask what became of the order: found, proof of absence, or still nobody knows."""
@@ -209,36 +215,30 @@ class ExecutionManager:
 
     # What they are made of.
 
-    def _denied(self, leg: Leg) -> Receipt | None:
-        """The request made exact and checked by ourselves, before the venue sees it."""
-        self._intents += 1
-        reason = leg.denial or self._prepare(leg)
-        self._records.decision(leg)
-        if not reason:
-            return None
-        receipt = Receipt(Outcome.DENIED_LOCAL, reason=reason)
-        self._records.note(leg.number, "DENIED", {"reason": reason})
-        return receipt
-
     def _prepare(self, leg: Leg) -> str:
+        """Make the request exact and check it ourselves; why it must not be sent, or empty."""
+        handler, monitor, wanted = leg.handler, leg.monitor, leg.wanted
         try:
-            leg.request = request = self._resolve(leg)
-            reason = leg.handler.deny(request)
+            if isinstance(wanted, tuple):
+                request: Request = Bundle(self._intents, wanted[0].instruction.account, wanted)
+            else:
+                request = handler.resolve(wanted, self._intents, leg.late)
+            leg.request = request
+            reason = handler.deny(request)
             if reason:
                 return reason
-            leg.expectation = expectation = leg.handler.expect(request, leg.monitor)
+            leg.expectation = expectation = handler.expect(request, monitor)
         except UserDefect as error:
             return str(error)
-        untracked = expectation.bounds.keys() - leg.monitor.totals.keys()
-        if untracked:
-            return f"not tracked: {', '.join(sorted(untracked))}; declare the position"
-        return ""
+        if expectation.bounds.keys() <= monitor.totals.keys():
+            return ""
+        untracked = sorted(expectation.bounds.keys() - monitor.totals.keys())
+        return f"not tracked: {', '.join(untracked)}; declare the position"
 
-    def _resolve(self, leg: Leg) -> Request:
-        wanted = leg.wanted
-        if isinstance(wanted, tuple):
-            return Bundle(self._intents, wanted[0].instruction.account, wanted)
-        return leg.handler.resolve(wanted, self._intents, leg.late)
+    def _denied(self, leg: Leg, reason: str) -> Receipt:
+        """The answer to what never left."""
+        self._records.note(leg.number, "DENIED", {"reason": reason})
+        return Receipt(Outcome.DENIED_LOCAL, reason=reason)
 
     def _submit(self, leg: Leg) -> Receipt:
         """Send, once. Whatever goes wrong after that leaves the outcome unknown (law 5)."""
@@ -262,14 +262,10 @@ class ExecutionManager:
             return Receipt(Outcome.UNKNOWN, reason=f"the venue had it, and now: {receipt.reason}")
         return receipt
 
-    def _expectation(self, leg: Leg) -> Expectation:
-        """What was expected, or of the executed part where that is final and verified."""
-        request, executed = leg.request, leg.assessment.executed
-        if isinstance(request, Bundle) or not 0 < executed < request.quantity:
-            return leg.expectation
-        part = structs.replace(request, quantity=executed)
+    def _expect_part(self, leg: Leg) -> None:
+        """Expect no more than the part that was executed, which is final."""
+        part = structs.replace(leg.order, quantity=leg.assessment.executed)
         leg.expectation = leg.handler.expect(part, leg.monitor)
-        return leg.expectation
 
     def _pend(self, leg: Leg) -> TightEvent:
         """Poll with growing waits inside the settlement window; it costs no attempt (R9)."""
@@ -301,8 +297,3 @@ class ExecutionManager:
         machine.context.time_ns = self._clock.now_ns
         if missed:
             self._missed_ticks(missed)
-
-
-def _ordered(request: Request) -> int:
-    """Units that a request asks for; a bundle is all or nothing."""
-    return 1 if isinstance(request, Bundle) else request.quantity

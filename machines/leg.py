@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from verifill.engine.clock import NANOSECONDS
 from verifill.engine.errors import EngineDefect
 from verifill.machines.monitor import Observation, PositionMonitor
 from verifill.machines.reconcile import Evidence, Verdict, VerdictKind
@@ -9,12 +10,13 @@ from verifill.venues.expectation import Assessment, Expectation
 from verifill.venues.instructions import Instruction
 from verifill.venues.interfaces import OrderHandler
 from verifill.venues.orders import Bundle, Order, Outcome, Receipt, Request
+from verifill.venues.rules import VenueRules
 
 UNSENT = Bundle(0, "", ())
 UNJUDGED = Verdict(VerdictKind.NOT_EXECUTED, {}, {}, [], {}, {})
 
 
-class Leg(Struct, kw_only=True):
+class Leg(Struct, kw_only=True, gc=False):
     """One instruction on its way through the tight loop.
 
     Attributes:
@@ -26,8 +28,7 @@ class Leg(Struct, kw_only=True):
         denial: why it must not be sent, if that is known already.
         handler: the venue that it goes to.
         monitor: the books that it is verified against.
-        window_ns: settlement window.
-        poll_ns: first wait while something is pending.
+        rules: what is declared of the venue, its settlement windows among it.
         child: which remainder of its instruction it is, from 1; 0 if none.
         had: whether the venue has said once that it has the order.
         held: why nobody can say what became of it; empty unless it is HELD.
@@ -43,8 +44,7 @@ class Leg(Struct, kw_only=True):
     denial: str
     handler: OrderHandler
     monitor: PositionMonitor
-    window_ns: int
-    poll_ns: int
+    rules: VenueRules
     child: int = 0
     request: Request = UNSENT
     expectation: Expectation = Expectation({})
@@ -63,6 +63,18 @@ class Leg(Struct, kw_only=True):
     overdue: int = 0
     rows: int = 0
     deadline_ns: int = 0
+
+    @property
+    def window_ns(self) -> int:
+        """Settlement window: of a bundle, that of its slowest step."""
+        wanted = self.wanted
+        asked = [o.instruction for o in wanted] if isinstance(wanted, tuple) else [wanted]
+        return max(self.rules.window_s(instruction.op) for instruction in asked) * NANOSECONDS
+
+    @property
+    def poll_ns(self) -> int:
+        """First wait while something is pending."""
+        return self.rules.poll_s * NANOSECONDS
 
     @property
     def remaining(self) -> int:

@@ -218,7 +218,9 @@ class FullLoop:
 
     def decide(self) -> FullEvent:
         """Look at the positions, ask the strategy, take up the first entry of its plan."""
-        self._refresh()
+        observation = self.monitor.observe()
+        if observation.rows or observation.totals != self.monitor.totals:
+            self._explain(observation)
         if self._risk:
             return self._fail(self._risk)
         report, self._entries = self.report, []
@@ -242,12 +244,9 @@ class FullLoop:
             self.error.__cause__ = error
         return self._fail(str(self.error))
 
-    def _refresh(self) -> None:
+    def _explain(self, observation: Observation) -> None:
         """Explain everything that moved since the last instruction (R17)."""
         monitor = self.monitor
-        observation = monitor.observe()
-        if not observation.rows and observation.totals == monitor.totals:
-            return
         missing = sorted(monitor.totals.keys() - observation.totals.keys())
         if missing:
             self._risk = f"not observed: {', '.join(missing)}; missing is not zero"
@@ -287,7 +286,7 @@ class FullLoop:
             return COMPLETE
         entry = self._plan[at]
         self._children = 0
-        if isinstance(entry, Chain):
+        if type(entry) is Chain:
             self.transaction.take_up(entry)
             return FullEvent.BEGIN
         context = self._machine.context

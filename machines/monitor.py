@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from verifill.machines.tolerance import EXACT, Suspense, Tolerance
 from verifill.venues.interfaces import PositionFeed
-from verifill.venues.orders import LedgerRow
+from verifill.venues.orders import LedgerRow, Reading
 
 
-class Observation(Struct, frozen=True):
+class Observation(Struct, frozen=True, gc=False):
     """All readings taken together.
 
     Attributes:
@@ -60,6 +60,7 @@ class PositionMonitor:
         tolerance: Tolerance = EXACT,
     ) -> None:
         self._feeds = tuple(feeds)
+        self._others = self._feeds[1:]
         self.totals = dict(opening)
         self.bases = dict(bases)
         self.suspense = Suspense(tolerance)
@@ -68,18 +69,25 @@ class PositionMonitor:
 
     def observe(self) -> Observation:
         """Read every feed. Reading again is always safe: rows are kept, never re-applied."""
-        first, *others = readings = [feed.read() for feed in self._feeds]
-        self._rows.extend(first.rows)
-        if not others:
-            return Observation(first.as_of_ns, first.totals, self._rows)
-        newest_ns = max(reading.as_of_ns for reading in readings)
-        behind: dict[str, int] = {}
+        reading = self._feeds[0].read()
+        if reading.rows:
+            self._rows.extend(reading.rows)
+        if self._others:
+            return self._observe_others(reading)
+        return Observation(reading.as_of_ns, reading.totals, self._rows)
+
+    def _observe_others(self, first: Reading) -> Observation:
+        """All readings taken together, the first of them taken already."""
+        totals, newest_ns = first.totals, first.as_of_ns
+        readings = [feed.read() for feed in self._others]
         for reading in readings:
+            self._rows.extend(reading.rows)
+            newest_ns = max(newest_ns, reading.as_of_ns)
+        behind: dict[str, int] = {}
+        for reading in (first, *readings):
             if reading.as_of_ns < newest_ns:
                 behind |= dict.fromkeys(reading.totals, reading.as_of_ns)
-        totals = first.totals
-        for reading in others:
-            self._rows.extend(reading.rows)
+        for reading in readings:
             totals |= reading.totals
         return Observation(newest_ns, totals, self._rows, behind)
 
@@ -99,10 +107,11 @@ class PositionMonitor:
             as_of_ns: the moment of the observation it was verified with.
         """
         self.totals.update(ledger)
-        for key, amount in accepted.items():
-            self.totals[key] += amount
         if accepted:
+            for key, amount in accepted.items():
+                self.totals[key] += amount
             self.suspense.post(accepted, as_of_ns)
-        self.bases.update(bases)
+        if bases:
+            self.bases.update(bases)
         self.settled_ns = as_of_ns
         self._rows = []

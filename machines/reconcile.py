@@ -32,10 +32,11 @@ class VerdictKind(StrEnum):
     CONTRADICTION = "CONTRADICTION"
 
 
+STILL = Bound(0, 0)
 MATCHED = VerdictKind.MATCHED  # bound once: Python 3.11 looks enum members up slowly
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, gc=False):
     """A finding with its evidence.
 
     Attributes:
@@ -57,7 +58,7 @@ class Verdict(Struct, frozen=True):
     reason: str = ""
 
 
-class Evidence(Struct, frozen=True):
+class Evidence(Struct, frozen=True, gc=False):
     """What the ledger rows say, sorted by whose they are.
 
     Attributes:
@@ -78,23 +79,23 @@ def sort_rows(opening: dict[str, int], rows: Iterable[LedgerRow], receipt: Recei
 
     A row of a key that is not tracked is no part of the books; `reconcile` looks at it.
     """
-    refs = [fill.ref for fill in receipt.fills]
+    missing = {fill.ref for fill in receipt.fills}
     if receipt.moves:
-        refs += [move.ref for move in receipt.moves]
+        missing |= {move.ref for move in receipt.moves}
+    refs = missing.copy()
     ledger = opening.copy()
     own: dict[str, int] = {}
     others: list[LedgerRow] = []
-    seen: list[str] = []
     for row in rows:
-        key, amount, ref = row.key, row.amount, row.ref
+        key = row.key
         if key in ledger:
-            ledger[key] += amount
-        if ref in refs:
-            seen.append(ref)
-            own[key] = own[key] + amount if key in own else amount
+            ledger[key] += row.amount
+        if row.ref in refs:
+            missing.discard(row.ref)
+            own[key] = own.get(key, 0) + row.amount
         else:
             others.append(row)
-    return Evidence(ledger, own, others, all(ref in seen for ref in refs))
+    return Evidence(ledger, own, others, not missing)
 
 
 def strays(evidence: Evidence) -> str:
@@ -181,7 +182,8 @@ def _judge(  # noqa: PLR0911 - one return for each row of the table in DOMAIN 3.
     if residuals:
         reason = f"moved without a ledger row: {dict(residuals)}"
         return VerdictKind.EXTERNAL_UNEXPLAINED, reason
-    stray = strays(evidence)
+    others = evidence.others
+    stray = strays(evidence) if others else ""
     if stray:
         return VerdictKind.EXTERNAL_UNEXPLAINED, stray
     outside = _outside(expectation, own)
@@ -189,8 +191,8 @@ def _judge(  # noqa: PLR0911 - one return for each row of the table in DOMAIN 3.
         return VerdictKind.MISMATCH, outside
     if assessment.executed < ordered:
         return VerdictKind.PARTIAL, f"{assessment.executed} of {ordered} units"
-    if evidence.others:
-        causes = sorted({row.cause.value for row in evidence.others})
+    if others:
+        causes = sorted({row.cause.value for row in others})
         return VerdictKind.MATCHED_EXPLAINED, f"beside it: {', '.join(causes)}"
     return MATCHED, ""
 
@@ -220,14 +222,11 @@ def _moved(amounts: Mapping[str, int]) -> dict[str, int]:
 def _outside(expectation: Expectation, own: Mapping[str, int]) -> str:
     """The first position outside its interval, closed world included (R2, R6)."""
     bounds = expectation.bounds
-    inside = 0
     for key, moved in own.items():
-        bound = bounds.get(key)
-        if bound is not None and bound.low <= moved <= bound.high:
-            inside += 1
-        elif bound is not None or moved:
-            return _told(key, moved, bound or Bound(0, 0))
-    if inside < len(bounds):
+        bound = bounds.get(key, STILL)
+        if not bound.low <= moved <= bound.high:
+            return _told(key, moved, bound)
+    if own.keys() != bounds.keys():
         for key, bound in bounds.items():
             if key not in own and not bound.low <= 0 <= bound.high:
                 return _told(key, 0, bound)

@@ -1,6 +1,6 @@
 """What the loops write beside the transitions: decisions, receipts, readings, notes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -16,7 +16,11 @@ EXECUTED = Outcome.EXECUTED
 NOT_MOVED = Bound(0, 0)
 ONE_TX = "ONE_TX"
 
-Subject = tuple[int, int, int, int, int]
+Spelt = tuple[str, str, str, str, str, str]
+"""Role, operation, account, subject, side and name of an instruction."""
+
+Subject = tuple[int, int, int, int, int, int]
+"""Their codes."""
 
 
 class Records:
@@ -30,7 +34,7 @@ class Records:
     def __init__(self, log: Writer, machine: Executor) -> None:
         self._machine = machine
         self._codes = log.codes
-        self._subjects: dict[tuple[str, ...], Subject] = {}
+        self._subjects: dict[Spelt, Subject] = {}
         streams = log.streams
         self._instruction = streams["instructions"].append
         self._receipt = streams["receipts"].append
@@ -42,39 +46,34 @@ class Records:
 
     def decision(self, leg: Leg) -> None:
         """What an instruction asks for, made exact as far as that was possible."""
-        request, wanted = leg.request, leg.wanted
+        machine, wanted, request = self._machine, leg.wanted, leg.request
         quantity, limit, detail = 0, 0, ""
-        if not isinstance(request, Bundle):  # which has none, and stands for what was denied
+        if type(request) is not Bundle:  # which has none, and stands for what was denied
             quantity, limit = request.quantity, request.limit
-        spelt: tuple[str, ...]
+        spelt: Spelt
         if type(wanted) is SpotTrade:
-            spelt = (wanted.op, wanted.account, wanted.symbol, wanted.side, leg.name)
-            detail = "" if quantity else _json(wanted)  # the columns hold all of it
-        elif isinstance(wanted, tuple):
-            spelt = (ONE_TX, wanted[0].instruction.account, "", "", "")
-            detail = _json(wanted)
+            name = leg.name if leg.child else wanted.name
+            spelt = (leg.role, wanted.op, wanted.account, wanted.symbol, wanted.side, name)
+            if not quantity:  # else the columns hold all of it
+                detail = _json(wanted)
         else:
-            subject = str(getattr(wanted, "symbol", "") or getattr(wanted, "asset", ""))
-            side = str(getattr(wanted, "side", ""))
-            spelt = (wanted.op, wanted.account, subject, side, leg.name)
-            detail = _json(wanted)
+            spelt, detail = _spelt(leg), _json(wanted)
         self._instruction(
             (
-                self._machine.base + self._machine.node.depth,
+                machine.base + machine.node.depth,
                 leg.number,
                 leg.parent,
-                self._codes[leg.role],
-                *(self._subjects.get(spelt) or self._spell(spelt)),
+                *(self._subjects.get(spelt) or self._code(spelt)),
                 quantity,
                 limit,
                 detail,
             )
         )
 
-    def _spell(self, spelt: tuple[str, ...]) -> Subject:
-        """The codes of operation, account, subject, side and name."""
-        op, account, subject, side, name = (self._codes[text] for text in spelt)
-        codes = self._subjects[spelt] = (op, account, subject, side, name)
+    def _code(self, spelt: Spelt) -> Subject:
+        """The codes of role, operation, account, subject, side and name."""
+        role, op, account, subject, side, name = (self._codes[text] for text in spelt)
+        codes = self._subjects[spelt] = (role, op, account, subject, side, name)
         return codes
 
     def receipt(self, leg: Leg) -> None:
@@ -82,8 +81,8 @@ class Records:
 
         An order without a row in `receipts` was EXECUTED as its fills and moves say.
         """
-        seq = self._machine.base + self._machine.node.depth
-        number, receipt, codes = leg.number, leg.receipt, self._codes
+        machine, number, receipt, codes = self._machine, leg.number, leg.receipt, self._codes
+        seq = machine.base + machine.node.depth
         for fill in receipt.fills:
             self._fill(
                 (
@@ -100,14 +99,10 @@ class Records:
         for move in receipt.moves:
             cause = codes[move.cause]
             self._move((seq, number, move.ref, codes[move.key], move.amount, cause, move.step))
-        if receipt.outcome is not EXECUTED or receipt.reason or receipt.effect_ns != self.time_ns:
+        plain = receipt.outcome is EXECUTED and not receipt.reason
+        if not plain or receipt.effect_ns != machine.context.time_ns:
             outcome = codes[receipt.outcome]
             self._receipt((seq, number, outcome, receipt.effect_ns, receipt.reason))
-
-    @property
-    def time_ns(self) -> int:
-        """The time of the transitions that are being recorded."""
-        return self._machine.context.time_ns
 
     def verdict(self, leg: Leg) -> None:
         """What was found: the positions concerned, other ledger rows, and the reason."""
@@ -116,11 +111,12 @@ class Records:
         codes, position = self._codes, self._position
         bounds, opening = leg.expectation.bounds, leg.monitor.totals
         totals, as_of_ns = leg.observation.totals, leg.observation.as_of_ns
-        for key in bounds if _expected(bounds, verdict) else _concerned(bounds, verdict):
-            before = opening.get(key, 0)
-            bound = bounds.get(key, NOT_MOVED)
+        if verdict.residuals or not bounds.keys() >= verdict.own.keys():
+            bounds = _concerned(bounds, verdict)
+        for key, bound in bounds.items():
+            before, total = opening.get(key, 0), totals.get(key, 0)
             low, high = before + bound.low, before + bound.high
-            position((seq, number, as_of_ns, codes[key], totals.get(key, 0), low, high))
+            position((seq, number, as_of_ns, codes[key], total, low, high))
         for row in verdict.others:
             self._external(seq, number, row, totals, as_of_ns)
         if verdict.reason:
@@ -161,13 +157,19 @@ class Records:
         self._note((self._machine.seq, number, self._codes[kind], _json(text)))
 
 
-def _expected(bounds: Mapping[str, Bound], verdict: Verdict) -> bool:
-    """Whether nothing moved but what was expected to."""
-    return bounds.keys() >= verdict.own.keys() and not verdict.residuals
+def _spelt(leg: Leg) -> Spelt:
+    wanted = leg.wanted
+    if isinstance(wanted, tuple):
+        return leg.role, ONE_TX, wanted[0].instruction.account, "", "", ""
+    subject = str(getattr(wanted, "symbol", "") or getattr(wanted, "asset", ""))
+    side = str(getattr(wanted, "side", ""))
+    return leg.role, wanted.op, wanted.account, subject, side, leg.name
 
 
-def _concerned(bounds: Mapping[str, Bound], verdict: Verdict) -> Iterable[str]:
-    return sorted(bounds.keys() | verdict.own.keys() | verdict.residuals.keys())
+def _concerned(bounds: Mapping[str, Bound], verdict: Verdict) -> dict[str, Bound]:
+    """Every position that was expected to move, or did."""
+    keys = bounds.keys() | verdict.own.keys() | verdict.residuals.keys()
+    return {key: bounds.get(key, NOT_MOVED) for key in sorted(keys)}
 
 
 def _json(value: object) -> str:

@@ -34,7 +34,7 @@ class Fate(StrEnum):
     EXPIRED = "EXPIRED"  # never sent, because an entry before it failed
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One entry of a plan and what became of it.
 
     Attributes:
@@ -48,7 +48,7 @@ class Entry(Struct, frozen=True):
     reason: str = ""
 
 
-class PlanReport(Struct, frozen=True):
+class PlanReport(Struct, frozen=True, gc=False):
     """What became of the last plan, entry by entry; empty before the first one."""
 
     entries: tuple[Entry, ...] = ()

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import final
 
 from msgspec import Struct
 
@@ -52,6 +53,7 @@ class Invariant(Struct, frozen=True, kw_only=True):
     since: str = ""
 
 
+@final
 class Chain(Struct, frozen=True, kw_only=True):
     """Instructions that complete together or are taken back together.
 

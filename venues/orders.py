@@ -8,6 +8,7 @@ None of these can be part of a cycle, so the garbage collector need not know of 
 """
 
 from enum import StrEnum
+from typing import final
 
 from msgspec import Struct
 
@@ -84,6 +85,7 @@ class Order(Struct, frozen=True, gc=False):
 MAX_UNITS = -1
 
 
+@final
 class Bundle(Struct, frozen=True):
     """The orders of a ONE_TX chain, sent as one transaction.
 
