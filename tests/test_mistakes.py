@@ -110,7 +110,12 @@ def test_mistake_5_a_mismatch_is_answered_by_sending_again(tmp_path: Path) -> No
 
 def test_mistake_6_plain_instructions_are_grouped_and_reordered(tmp_path: Path) -> None:
     stage, _ = scripted(bars=Bars(1))
-    plan: Plan = [buy(name="1"), saga(sell(name="2"), buy(name="3")), sell(name="4"), go("1", name="5")]
+    plan: Plan = [
+        buy(name="1"),
+        saga(sell(name="2"), buy(name="3")),
+        sell(name="4"),
+        go("1", name="5"),
+    ]
 
     played = play(tmp_path, stage, Plans(plan))
 
