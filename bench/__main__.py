@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -64,7 +64,7 @@ def benchmark(
         count: rounds.
         lengths: how many times the length is run once, to see that memory stays.
     """
-    load_before, began_s = os.getloadavg()[0], perf_counter()
+    load_before, began_s, where = os.getloadavg()[0], perf_counter(), machine()
     wanted = sorted({1, short_bars, bars, *(bars * times for times in lengths)})
     data = {rows: _data(folder, rows) for rows in wanted}
     found = rounds(cases(data[bars], data[short_bars], data[1]), count, folder, _say)
@@ -79,13 +79,19 @@ def benchmark(
     return Results(
         bars=bars,
         short_bars=short_bars,
-        machine=machine(),
+        machine=where | _changed(where),
         rounds=found,
         longer=longer,
         profile=profile,
         load=(load_before, os.getloadavg()[0]),
         took_s=perf_counter() - began_s,
     )
+
+
+def _changed(where: Mapping[str, str]) -> dict[str, str]:
+    """What became of the code while it was measured; nothing if it stayed the same."""
+    now = machine()["commit"]
+    return {} if now == where["commit"] else {"commit": f"from {where['commit']} to {now}"}
 
 
 def _data(folder: Path, rows: int) -> Path:

@@ -1,6 +1,7 @@
 """The report: what was measured, as Markdown for the screen and for docs/benchmarks.md."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 from textwrap import wrap
 from typing import Any
 
@@ -149,21 +150,25 @@ def _span(values: Sequence[float]) -> str:
 
 
 def _ratios(results: Results) -> Iterator[str]:
-    done = results.medians
-    engine = done[ENGINE]
     yield "## Against the floor"
     yield ""
+    figures = ("whole_s", "whole_cpu_s", "inside_us", "inside_cpu_us")
     rows = [
-        [
-            f"engine / {name}",
-            f"{engine.whole_s / done[name].whole_s:.1f}",
-            f"{engine.whole_cpu_s / done[name].whole_cpu_s:.1f}",
-            f"{engine.inside_us / done[name].inside_us:.1f}",
-            f"{engine.inside_cpu_us / done[name].inside_cpu_us:.1f}",
-        ]
+        [f"engine / {name}", *(f"{_ratio(results, name, of):.1f}" for of in figures)]
         for name in (FLOOR, FLOOR_LOGGED)
     ]
     yield from table(["ratio", "whole", "whole CPU", "inside", "inside CPU"], rows)
+    yield ""
+    yield from prose(
+        "Medians of each round's ratio: both sides of one met the same machine, so these say "
+        "more than the times where the machine is busy."
+    )
+
+
+def _ratio(results: Results, name: str, figure: str) -> float:
+    """The engine's figure in the floor's, round by round."""
+    pairs = zip(results.rounds[ENGINE], results.rounds[name], strict=True)
+    return float(median(getattr(ours, figure) / getattr(theirs, figure) for ours, theirs in pairs))
 
 
 def _memory(results: Results) -> Iterator[str]:
