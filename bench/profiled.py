@@ -4,9 +4,9 @@
 
 `cProfile` is called at every function and so makes small ones look dearer than they are.
 What one call costs it is measured first, on a function that does nothing, and taken off,
-on both sides of the call. What is left is still slower than a run without it, evenly so;
-the report scales it to one. Functions in C count for whoever called them, and so do the
-project's own that all parts share (amounts, keys, orders) and those of libraries.
+on both sides of the call. What is left is still slower than a run without it; the report
+takes that to be even and scales it. Functions in C count for whoever called them, and so
+do the project's own that all parts share (amounts, keys, orders) and those of libraries.
 """
 
 import json
