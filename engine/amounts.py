@@ -11,6 +11,8 @@ from verifill.engine.errors import AmountError
 
 # 78 digits hold a 256-bit chain amount; what is longer or inexact raises instead of rounding.
 DIGITS = 78
+# What a log's 128-bit columns hold with room for sums; 10**31 units of anything.
+LARGEST = 10**31
 EXACT = Context(prec=DIGITS, Emax=DIGITS - 1, traps=[Inexact, InvalidOperation, Overflow])
 
 

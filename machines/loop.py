@@ -227,12 +227,12 @@ class FullLoop:
         try:
             plan = self._strategy.decide(self._market, self._positions, report)
             self._plan = checked(plan)
-        except Exception as error:  # noqa: BLE001 - a strategy may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy may raise anything
             return self._blame(error)
         self._desk.outputs.clear()
         return self._next()
 
-    def _blame(self, error: Exception) -> FullEvent:
+    def _blame(self, error: BaseException) -> FullEvent:
         self._plan = ()
         if isinstance(error, StrategyError):
             self.error = error
@@ -378,7 +378,7 @@ class FullLoop:
         return FullEvent.FINISH
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """File and line of the strategy that raised."""
     trace = error.__traceback__
     while trace and trace.tb_next:

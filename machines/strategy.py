@@ -12,10 +12,11 @@ from typing import Protocol, cast
 from msgspec import Struct
 
 from verifill.engine.errors import StrategyError
-from verifill.venues.chains import Chain, Step
-from verifill.venues.instructions import Instruction
+from verifill.venues.chains import Atomicity, Chain, Step
+from verifill.venues.instructions import Instruction, Side, SpotTrade
 from verifill.venues.keys import Scales
 from verifill.venues.market import MarketView
+from verifill.venues.typed import misfit
 
 Plan = Sequence[Instruction | Chain]
 """What a strategy wants done, in order; empty to do nothing."""
@@ -118,7 +119,7 @@ def checked(plan: object) -> Plan:
         entries = cast("Sequence[object]", plan)
         wrong = [entry for entry in entries if not isinstance(entry, ENTRIES)]
         if not wrong:
-            return _with_names_apart(cast("Plan", plan))
+            return _sound(cast("Plan", plan))
         what = f"a plan with {wrong[0]!r} in it"
     else:
         what = repr(plan)
@@ -129,30 +130,58 @@ def checked(plan: object) -> Plan:
     raise StrategyError(msg)
 
 
-def _with_names_apart(plan: Plan) -> Plan:
-    """The plan, if no two of its instructions share a name that late amounts could mean.
+def _sound(plan: Plan) -> Plan:
+    """The plan, if its fields are what they should be, and names are apart.
 
     Raises:
-        StrategyError: two do.
+        StrategyError: they are not; late-bound amounts could mean either of two names.
     """
-    if len(plan) == 1 and isinstance(plan[0], Instruction):
+    if len(plan) == 1 and _is_plain(plan[0]):
         return plan
     seen: set[str] = set()
     for instruction in _instructions(plan):
+        problem = misfit(instruction)
         name = instruction.name
-        if name and name in seen:
-            msg = (
-                f"the strategy returned a plan in which two instructions are named {name!r}; "
-                "give each a name of its own, or none"
-            )
+        if not problem and name and name in seen:
+            problem = f"two instructions are named {name!r}; give each a name of its own, or none"
+        if problem:
+            msg = f"the strategy returned a plan that cannot be run: {problem}"
             raise StrategyError(msg)
         seen.add(name)
     return plan
 
 
+def _is_plain(entry: object) -> bool:
+    """Whether it is a sound trade at a glance: what most ticks of a long run have."""
+    if type(entry) is not SpotTrade or type(entry.side) is not Side:
+        return False
+    sized = type(entry.quantity) is Decimal
+    return sized and (entry.limit is None or type(entry.limit) is Decimal)
+
+
 def _instructions(plan: Plan) -> Iterator[Instruction]:
+    """Every instruction of a plan, those of chains included.
+
+    Raises:
+        StrategyError: a chain is made of something else.
+    """
     for entry in plan:
         if isinstance(entry, Instruction):
             yield entry
         else:
-            yield from (s.instruction if isinstance(s, Step) else s for s in entry.steps)
+            yield from (_step(entry, step) for step in _steps(entry))
+
+
+def _steps(chain: Chain) -> Sequence[object]:
+    if isinstance(cast("object", chain.kind), Atomicity):
+        return chain.steps
+    msg = f"chain {chain.name!r}: kind is {chain.kind!r}; give Atomicity.ONE_TX or Atomicity.SAGA"
+    raise StrategyError(msg)
+
+
+def _step(chain: Chain, step: object) -> Instruction:
+    instruction = step.instruction if isinstance(step, Step) else step
+    if isinstance(instruction, Instruction):
+        return instruction
+    msg = f"chain {chain.name!r} has {step!r} among its steps; a step is an instruction or a Step"
+    raise StrategyError(msg)

@@ -6,9 +6,11 @@ market model of a simulated venue has them as its own law.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from attrs import Factory, field, frozen
 
+from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import ConfigError, InstructionError
 from verifill.venues.instructions import Operation
 from verifill.venues.keys import Kind, position_key
@@ -112,6 +114,19 @@ class Instrument:
         if min(self.lot, self.tick) < 1:
             msg = f"{self.account} {self.symbol}: lot and tick are at least one unit"
             raise ConfigError(msg)
+
+    def quantity(self, units: int) -> Decimal:
+        """Units of base as a quantity, for people."""
+        return to_decimal(units, self.quantity_decimals)
+
+    def price(self, ticks: int) -> Decimal:
+        """Ticks as a price, for people."""
+        return to_decimal(ticks, self.price_decimals)
+
+    def value(self, units: int) -> Decimal:
+        """Units of quote as an amount, for people."""
+        decimals = self.quantity_decimals + self.price_decimals - self.exponent
+        return to_decimal(units, decimals)
 
     def fee_key(self, asset: str) -> str:
         """The position that pays a fee in this asset."""

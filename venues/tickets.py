@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from verifill.engine.amounts import LARGEST
 from verifill.venues.expectation import Assessment, Expectation
 from verifill.venues.market import Books
 from verifill.venues.orders import Order, Receipt
@@ -60,19 +61,22 @@ class Ticket(Struct, frozen=True, kw_only=True):
         """Why a trade must not be sent, or empty: lot, least notional, collar."""
         instrument = self.instrument
         quantity, limit, last = order.quantity, order.limit, order.last
-        if quantity <= 0:
-            return f"quantity of {quantity} units is not positive"
-        if quantity % instrument.lot:
-            return f"quantity of {quantity} units is no multiple of the lot {instrument.lot}"
         value = quantity * (limit or last) // self.scale
-        if value < instrument.min_notional:
-            return (
-                f"value of {value} units of {instrument.quote} is below the least notional "
-                f"{instrument.min_notional}"
-            )
-        if limit and abs(limit - last) * RATE_UNIT > instrument.collar * last:
-            return f"limit of {limit} ticks is outside the collar around the last price {last}"
-        return ""
+        if quantity <= 0:
+            problem = "is not positive"
+        elif quantity % instrument.lot:
+            problem = f"is no multiple of the lot {instrument.quantity(instrument.lot):f}"
+        elif value < instrument.min_notional:
+            least = instrument.value(instrument.min_notional)
+            problem = f"is below the least notional {least:f} {instrument.quote}"
+        elif value > LARGEST:
+            problem = "is worth more than can be counted"
+        elif limit and abs(limit - last) * RATE_UNIT > instrument.collar * last:
+            near = instrument.price(last)
+            problem = f"at {instrument.price(limit):f} is outside the collar around {near:f}"
+        else:
+            return ""
+        return f"{instrument.symbol}: quantity {instrument.quantity(quantity):f} {problem}"
 
 
 class TradeOrder(Order, frozen=True, kw_only=True, gc=False):

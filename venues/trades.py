@@ -93,7 +93,8 @@ def _quantity(trade: SpotTrade | PerpTrade, instrument: Instrument) -> int:
     quantity = trade.quantity
     if isinstance(quantity, Decimal):
         return to_units(quantity, instrument.quantity_decimals)
-    msg = f"{trade.op}: give a quantity; {quantity} has no meaning for a trade by itself"
+    kind = type(quantity).__name__
+    msg = f"{trade.op}: give a quantity as a Decimal; {quantity!r} is a {kind}"
     raise InstructionError(msg)
 
 

@@ -163,7 +163,7 @@ def test_a_late_amount_is_rounded_down_to_whole_lots() -> None:
 def test_a_late_amount_below_the_lot_is_denied() -> None:
     venue = rich(evolve(spot(), lot=1_000))
 
-    assert "quantity of 0 units is not positive" == venue.denial(buy(), late=999)
+    assert "BTC/USDT: quantity 0.00000000 is not positive" == venue.denial(buy(), late=999)
 
 
 @pytest.mark.parametrize("quantity", [MAX, Late("A4", USDT)], ids=["MAX", "late"])
@@ -221,7 +221,7 @@ def test_a_quantity_that_is_not_positive_is_denied(quantity: str) -> None:
 def test_a_quantity_of_half_a_lot_is_denied() -> None:
     venue = rich(evolve(spot(), lot=1_000))
 
-    assert "quantity of 1500 units is no multiple of the lot 1000" == venue.denial(
+    assert "BTC/USDT: quantity 0.00001500 is no multiple of the lot 0.00001000" == venue.denial(
         buy("0.00001500")
     )
 
