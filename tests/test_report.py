@@ -28,7 +28,7 @@ from tests.runs import (
     ticks,
 )
 from verifill.ending import Ending
-from verifill.engine.errors import AmountError, ConfigError, DataError
+from verifill.engine.errors import AmountError, ConfigError, DataError, LogError
 from verifill.links import By, Link, from_header, links_of_chain, to_header
 from verifill.machines.strategy import Plan
 from verifill.report.book import UNEXPLAINED
@@ -38,6 +38,7 @@ from verifill.report.exposure import base_of, exposure, underlying
 from verifill.report.market import MarketData
 from verifill.report.pnl import PRICE, UNREALISED, profit_and_loss
 from verifill.report.risk import ratio, risk
+from verifill.report.transit import with_both_sides
 from verifill.report.worth import Worth
 from verifill.result import RunResult
 from verifill.running import run_backtest
@@ -187,8 +188,11 @@ def test_a_run_without_its_market_data_still_reads_its_records(
     moved = RunResult(tmp_path / "log")
 
     assert hedged.fills.collect().equals(moved.fills.collect())
-    with pytest.raises(DataError, match="no prepared history"):
+    with pytest.raises(DataError, match=r"kept no market data beside its log .* still be read"):
         moved.equity()
+    elsewhere = RunResult(tmp_path / "log", market=tmp_path / "nowhere")
+    with pytest.raises(DataError, match="no prepared history"):
+        elsewhere.equity()
 
 
 def test_exposure_is_net_of_what_a_perpetual_hedges(hedged: RunResult) -> None:
@@ -202,6 +206,10 @@ def test_exposure_is_net_of_what_a_perpetual_hedges(hedged: RunResult) -> None:
     assert ["asset", "net", "gross", "at binance"] == held.assets.columns
     assert held.net == held.assets["at binance"][0]
     assert {BTC, USDT, MARGIN, PERP} == set(held.positions["key"])
+    assert held.free == sum(
+        value for key, value in held.positions.select("key", "value").iter_rows()
+        if key in {USDT, MARGIN}
+    )  # fmt: skip
 
 
 def test_exposure_can_be_asked_for_at_any_moment(hedged: RunResult) -> None:
@@ -310,6 +318,92 @@ def test_a_log_that_was_cut_off_is_valued_up_to_there(hedged: RunResult, tmp_pat
 
     assert hedged.ends() == cut.ends()
     assert hedged.profit_and_loss().by_cause == cut.profit_and_loss().by_cause
+
+
+def test_a_log_without_a_chunk_is_refused_in_words(hedged: RunResult, tmp_path: Path) -> None:
+    shutil.copytree(hedged.log.folder, tmp_path / "log")
+    (tmp_path / "log" / "manifest.jsonl").write_text("")
+    begun = RunResult(tmp_path / "log")
+
+    for report in (begun.equity, begun.ends, begun.risk, begun.profit_and_loss, begun.exposure):
+        with pytest.raises(LogError, match="holds no chunk yet, only a header"):
+            report()
+
+
+# Money in transit.
+
+ON_THE_WAY, THERE = f"in_transit:{SPOT}:USDT", USDT
+LEFT = "wallet:BaseToken:USDT"
+Look = tuple[int, str, int]
+
+
+def looked_at(*looks: Look) -> pl.DataFrame:
+    """Changes that the readings of one transfer show, as seq, key and by how much."""
+    rows = [(seq, key, 7, seq * 10, moved) for seq, key, moved in looks]
+    columns = ["seq", "key", "instruction", "time_ns", "moved"]
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def booked(compared: dict[int, int], *looks: Look) -> list[Look]:
+    changes = with_both_sides(looked_at(*looks), compared)
+    assert (changes["seq"] * 10).equals(changes["time_ns"], check_names=False)
+    return sorted(changes.filter(pl.col("moved") != 0).select("seq", "key", "moved").rows())
+
+
+def test_what_is_not_seen_to_be_there_is_still_on_its_way() -> None:
+    sent = [(1, ON_THE_WAY, 60), (1, LEFT, -60)]
+    later = [(5, THERE, 60), (5, ON_THE_WAY, 0), (5, LEFT, 0)]
+
+    assert sorted([*sent, (5, THERE, 60), (5, ON_THE_WAY, -60)]) == booked(
+        {7: 5}, *sent, (3, ON_THE_WAY, -60), *later
+    )
+    assert sorted(sent) == booked({}, *sent, (3, ON_THE_WAY, -60))
+
+
+def test_what_is_still_seen_at_its_source_is_not_on_its_way_too() -> None:
+    gone = [(4, LEFT, -61), (5, THERE, 60), (5, ON_THE_WAY, -60)]
+
+    assert sorted([(4, ON_THE_WAY, 60), *gone]) == booked({7: 5}, (1, ON_THE_WAY, 60), *gone)
+
+
+def test_what_never_arrives_is_lost_when_the_transfer_is_compared() -> None:
+    sent = [(1, ON_THE_WAY, 60), (1, LEFT, -60)]
+    funding = [(4, THERE, 1), (5, THERE, 0)]
+
+    assert sorted([*sent, (4, THERE, 1), (5, ON_THE_WAY, -60)]) == booked(
+        {7: 5}, *sent, (3, ON_THE_WAY, -60), *funding
+    )
+
+
+def test_what_arrives_between_two_instructions_counts_when_it_is_seen() -> None:
+    seen = looked_at((1, ON_THE_WAY, -60)).with_columns(instruction=pl.lit(0, dtype=pl.Int64))
+
+    assert seen.equals(with_both_sides(seen, {}))
+
+
+def test_equity_stands_still_while_money_moves_between_accounts(tmp_path: Path) -> None:
+    result = run_backtest(EXAMPLES / "cash_and_carry.toml", log=tmp_path / "log")
+    first_ns = result.fills.select(pl.col("time_ns").min()).collect().item()
+    moving = result.equity(missing="leave out").filter(pl.col("time_ns") < first_ns)
+
+    assert {Decimal(1_000_000)} == set(moving["equity"])
+    assert moving.height > 10
+    assert ("wallet:BaseToken:ETH",) == result.left_out()
+
+
+def test_what_is_lent_and_borrowed_in_the_quote_asset_is_leverage_too(tmp_path: Path) -> None:
+    result = run_backtest(EXAMPLES / "leveraged_staking_saga.toml", log=tmp_path / "log")
+    held, told = result.exposure(), result.risk()
+    values: dict[str, Decimal] = dict(held.positions.select("key", "value").iter_rows())
+    free = values.pop("dsa:BaseToken:WETH")
+
+    assert free == held.free
+    assert sum(map(abs, values.values())) == held.gross == told.gross
+    assert sum(values.values()) == held.net
+    assert told.leverage is not None
+    assert abs(held.gross / result.ends().end - told.leverage) < Decimal("1e-7")
+    assert told.leverage > 5
+    assert ("aave_v3:aToken:aweETH", max(values.values())) == told.largest
 
 
 # The examples, which hold everything that can be held.

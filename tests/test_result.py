@@ -54,6 +54,10 @@ def test_the_outcome_has_ending_and_closing_positions_as_decimals(result: RunRes
     assert Decimal(3) == outcome.closing[f"{USDM}:Setting:BTCUSDT.leverage"]
 
 
+def test_a_log_can_be_named_by_a_plain_text(result: RunResult) -> None:
+    assert result.header == verifill.Log(str(result.log.folder)).header
+
+
 def test_the_name_of_a_run_is_that_of_its_header(result: RunResult) -> None:
     assert result.header["run"] == result.run
 

@@ -25,8 +25,8 @@ class Log:
         LogError: it is no log, or of a schema that this version does not know.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
         self.header: Mapping[str, Any] = self._read_header()
 
     @cached_property

@@ -4,7 +4,7 @@
 
     result = run_backtest("cash_and_carry.toml")
     print(result.outcome.ending, result.outcome.closing)
-    print(result.equity())
+    print(result.equity(missing="leave out"), "without", result.left_out())
 
 * Run: `run_backtest` takes a configuration and gives a `RunResult`, which reads a log as
   polars frames. `run` takes `Parts`, put together by whoever embeds the engine.

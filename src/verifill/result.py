@@ -21,6 +21,7 @@ from attrs import frozen
 
 from verifill.ending import Ending
 from verifill.engine.amounts import to_decimal
+from verifill.engine.errors import DataError
 from verifill.engine.log.reader import Log
 from verifill.machines.tight_loop import TightEvent
 from verifill.report.book import fills, rehearsals
@@ -252,18 +253,21 @@ class RunResult:
         Raises:
             DataError: the market data is not there, not that of the run, or lacks a price.
             ConfigError: the run knows no such quote asset.
+            LogError: the run was killed before anything of it was on disk.
         """
-        market = MarketData(self.market, self.header["data_digest"])
-        return Account(self.log, Worth(self.header, market, quote), missing)
+        return Account(self.log, Worth(self.header, self._market_data(), quote), missing)
 
     def ends(self, quote: str = "", *, missing: Missing = "error") -> Ends:
         """Equity at the start and at the end, without the way between; see `account`."""
-        market = MarketData(self.market, self.header["data_digest"])
-        return ends(self.log, Worth(self.header, market, quote), missing)
+        return ends(self.log, Worth(self.header, self._market_data(), quote), missing)
 
     def equity(self, quote: str = "", *, missing: Missing = "error") -> pl.DataFrame:
         """Equity at the opening, at every bar and at the end; see `account`."""
         return equity(self.account(quote, missing=missing))
+
+    def left_out(self, quote: str = "") -> Sequence[str]:
+        """The positions that `missing="leave out"` leaves out: nothing tells their worth."""
+        return tuple(self.account(quote, missing="leave out").left_out)
 
     def exposure(self, quote: str = "", *, missing: Missing = "error") -> Exposure:
         """What the run is exposed to at its end; see `account`."""
@@ -278,6 +282,17 @@ class RunResult:
         return profit_and_loss(self.account(quote, missing=missing))
 
     # What the frames are made of.
+
+    def _market_data(self) -> MarketData:
+        if self.market == self.log.folder / MARKET and not self.market.exists():
+            msg = (
+                f"the run kept no market data beside its log (in {self.market}), so its "
+                "positions cannot be valued; its transitions, fills and positions can still be "
+                "read, with `verifill log show` and `verifill log export`, and --market names "
+                "its market data if that is elsewhere"
+            )
+            raise DataError(msg)
+        return MarketData(self.market, self.header["data_digest"])
 
     @property
     def _decimals(self) -> Mapping[str, int]:

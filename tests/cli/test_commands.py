@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -16,12 +17,14 @@ from verifill.cli.backtest import EXITS
 from verifill.cli.failures import ExitCode
 from verifill.cli.log import STREAMS, WRITERS
 from verifill.cli.machines import MACHINES
+from verifill.cli.screen import short
 from verifill.ending import Ending
 from verifill.engine.errors import EngineDefect, VenueError
 from verifill.engine.render import render
 from verifill.result import RunResult
 
 TOML = "verifill.toml"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
 def refused(result: Result, code: ExitCode, words: str) -> None:
@@ -323,6 +326,45 @@ def test_a_report_has_profit_exposure_and_risk(command: Verifill, log: Path) -> 
         assert words in told
 
 
+@pytest.mark.parametrize("width", ["40", "80", "200"])
+def test_exposure_is_told_whole_on_any_screen(
+    command: Verifill, log: Path, width: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    words = command("report", log).stdout.split()
+    held = RunResult(log).exposure(missing="leave out")
+
+    assert {"asset", "at", "net", "gross"} <= set(words)
+    for venue in held.positions["venue"].unique():
+        assert venue in words
+    for net in held.assets["net"]:
+        assert short(net) in words
+
+
+def test_exposure_at_many_venues_is_summed_up_by_asset(command: Verifill, tmp_path: Path) -> None:
+    command("backtest", EXAMPLES / "cash_and_carry.toml", "--log", tmp_path / "log")
+    told = command("report", tmp_path / "log").stdout
+    rows = [line.split() for line in told.splitlines() if line.startswith(" USDT ")]
+
+    assert ["binance", "bybit", "okx", "all"] == [row[1] for row in rows]
+    *parts, whole = (Decimal(row[-1].replace(",", "")) for row in rows)
+    assert abs(sum(parts) - whole) < 1
+    assert "Leverage is gross exposure over equity." in told
+
+
+def test_a_report_of_a_log_without_a_chunk_says_what_is_missing(
+    command: Verifill, copied: Path, tmp_path: Path
+) -> None:
+    (copied / "manifest.jsonl").write_text("")
+
+    refused(command("report", copied), ExitCode.ENVIRONMENT, "holds no chunk yet")
+    refused(
+        command("log", "export", copied, "--to", tmp_path / "equity.csv", "--stream", "equity"),
+        ExitCode.ENVIRONMENT,
+        "holds no chunk yet",
+    )
+
+
 def test_a_report_counts_in_any_asset(command: Verifill, log: Path) -> None:
     assert "in BTC" in command("report", log, "--quote", "BTC").stdout
 
@@ -330,7 +372,9 @@ def test_a_report_counts_in_any_asset(command: Verifill, log: Path) -> None:
 def test_a_report_without_market_data_is_told(command: Verifill, copied: Path, log: Path) -> None:
     shutil.rmtree(copied / "market")
 
-    refused(command("report", copied), ExitCode.BAD_INPUT, "no prepared history")
+    told = command("report", copied)
+    refused(told, ExitCode.BAD_INPUT, "kept no market data beside its log")
+    assert "Errno" not in told.stderr
     elsewhere = command("report", copied, "--market", log / "market" / "history")
     assert 0 == elsewhere.exit_code
 

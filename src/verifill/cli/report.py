@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 from rich.console import RenderableType
 from rich.text import Text
 
 from verifill.cli.screen import ending, moment, number, pairs, percent, screen, short, table
 from verifill.report import Exposure, ProfitAndLoss, Risk, exposure, profit_and_loss, risk
 from verifill.result import RunResult
-
-COLUMN = 12  # least width of a column of numbers
 
 
 def report(folder: Path, quote: str, market: Path | None) -> None:
@@ -35,7 +34,7 @@ def report(folder: Path, quote: str, market: Path | None) -> None:
     out.print()
     for part in (
         *_profit(profit_and_loss(account)),
-        *_exposure(exposure(account), out.width),
+        *_exposure(exposure(account)),
         *_risk(risk(account)),
     ):
         out.print(part)
@@ -47,18 +46,28 @@ def _profit(made: ProfitAndLoss) -> Iterator[RenderableType]:
     yield table("Profit and loss", ("cause", f"in {made.quote}"), rows)
 
 
-def _exposure(held: Exposure, width: int) -> Iterator[RenderableType]:
-    title = f"Exposure at {moment(held.time_ns)} UTC, in {held.quote}"
-    fits = held.assets.columns[: width // COLUMN]  # the venues come last, and below again
-    rows = (
-        (asset, *map(_short, values)) for asset, *values in held.assets.select(fits).iter_rows()
-    )
-    yield table(title, fits, rows)
+def _exposure(held: Exposure) -> Iterator[RenderableType]:
+    title = f"Exposure at {moment(held.time_ns)} UTC"
+    columns = ("asset", "at", f"net in {held.quote}", f"gross in {held.quote}")
+    yield table(title, columns, _by_venue(held))
     positions = (
         (key, amount, _short(value))
         for key, amount, value in held.positions.select("key", "amount", "value").iter_rows()
     )
     yield table("Positions", ("position", "amount", f"in {held.quote}"), positions)
+
+
+def _by_venue(held: Exposure) -> Iterator[tuple[object, ...]]:
+    """A row for each venue that an asset is at, and one for their sum: it fits any width."""
+    value = pl.col("value")
+    sums = (value.sum().alias("net"), value.abs().sum().alias("gross"))
+    at = held.positions.group_by("asset", "venue").agg(*sums).sort("asset", "venue")
+    for asset, net, gross in held.assets.select("asset", "net", "gross").iter_rows():
+        venues = at.filter(asset=asset).select("venue", "net", "gross").rows()
+        for venue, *values in venues:
+            yield asset, venue, *map(_short, values)
+        if len(venues) > 1:
+            yield asset, "all venues", _short(net), _short(gross)
 
 
 def _risk(taken: Risk) -> Iterator[RenderableType]:
@@ -67,6 +76,7 @@ def _risk(taken: Risk) -> Iterator[RenderableType]:
         ("greatest drawdown", f"{number(fall.amount)} {taken.quote} ({percent(fall.ratio)})"),
         ("from its peak at", f"{moment(fall.peak_ns)} UTC"),
         ("to", f"{moment(fall.trough_ns)} UTC"),
+        ("gross exposure at end", f"{number(taken.gross)} {taken.quote}"),
         ("leverage at end", _times(taken.leverage)),
         ("greatest leverage", _times(taken.leverage_max)),
     ]
@@ -78,6 +88,11 @@ def _risk(taken: Risk) -> Iterator[RenderableType]:
         what = f"{used} of {number(margin.wallet + margin.unrealised)} {margin.asset}"
         rows.append((f"margin used at {margin.account}", f"{what} ({percent(margin.usage)})"))
     yield pairs("Risk", rows)
+    yield Text(
+        "Leverage is gross exposure over equity. Gross exposure is the value of every position, "
+        "lent and borrowed ones alike, perpetuals by size times price, but for plain "
+        f"balances of {taken.quote}."
+    )
 
 
 def _short(value: Decimal) -> Text:

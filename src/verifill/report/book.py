@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from verifill.engine.log.reader import Log
+from verifill.report.transit import comparisons, with_both_sides
 from verifill.report.worth import Worth
 from verifill.venues.instructions import Operation
 from verifill.venues.keys import Kind, position_key
@@ -63,7 +64,7 @@ def rehearsals(log: Log) -> pl.LazyFrame:
 
 def _seen(log: Log, start_ns: int) -> pl.DataFrame:
     """The last total of every position in every reading, and by how much it moved."""
-    return (
+    seen = (
         log.stream("positions")
         .join(rehearsals(log), on="instruction", how="anti", maintain_order="left")
         .join(_ops(log), on="instruction", how="left", maintain_order="left")
@@ -73,12 +74,13 @@ def _seen(log: Log, start_ns: int) -> pl.DataFrame:
             opening=pl.col("seq") == pl.col("seq").min(),
         )
         .group_by(_AT, maintain_order=True)
-        .agg(pl.col("total", "time_ns", "opening", "op").last())
+        .agg(pl.col("instruction", "total", "time_ns", "opening", "op").last())
         .with_columns(
             moved=pl.col("total") - pl.col("total").shift(1).over("key").fill_null(0),
         )
         .collect()
     )
+    return with_both_sides(seen, comparisons(log))
 
 
 def _rest_of() -> pl.Expr:

@@ -7,7 +7,7 @@ from functools import cached_property
 import polars as pl
 from attrs import frozen
 
-from verifill.engine.errors import DataError
+from verifill.engine.errors import DataError, LogError
 from verifill.engine.log.reader import Log
 from verifill.report.book import book, opening_totals
 from verifill.report.exact import amount, decimals, nothing
@@ -24,6 +24,7 @@ class Account:
 
     Raises:
         DataError: a position cannot be valued, and is not to be left out.
+        LogError: the run was killed before anything of it was on disk.
 
     Attributes:
         book: see `report.book`.
@@ -35,6 +36,8 @@ class Account:
         self.worth = worth
         self.start_ns = worth.market.history.start_ns
         self.book = book(log, worth, self.start_ns)
+        if self.book.is_empty():
+            raise LogError(_nothing_written(log))
         held = self.book.filter((pl.col("after") != 0) | (pl.col("before") != 0))
         keys = held["key"].unique(maintain_order=True).to_list()
         self.left_out = unpriced(worth, keys, missing)
@@ -45,7 +48,8 @@ class Account:
         """When the run ended: its last transition, or its last reading if that is later."""
         last = self.log.stream("paths").select(pl.col("time_ns").max()).collect().item()
         read = self.book["time_ns"].max()
-        return max(self.start_ns, *(int(str(time)) for time in (last, read) if time is not None))
+        known = (int(str(time)) for time in (last, read) if time is not None)
+        return max([self.start_ns, *known])
 
     def of(self, key: str) -> pl.DataFrame:
         """The changes of one position."""
@@ -120,6 +124,14 @@ def ends(log: Log, worth: Worth, missing: Missing = "error") -> Ends:
         start=amount(start, worth.decimals),
         end=amount(end, worth.decimals),
         left_out=tuple(left_out),
+    )
+
+
+def _nothing_written(log: Log) -> str:
+    return (
+        f"{log.folder} holds no chunk yet, only a header: its run was killed, or is still at "
+        "work, before the first one was written, so there are no positions to report on. "
+        "Wait until it is further, or run it again"
     )
 
 

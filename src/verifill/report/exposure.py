@@ -10,7 +10,8 @@ from attrs import frozen
 from verifill.links import By
 from verifill.report.equity import Account
 from verifill.report.exact import amount, decimals
-from verifill.venues.keys import account_of, asset_of
+from verifill.report.transit import TRANSIT
+from verifill.venues.keys import Kind, account_of, asset_of
 
 _CLAIMS = (By.SAME, By.SHARE, By.RATE)
 
@@ -25,8 +26,9 @@ class Exposure:
         positions: `key`, `asset`, `venue`, `amount`, `value` of each position; a
             perpetual's value is its size times its price, and its asset what it is on.
         assets: `asset`, `net`, `gross`, and the net value at each venue.
-        net: the sum of all values but those in the quote asset itself.
-        gross: likewise, without signs.
+        net: the sum of all values but free balances of the quote asset itself.
+        gross: likewise, without signs: what is lent and what is borrowed both count.
+        free: the sum of those free balances, see `is_free`.
         left_out: positions that nothing tells the worth of.
     """
 
@@ -36,6 +38,7 @@ class Exposure:
     assets: pl.DataFrame
     net: Decimal
     gross: Decimal
+    free: Decimal
     left_out: tuple[str, ...] = ()
 
 
@@ -55,7 +58,9 @@ def exposure(account: Account, time_ns: int | None = None) -> Exposure:
     kinds = (pl.String, pl.String, pl.String, pl.Decimal(38, _widest(header)), pl.Int128)
     told = pl.DataFrame(rows, schema=dict(zip(columns, kinds, strict=True)), orient="row")
     held = told.filter(pl.col("units") != 0)
-    others = held.filter(pl.col("asset") != base_of(header, worth.quote))["units"].to_list()
+    plain = {key for key in held["key"] if is_free(key, worth.quote)}
+    free = held.filter(pl.col("key").is_in(plain))["units"].to_list()
+    others = held.filter(~pl.col("key").is_in(plain))["units"].to_list()
     return Exposure(
         quote=worth.quote,
         time_ns=moment,
@@ -65,6 +70,7 @@ def exposure(account: Account, time_ns: int | None = None) -> Exposure:
         assets=_by_asset(held, worth.decimals),
         net=amount(sum(others), worth.decimals),
         gross=amount(sum(map(abs, others)), worth.decimals),
+        free=amount(sum(free), worth.decimals),
         left_out=tuple(account.left_out),
     )
 
@@ -91,6 +97,15 @@ def base_of(header: Mapping[str, Any], asset: str) -> str:
         seen.add(behind)
         asset = behind
     return asset
+
+
+def is_free(key: str, quote: str) -> bool:
+    """Whether a position is a plain balance of the quote asset: no risk, and no leverage.
+
+    What is lent, owed, staked or wrapped is none, even where it is counted one to one.
+    """
+    account, kind, asset = key.split(":")
+    return asset == quote and (kind == Kind.BASE or account == TRANSIT)
 
 
 def venue_of(key: str) -> str:

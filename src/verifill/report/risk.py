@@ -8,7 +8,7 @@ from attrs import frozen
 
 from verifill.report.equity import Account, equity, grid, total
 from verifill.report.exact import amount
-from verifill.report.exposure import base_of, exposure, underlying
+from verifill.report.exposure import exposure, is_free
 from verifill.venues.keys import Kind, position_key
 from verifill.venues.transfers import leverage_key
 
@@ -63,15 +63,19 @@ class Risk:
     Attributes:
         quote: the asset that it is counted in.
         drawdown: the greatest one.
-        leverage: gross exposure over equity at the end; None where equity is not positive.
+        gross: gross exposure at the end, see `Exposure.gross`: the values of all positions
+            without their signs (a perpetual's is size times price; what is lent and what is
+            borrowed both count), but for free balances of the quote asset.
+        leverage: `gross` over equity at the end; None where equity is not positive.
         leverage_max: the greatest it was, at any bar.
-        largest: position with the greatest exposure at the end, and its value.
+        largest: position with the greatest part in `gross`, and its value.
         margins: for each account with open perpetuals.
         left_out: positions that nothing tells the worth of.
     """
 
     quote: str
     drawdown: Drawdown
+    gross: Decimal
     leverage: Decimal | None
     leverage_max: Decimal | None
     largest: tuple[str, Decimal] | None
@@ -83,18 +87,18 @@ def risk(account: Account) -> Risk:
     """The risk of a run, over all bars and at its end."""
     curve = equity(account)
     leverages = _leverages(account, curve["equity_units"][1:])
-    positions = exposure(account).positions
-    quote = base_of(account.log.header, account.worth.quote)
-    others = positions.filter(pl.col("asset") != quote)
-    largest = others.sort(pl.col("value").abs(), descending=True).select("key", "value").head(1)
+    held = exposure(account)
+    ranked = held.positions.sort(pl.col("value").abs(), descending=True).select("key", "value")
+    largest = (row for row in ranked.iter_rows() if not is_free(row[0], account.worth.quote))
     known = [leverage for leverage in leverages.to_list() if leverage is not None]
     last = leverages[-1] if len(leverages) else None
     return Risk(
         quote=account.worth.quote,
         drawdown=_drawdown(curve, account.worth.decimals),
+        gross=held.gross,
         leverage=None if last is None else amount(last, 8),
         leverage_max=amount(max(known), 8) if known else None,
-        largest=next(largest.iter_rows(), None),
+        largest=next(largest, None),
         margins=tuple(_margins(account)),
         left_out=tuple(account.left_out),
     )
@@ -125,12 +129,11 @@ def _drawdown(curve: pl.DataFrame, places: int) -> Drawdown:
 def _leverages(account: Account, units: pl.Series) -> pl.Series:
     """Gross exposure over equity at each bar, in 1e-8; null where equity is not positive."""
     times = grid(account)
-    worth, header = account.worth, account.log.header
-    quote = base_of(header, worth.quote)
+    worth = account.worth
     parts = [
         worth.exposure(key, account.held(key, times)[0], times).abs()
         for key in account.keys
-        if underlying(header, key) != quote
+        if not is_free(key, worth.quote)
     ]
     table = pl.DataFrame({"gross": total(parts, len(times)), "equity": units})
     leverage = pl.col("gross").cast(pl.Int128) * 10**8 // pl.col("equity")
