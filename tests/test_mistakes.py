@@ -244,5 +244,5 @@ def test_mistake_13_a_hedge_without_margin_is_taken_for_granted(tmp_path: Path) 
     played = play(tmp_path, stage, Plans([saga(buy("2"), go("-2"))]))
 
     assert ["ROLLED_BACK"] == played.fates
-    assert "insufficient margin desk.perp:BaseToken:USDT: 0 of" in played.reason
+    assert "insufficient margin desk.perp:BaseToken:USDT: 0.000000 of" in played.reason
     assert broke[BTC] == played.totals[BTC]

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from verifill.engine.amounts import to_units
-from verifill.engine.errors import EngineDefect, InstructionError
+from verifill.engine.errors import AmountError, EngineDefect, InstructionError
 from verifill.venues.expectation import Assessment, Expectation
 from verifill.venues.instructions import Instruction, PerpTrade, Side, SpotTrade
 from verifill.venues.market import Books, Market
@@ -104,7 +104,10 @@ def limit_ticks(limit: Decimal, instrument: Instrument) -> int:
     Raises:
         InstructionError: it is not positive, or not a multiple of the tick.
     """
-    ticks = to_units(limit, instrument.price_decimals)
+    try:
+        ticks = to_units(limit, instrument.price_decimals)
+    except AmountError:
+        ticks = 0
     if ticks <= 0 or ticks % instrument.tick:
         step = Decimal(instrument.tick).scaleb(-instrument.price_decimals)
         msg = (

@@ -78,7 +78,8 @@ class Matching:
         price = self._model.fill_price(instrument, side, self._market.price(instrument.data))
         limit = order.limit
         if limit and (price > limit if book.buy else price < limit):
-            return self._expired(f"nothing at {limit} ticks or better: {price}")
+            better, offered = instrument.price(limit), instrument.price(price)
+            return self._expired(f"nothing at {better:f} or better, the market is at {offered:f}")
         wanted = self._reducible(order, trade) if instrument.perpetual else order.quantity
         quantity = self._model.liquidity(instrument, side, wanted)
         quantity = min(quantity, wanted)
@@ -164,7 +165,9 @@ class Matching:
         elif fee_key != book.takes and totals[fee_key] < fee:
             return f"insufficient {fee_key} for the fee of {fee}"
         if totals[key] < needed:
-            return f"insufficient {key}: {totals[key]} of {needed}"
+            instrument = book.instrument
+            told = instrument.value if key == instrument.quote_key else instrument.quantity
+            return f"insufficient {key}: {told(totals[key]):f} of {told(needed):f}"
         return ""
 
     def _short_of_margin(self, book: Book, change: int, price: int, fee: int) -> str:
@@ -180,7 +183,10 @@ class Matching:
         needed = self._margin.needed(key) + self._margin.initial(instrument, added, price)
         needed += fee if fee_key == key else 0
         equity = self._margin.equity(key)
-        return f"insufficient margin {key}: {equity} of {needed}" * (equity < needed)
+        if equity >= needed:
+            return ""
+        there, least = instrument.value(equity), instrument.value(needed)
+        return f"insufficient margin {key}: {there:f} of {least:f}"
 
     def _carry(self, ref: str, instrument: Instrument, change: int, price: int) -> int:
         """Move a perpetual by a fill; the profit that it realised."""
