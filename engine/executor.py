@@ -5,16 +5,13 @@ Two executors with the same face. `CompiledExecutor` reads the flat table;
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from verifill.engine.compile import IGNORED, REFUSED, Answer, Compiled, ask, machine_of
 from verifill.engine.errors import IllegalEvent
-from verifill.engine.paths import Move, Paths, Step
+from verifill.engine.paths import Activity, Move, Paths, Step
 from verifill.engine.table import AnyTable
-
-Activity = Callable[[], str]
-"""The work of a state; it answers with the event that tells how it went."""
 
 
 class Context:
@@ -105,16 +102,17 @@ class Executor(ABC):
         Args:
             activities: leaf state -> its work.
         """
-        works = [activities.get(state) for state in self.compiled.states]
-        while (work := works[self.node.state]) is not None:
+        self.paths.employ([activities.get(state) for state in self.compiled.states])
+        while (work := self.node.work) is not None:
             self.fire(work())
 
     def cut(self) -> None:
         """End the recorded path: what follows has another time, tick or instruction."""
-        node = self.node
-        if node.depth:
-            self._log.path(self.base + 1, node.number, self.context)
-            self.base += node.depth
+        node, base = self.node, self.base
+        depth = node.depth
+        if depth:
+            self._log.path(base + 1, node.number, self.context)
+            self.base = base + depth
             self.node = self.paths.nodes[node.state]
 
     def _take(self, event: str, target: int, move: Move) -> None:
@@ -132,22 +130,20 @@ class CompiledExecutor(Executor):
 
     def fire(self, event: str) -> None:
         """See `Executor.fire`."""
-        node = self.node.then.get(event)
-        if node is None:
+        try:
+            self.node = self.node.then[event]
+        except KeyError:
             self._look_up(event)
-        else:
-            self.node = node
 
     def drive(self, activities: Mapping[str, Activity]) -> None:
         """See `Executor.drive`; `fire` written out, because this is where a run lives."""
-        works = [activities.get(state) for state in self.compiled.states]
-        while (work := works[self.node.state]) is not None:
+        self.paths.employ([activities.get(state) for state in self.compiled.states])
+        while (work := self.node.work) is not None:
             event = work()
-            node = self.node.then.get(event)
-            if node is None:
+            try:
+                self.node = self.node.then[event]
+            except KeyError:
                 self._look_up(event)
-            else:
-                self.node = node
 
     def _look_up(self, event: str) -> None:
         state, compiled = self.node.state, self.compiled

@@ -8,11 +8,14 @@ Paths form a tree. The roots are the empty paths, one in each leaf state; every 
 is its parent and one more step.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from typing import Final
 
 from attrs import frozen
+
+Activity = Callable[[], str]
+"""The work of a state; it answers with the event that tells how it went."""
 
 
 class Move(IntEnum):
@@ -50,9 +53,10 @@ class Node:
         parent: the path without its last step; a root is its own.
         step: its last step; None of a root.
         then: event -> the path with that event, where it moves or is ignored.
+        work: what is to be done at its end; None if nothing is, or nobody drives.
     """
 
-    __slots__ = ("depth", "number", "parent", "state", "step", "then")
+    __slots__ = ("depth", "number", "parent", "state", "step", "then", "work")
 
     def __init__(self, number: int, state: int, parent: "Node | None", step: Step | None) -> None:
         self.number: Final = number
@@ -61,6 +65,7 @@ class Node:
         self.step: Final = step
         self.depth: Final[int] = parent.depth + 1 if parent else 0
         self.then: Final[dict[str, Node]] = {}
+        self.work: Activity | None = None
 
 
 class Paths:
@@ -76,6 +81,13 @@ class Paths:
     def __init__(self, states: int) -> None:
         self.nodes = [Node(state, state, None, None) for state in range(states)]
         self._refused: dict[tuple[int, int], Node] = {}
+        self._works: Sequence[Activity | None] = [None] * states
+
+    def employ(self, works: Sequence[Activity | None]) -> None:
+        """Say what is to be done in each state, now and for paths yet to come."""
+        self._works = works
+        for node in self.nodes:
+            node.work = works[node.state]
 
     def extend(self, node: Node, event: str, step: Step) -> Node:
         """The path with one more step, which is known from now on."""
@@ -90,6 +102,7 @@ class Paths:
 
     def _add(self, parent: Node, step: Step) -> Node:
         node = Node(len(self.nodes), step.target, parent, step)
+        node.work = self._works[step.target]
         self.nodes.append(node)
         return node
 

@@ -298,8 +298,7 @@ class FullLoop:
 
     def instruction_done(self) -> FullEvent:
         """The instruction is verified: on to the next entry."""
-        leg = self.manager.leg
-        self._desk.put_out(leg)
+        self._desk.put_out(self.manager.leg)
         self._ended(DONE)
         return self._go_on()
 

@@ -106,22 +106,27 @@ class Records:
 
     def verdict(self, leg: Leg) -> None:
         """What was found: the positions concerned, other ledger rows, and the reason."""
-        seq = self._machine.base + self._machine.node.depth
-        number, verdict = leg.number, leg.verdict
-        codes, position = self._codes, self._position
-        bounds, opening = leg.expectation.bounds, leg.monitor.totals
-        totals, as_of_ns = leg.observation.totals, leg.observation.as_of_ns
+        number, verdict, bounds = leg.number, leg.verdict, leg.expectation.bounds
         if verdict.residuals or not bounds.keys() >= verdict.own.keys():
             bounds = _concerned(bounds, verdict)
-        for key, bound in bounds.items():
-            before, total = opening.get(key, 0), totals.get(key, 0)
-            low, high = before + bound.low, before + bound.high
-            position((seq, number, as_of_ns, codes[key], total, low, high))
+        self.positions(leg, bounds)
+        seq, observation = self._machine.seq, leg.observation
         for row in verdict.others:
-            self._external(seq, number, row, totals, as_of_ns)
+            self._external(seq, number, row, observation.totals, observation.as_of_ns)
         if verdict.reason:
             text = {"reason": verdict.reason, "residuals": verdict.residuals}
             self.note(number, verdict.kind, text)
+
+    def positions(self, leg: Leg, bounds: Mapping[str, Bound]) -> None:
+        """What was observed of some positions, beside what was expected of them."""
+        machine, number, observation = self._machine, leg.number, leg.observation
+        seq = machine.base + machine.node.depth
+        codes, position, opening = self._codes, self._position, leg.monitor.totals
+        totals, as_of_ns = observation.totals, observation.as_of_ns
+        for key, bound in bounds.items():
+            before = opening.get(key, 0)
+            low, high = before + bound.low, before + bound.high
+            position((seq, number, as_of_ns, codes[key], totals.get(key, 0), low, high))
 
     def pending(self, leg: Leg) -> None:
         """What has moved since the last look, while the rest is under way."""

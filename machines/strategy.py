@@ -117,6 +117,8 @@ def checked(plan: object) -> Plan:
     """
     if isinstance(plan, PLANS):
         entries = cast("Sequence[object]", plan)
+        if len(entries) == 1 and _is_plain(entries[0]):
+            return cast("Plan", plan)
         wrong = [entry for entry in entries if not isinstance(entry, ENTRIES)]
         if not wrong:
             return _sound(cast("Plan", plan))
@@ -136,8 +138,6 @@ def _sound(plan: Plan) -> Plan:
     Raises:
         StrategyError: they are not; late-bound amounts could mean either of two names.
     """
-    if len(plan) == 1 and _is_plain(plan[0]):
-        return plan
     seen: set[str] = set()
     for instruction in _instructions(plan):
         problem = misfit(instruction)

@@ -38,8 +38,12 @@ class TradeTerms:
         if found is None:
             found = self._ticket(trade)
         instrument = found.instrument
-        lot = instrument.lot
-        quantity = _quantity(trade, instrument) if late is None else late - late % lot
+        if late is not None:
+            quantity = late - late % instrument.lot
+        elif type(trade.quantity) is Decimal:
+            quantity = to_units(trade.quantity, instrument.quantity_decimals)
+        else:
+            raise _no_quantity(trade)
         limit = 0 if trade.limit is None else limit_ticks(trade.limit, instrument)
         last = self._market.price(instrument.data)
         low, high = price_range(last, limit, instrument, buy=found.buy)
@@ -89,13 +93,11 @@ class TradeTerms:
         return exact.ticket.assess(exact, receipt, books)
 
 
-def _quantity(trade: SpotTrade | PerpTrade, instrument: Instrument) -> int:
+def _no_quantity(trade: SpotTrade | PerpTrade) -> InstructionError:
     quantity = trade.quantity
-    if isinstance(quantity, Decimal):
-        return to_units(quantity, instrument.quantity_decimals)
     kind = type(quantity).__name__
     msg = f"{trade.op}: give a quantity as a Decimal; {quantity!r} is a {kind}"
-    raise InstructionError(msg)
+    return InstructionError(msg)
 
 
 def limit_ticks(limit: Decimal, instrument: Instrument) -> int:
