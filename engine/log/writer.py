@@ -1,9 +1,14 @@
 """Writing a log: a header, then chunks, each named with its hash in a chained manifest."""
 
+import fcntl
+import json
+import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self, cast
 
 from polars.exceptions import PolarsError
 
@@ -17,6 +22,7 @@ from verifill.engine.paths import Paths
 HEADER = "header.json"
 MANIFEST = "manifest.jsonl"
 BESIDE = "market"  # a folder that may lie in a log's folder and is no part of the log
+LOCK = "lock"  # an empty file, locked by the system while a run writes there
 SCHEMA_VERSION = 1
 
 # Rows of the longest stream in a chunk: about 100 MB of Python integers while it fills.
@@ -74,7 +80,13 @@ class Writer:
         }
         text = canonical_json(whole)
         self._previous = sha256_hex(text)
-        self._guard(lambda: (folder / HEADER).write_bytes(text), HEADER)
+        try:
+            self._guard(lambda: (folder / HEADER).write_bytes(text), HEADER)
+        except LogError:
+            # half a header would make the folder one that is no log, and is left alone
+            with suppress(OSError):
+                (folder / HEADER).unlink()
+            raise
         self._guard(lambda: (folder / MANIFEST).write_bytes(b""), MANIFEST)
 
     def follow(self, paths: Paths) -> None:
@@ -157,7 +169,8 @@ class Writer:
         except (OSError, PolarsError) as error:
             self._failed = True
             msg = (
-                f"{self.folder / name} cannot be written: {error}. The log is complete up to "
+                f"{self.folder / name} cannot be written: {reason_of(error)}. "
+                "The log is complete up to "
                 f"chunk {self._chunk}; nothing more was done. Make room or choose a folder "
                 "that you may write to"
             )
@@ -166,6 +179,73 @@ class Writer:
 
 def _nothing() -> None:
     """What happens after a chunk if nobody asked for more."""
+
+
+class Claim:
+    """The right to write to a folder, held by one run at a time.
+
+    The lock is the operating system's: it goes with the process, however that ends.
+
+    Args:
+        folder: where a log is to go; made if it is not there.
+        overwrite: whether a log that is there may be replaced.
+
+    Raises:
+        LogExists: another run writes there, or `check_room` refuses the folder.
+        LogError: the folder cannot be made, looked into or locked.
+    """
+
+    def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
+        self._path = folder / LOCK
+        _look(folder)  # nothing is put into a folder that is not ours
+        try:
+            self._descriptor = _locked(self._path)
+        except BlockingIOError:
+            msg = f"{folder}: a run is writing here. Wait until it ends, or choose another folder"
+            raise LogExists(msg) from None
+        except OSError as error:
+            raise _no_log(folder, error) from error
+        try:
+            check_room(folder, overwrite=overwrite)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let others write there."""
+        # gone before it is free: whoever opened it meanwhile sees that it is another file
+        with suppress(OSError):
+            self._path.unlink()
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def _locked(path: Path) -> int:
+    """The descriptor of the file, made if need be, and locked.
+
+    Raises:
+        BlockingIOError: another process or run has locked it.
+        OSError: it cannot be made or locked.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.fstat(descriptor).st_nlink:  # the run before is releasing it just now
+            raise BlockingIOError  # noqa: TRY301 - the same as being late
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def make_room(folder: Path, *, overwrite: bool = False) -> None:
@@ -178,7 +258,7 @@ def make_room(folder: Path, *, overwrite: bool = False) -> None:
     check_room(folder, overwrite=overwrite)
     try:
         # the header goes last: a folder that is half cleared is still known to be a log
-        for name in sorted(_inside(folder) - {BESIDE}, key=lambda name: name == HEADER):
+        for name in sorted(filter(_PARTS.fullmatch, _inside(folder)), key=HEADER.__eq__):
             (folder / name).unlink()
     except OSError as error:
         raise _no_log(folder, error) from error
@@ -191,28 +271,59 @@ def check_room(folder: Path, *, overwrite: bool = False) -> None:
         LogExists: a log is there and `overwrite` is not set, or something that is no log.
         LogError: the folder cannot be made or looked into.
     """
-    try:
-        if not folder.exists():
-            folder.mkdir(parents=True)
-        taken = not folder.is_dir() or bool(_inside(folder) - {BESIDE})
-        names = _inside(folder) if taken and folder.is_dir() else set[str]()
-    except OSError as error:
-        raise _no_log(folder, error) from error
-    if not taken:
-        return
-    foreign = sorted(name for name in names if not _OURS.fullmatch(name))
-    if HEADER not in names or foreign:
-        what = "is no log"
-        if HEADER in names:
-            what = f"holds {foreign[0]!r}, which is no part of a log"
-        msg = f"{folder} is there and {what}; it is left alone. Choose another folder"
-        raise LogExists(msg)
-    if not overwrite:
+    if _look(folder) and not overwrite:
         msg = f"{folder} already holds a log. Choose another folder, or say --overwrite"
         raise LogExists(msg)
 
 
-_OURS = re.compile(rf"{HEADER}|{MANIFEST}|{BESIDE}|\d{{6,}}\.[a-z]+\.parquet")
+def is_log(folder: Path) -> bool:
+    """Whether a run of Verifill, of any version, wrote the header there."""
+    try:
+        header: object = json.loads((folder / HEADER).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    told = cast("Mapping[str, object]", header if isinstance(header, dict) else {})
+    streams = told.get("streams")
+    has_streams = isinstance(streams, dict) and "paths" in streams
+    return has_streams and "run" in told and type(told.get("schema_version")) is int
+
+
+def reason_of(error: Exception) -> str:
+    """Why something could not be read or written, in words and without numbers of errors."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file or folder"
+    told = error.strerror if isinstance(error, OSError) else None
+    return told or str(error)
+
+
+_PARTS = re.compile(rf"{HEADER}|{MANIFEST}|\d{{6,}}\.({'|'.join(STREAMS)})\.parquet")
+
+
+def _look(folder: Path) -> bool:
+    """Whether the folder, made if it is not there, holds a log.
+
+    Raises:
+        LogExists: it holds something else.
+        LogError: it cannot be made or looked into.
+    """
+    try:
+        if not folder.exists():
+            folder.mkdir(parents=True)
+        names = _inside(folder) - {BESIDE} if folder.is_dir() else {""}
+        if LOCK in names and not (folder / LOCK).stat().st_size:
+            names.discard(LOCK)  # a run's own, which was killed or goes on
+    except OSError as error:
+        raise _no_log(folder, error) from error
+    if not names:
+        return False
+    what = "is no log"
+    if is_log(folder):
+        foreign = min((name for name in names if not _PARTS.fullmatch(name)), default=None)
+        if foreign is None:
+            return True
+        what = f"holds {foreign!r}, which is no part of a log"
+    msg = f"{folder} is there and {what}; it is left alone. Choose another folder"
+    raise LogExists(msg)
 
 
 def _inside(folder: Path) -> set[str]:
@@ -220,5 +331,5 @@ def _inside(folder: Path) -> set[str]:
 
 
 def _no_log(folder: Path, error: OSError) -> LogError:
-    msg = f"{folder} cannot be a log: {error}. Choose a folder that you may write to"
+    msg = f"{folder} cannot be a log: {reason_of(error)}. Choose a folder that you may write to"
     return LogError(msg)

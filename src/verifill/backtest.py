@@ -3,7 +3,7 @@
 import gc
 import platform
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -16,7 +16,7 @@ from verifill.engine.compile import compile_table
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import StrategyError
 from verifill.engine.executor import CompiledExecutor, Executor, TransitionsExecutor
-from verifill.engine.log.writer import Writer
+from verifill.engine.log.writer import Claim, Writer
 from verifill.interrupts import Interrupts
 from verifill.links import Link, links_of_venue, to_header
 from verifill.machines.atomic import Atomic
@@ -96,6 +96,7 @@ class Outcome:
         closing: position key -> units, verified.
         bases: perpetual's key -> entry value.
         error: the strategy's own error, if that is why.
+        signal: number of the signal that interrupted it, 0 if none did.
     """
 
     ending: Ending
@@ -106,6 +107,7 @@ class Outcome:
     closing: Mapping[str, int]
     bases: Mapping[str, int]
     error: StrategyError | None
+    signal: int = 0
 
 
 def run(
@@ -116,6 +118,7 @@ def run(
     overwrite: bool = False,
     config: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
+    claim: Claim | None = None,
 ) -> Outcome:
     """Run a backtest and write its log.
 
@@ -126,15 +129,17 @@ def run(
         overwrite: replace a log that is there.
         config: what the run was configured with, for the header of the log.
         progress: called now and then with the number of ticks so far.
+        claim: the caller's own claim of the folder; without one, it is claimed for the run.
 
     Raises:
-        LogExists: there is a log already, and `overwrite` is not set.
+        LogExists: there is a log already, and `overwrite` is not set; or a run writes there.
         LogError: the log cannot be written.
     """
     compiled = compile_table(FULL_LOOP)
     header = _header(parts, config or {})
     header |= {"table": FULL_LOOP.content, "nesting": nesting(FULL_LOOP, compiled)}
-    with Interrupts() as interrupts:
+    held = nullcontext(claim) if claim else Claim(folder, overwrite=overwrite)
+    with held, Interrupts() as interrupts:
         log = Writer(folder, header, overwrite=overwrite)
         machine: Executor
         if executor == "compiled":
@@ -153,7 +158,7 @@ def run(
             raise
         finally:
             machine.cut()
-            outcome = _outcome(loop, machine, interrupted=interrupts.count > 0)
+            outcome = _outcome(loop, machine, interrupts)
             log.close(
                 {"ending": outcome.ending, "reason": outcome.reason} | _closing(outcome, parts)
             )
@@ -247,14 +252,14 @@ def _collector_paused() -> Generator[None]:
             gc.enable()
 
 
-def _outcome(loop: FullLoop, machine: Executor, *, interrupted: bool) -> Outcome:
+def _outcome(loop: FullLoop, machine: Executor, interrupts: Interrupts) -> Outcome:
     state = machine.state
     ending = Ending.FAILED
     if state.endswith(Tight.HELD):
         ending = Ending.HELD
     elif state.endswith(Atomic.STRANDED):
         ending = Ending.STRANDED
-    elif interrupted and not loop.reason:
+    elif interrupts.count and not loop.reason:
         ending = Ending.INTERRUPTED
     elif state == Full.STOPPED and not loop.reason:
         ending = Ending.COMPLETED
@@ -269,6 +274,7 @@ def _outcome(loop: FullLoop, machine: Executor, *, interrupted: bool) -> Outcome
         closing=dict(totals),
         bases={key: basis for key, basis in loop.monitor.bases.items() if totals.get(key)},
         error=loop.error,
+        signal=interrupts.first,
     )
 
 

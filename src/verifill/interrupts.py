@@ -1,4 +1,4 @@
-"""Ctrl-C in a run: nothing is ever left half done, neither in the engine nor in its log."""
+"""Ctrl-C or SIGTERM in a run: nothing is left half done, in the engine or in its log."""
 
 import signal
 from collections.abc import Callable
@@ -7,29 +7,36 @@ from typing import Any, Self
 
 from verifill.machines.loop import FullLoop
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+Handler = Callable[[int, FrameType | None], Any] | int | None
+
 
 class Interrupts:
-    """What Ctrl-C does while a run is inside this context.
+    """What Ctrl-C and SIGTERM do while a run is inside this context.
 
     The first asks the engine to finish its tick. The second raises
     `KeyboardInterrupt` in a strategy that does not come back. Anywhere else an exception
     could leave a chunk half written or a record twice, so none is raised: the tick ends soon.
 
     Attributes:
-        count: how often Ctrl-C was pressed.
+        count: how many there were.
+        first: number of the first signal; 0 if there was none.
     """
 
     def __init__(self) -> None:
         """Nothing yet."""
         self.count = 0
+        self.first = 0
         self._loop: FullLoop | None = None
-        self._before: Callable[[int, FrameType | None], Any] | int | None = None
+        self._before: dict[signal.Signals, Handler] = {}
 
     def __enter__(self) -> Self:
         try:
-            self._before = signal.signal(signal.SIGINT, self._pressed)
+            for one in SIGNALS:
+                self._before[one] = signal.signal(one, self._pressed)
         except ValueError:  # not the main thread: whoever runs it there handles signals
-            self._before = None
+            pass
         return self
 
     def __exit__(
@@ -38,22 +45,24 @@ class Interrupts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        for one, before in self._before.items():
+            if before is not None:  # None is a handler that Python did not set
+                signal.signal(one, before)
 
     def watch(self, loop: FullLoop) -> None:
-        """Stop this engine when Ctrl-C is pressed; at its first tick if it was already."""
+        """Stop this engine at a signal; at its first tick if there was one already."""
         self._loop = loop
         if self.count:
             loop.stop()
 
-    def _pressed(self, _number: int, frame: FrameType | None) -> None:
+    def _pressed(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
+        self.first = self.first or number
         if self._loop is None:
             return
         self._loop.stop()
         if self.count > 1 and in_strategy(frame):
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(signal.Signals(self.first))
 
 
 def in_strategy(frame: FrameType | None) -> bool:

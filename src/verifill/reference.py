@@ -154,8 +154,9 @@ LOG_HEAD: Final = """\
 
 A log is a folder: `header.json` says what ran; `manifest.jsonl` has a line for each chunk,
 chained by SHA-256, and a last line that says how the run ended; `NNNNNN.STREAM.parquet` are the
-chunks. `market/` beside them is the prepared market data, and no part of the log. A run that
-ends early leaves everything up to there; a line that was cut off is left out on reading.
+chunks. `market/` beside them is the prepared market data, and no part of the log; nor is `lock`,
+an empty file that the operating system locks while a run writes there. A run that ends early
+leaves everything up to there; a line that was cut off is left out on reading.
 
 * **Amounts** are integers in units of 10^-decimals of their asset; the header's `decimals` say how
   many. **Prices** are integers in ticks of 10^-`price_decimals` of their market data.
@@ -177,8 +178,12 @@ no colour and no progress bar where the output is no terminal. What goes wrong i
 `verifill --debug COMMAND` shows the traceback of what was not expected.
 
 Ctrl-C finishes the tick under way, writes the rest of the log and ends with 130; a second Ctrl-C
-ends a strategy that does not come back. Nothing is ever overwritten without `--overwrite`, and with
-it only a log: a folder that holds anything else is left alone.
+ends a strategy that does not come back. SIGTERM, which `timeout` and containers send, does the same
+and ends with 143.
+
+Nothing is ever overwritten without `--overwrite`, and with it only a log: a folder that holds
+anything else is left alone. One run at a time writes to a folder: a second one is refused, with
+`--overwrite` too. `log export` writes to no folder that holds a log.
 """
 
 COMMANDS: Final = ("backtest", "report", "log show", "log export", "machines", "init")

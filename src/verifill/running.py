@@ -5,11 +5,11 @@ from pathlib import Path
 
 from attrs import frozen
 
-from verifill.backtest import ExecutorName, Parts, run
+from verifill.backtest import ExecutorName, Outcome, Parts, run
 from verifill.build import Carried, build, described
 from verifill.config import Config, load_config
 from verifill.engine.errors import ConfigError
-from verifill.engine.log.writer import BESIDE, check_room
+from verifill.engine.log.writer import BESIDE, Claim
 from verifill.result import RunResult
 
 
@@ -21,11 +21,13 @@ class Progress:
         prepared: with the bytes of market data read so far, and to read.
         began: once, with the parts, before the first tick.
         ticked: with the number of ticks so far.
+        ended: once, with what came of it, when its log is complete.
     """
 
     prepared: Callable[[int, int], None] = lambda _done, _total: None
     began: Callable[[Parts], None] = lambda _parts: None
     ticked: Callable[[int], None] = lambda _ticks: None
+    ended: Callable[[Outcome], None] = lambda _outcome: None
 
 
 def run_backtest(
@@ -56,17 +58,20 @@ def run_backtest(
     told = progress or Progress()
     folder = settings.log_folder if log is None else Path(log)
     carried = None if start_from is None else _carried(Path(start_from), folder)
-    check_room(folder, overwrite=overwrite)
-    parts = build(settings, work=folder / BESIDE, start_from=carried, progress=told.prepared)
-    told.began(parts)
-    run(
-        parts,
-        folder,
-        executor=executor,
-        overwrite=overwrite,
-        config=described(settings, carried),
-        progress=told.ticked,
-    )
+    # claimed before the data is prepared, which goes into the folder too
+    with Claim(folder, overwrite=overwrite) as claim:
+        parts = build(settings, work=folder / BESIDE, start_from=carried, progress=told.prepared)
+        told.began(parts)
+        outcome = run(
+            parts,
+            folder,
+            executor=executor,
+            overwrite=overwrite,
+            config=described(settings, carried),
+            progress=told.ticked,
+            claim=claim,
+        )
+    told.ended(outcome)
     return RunResult(folder)
 
 

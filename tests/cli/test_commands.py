@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+import signal
 from decimal import Decimal
 from pathlib import Path
 
@@ -85,7 +86,6 @@ def test_init_writes_what_runs_at_once(command: Verifill, project: Path) -> None
         "COMPLETED",
         "instructions",
         "fees in USDT",
-        "us per instruction",
         "equity at end",
     ):
         assert words in ran.stdout
@@ -200,7 +200,7 @@ def test_what_cannot_be_valued_is_named(command: Verifill, project: Path) -> Non
     assert "binance.spot:BaseToken:GEM: nothing tells its worth" in told.stdout
 
 
-def test_a_run_without_instructions_has_no_time_for_each(command: Verifill, project: Path) -> None:
+def test_a_run_of_few_instructions_has_no_time_for_each(command: Verifill, project: Path) -> None:
     config = project / TOML
     config.write_text(config.read_text().replace('"0.998"', '"0"').replace('"1.002"', '"9"'))
     ran = command("backtest", config)
@@ -516,7 +516,7 @@ def test_a_folder_is_never_exported_over(command: Verifill, log: Path, tmp_path:
     refused(
         command("log", "export", log, "--to", folder, "--overwrite"),
         ExitCode.BAD_INPUT,
-        "is there already",
+        "is a folder; name a file",
     )
 
 
@@ -551,9 +551,11 @@ def test_an_export_into_a_missing_folder_leaves_nothing(
         (VenueError("a wrong fill"), ExitCode.ENDED_EARLY, "a wrong fill"),
         (RuntimeError("boom"), ExitCode.DEFECT, "RuntimeError: boom\nThis is a defect"),
         (ValueError(), ExitCode.DEFECT, "verifill: ValueError\n"),
-        (PermissionError(13, "no"), ExitCode.ENVIRONMENT, "PermissionError: [Errno 13] no"),
+        (PermissionError(13, "no"), ExitCode.ENVIRONMENT, "PermissionError: no"),
         (MemoryError(), ExitCode.ENVIRONMENT, "MemoryError"),
         (KeyboardInterrupt(), ExitCode.INTERRUPTED, "interrupted"),
+        (KeyboardInterrupt(signal.SIGTERM), ExitCode.TERMINATED, "interrupted"),
+        (SystemExit(0), ExitCode.BAD_INPUT, "may not call sys.exit"),
     ],
 )
 def test_whose_fault_it_is_decides_the_exit_code(

@@ -88,6 +88,50 @@ def test_ctrl_c_leaves_a_complete_log_that_says_interrupted(project: Path) -> No
     assert result.profit_and_loss().change == sum(result.profit_and_loss().by_cause.values())
 
 
+def test_sigterm_leaves_a_complete_log_that_says_interrupted(project: Path) -> None:
+    deciding(project, begun(project), "time.sleep(0.02 if self.ticks > 100 else 0)")
+    process = started(project)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    outcome = told(project).outcome
+
+    assert (ExitCode.TERMINATED, "") == (process.returncode, err)
+    assert "INTERRUPTED" in out
+    assert (Ending.INTERRUPTED, "STOPPED") == (outcome.ending, outcome.state)
+
+
+def test_one_run_at_a_time_writes_to_a_folder(project: Path) -> None:
+    deciding(
+        project,
+        begun(project),
+        f"go = {str(project / 'go')!r}",
+        "while self.ticks >= 100 and not os.path.exists(go): time.sleep(0.01)",
+    )
+    first = started(project)
+    for more in ((), ("--overwrite",)):
+        second = run("backtest", project / TOML, *more)
+        assert ExitCode.BAD_INPUT == second.returncode
+        assert "a run is writing here" in second.stderr
+    (project / "go").touch()
+    out, err = first.communicate(timeout=60)
+
+    assert (0, "") == (first.returncode, err), out
+    assert (Ending.COMPLETED, DAY_ROWS) == (
+        told(project).outcome.ending, told(project).outcome.ticks
+    )  # fmt: skip
+
+
+def test_a_killed_run_leaves_no_stale_lock(project: Path) -> None:
+    deciding(project, "self.ticks == 9 and os.kill(os.getpid(), signal.SIGKILL)")
+    assert -signal.SIGKILL == run("backtest", project / TOML).returncode
+    assert (project / "runs" / "verifill" / "lock").is_file()
+    strategy = project / "strategy.py"
+    strategy.write_text(strategy.read_text().replace("self.ticks == 9", "self.ticks == 0"))
+
+    assert 0 == run("backtest", project / TOML, "--overwrite").returncode
+    assert not (project / "runs" / "verifill" / "lock").exists()
+
+
 def test_a_second_ctrl_c_ends_a_strategy_that_does_not_come_back(project: Path) -> None:
     deciding(project, begun(project), "while self.ticks == 100: time.sleep(0.01)")
     process = started(project)

@@ -108,6 +108,7 @@ def test_a_configuration_cannot_be_changed_and_can_be_handed_to_another_process(
         ("seed = 7", "seed = -1", "seed is -1; allowed is 0 or more"),
         ("BTC = 8", "BTC = 37", "assets.BTC is 37; allowed is 0 to 36"),
         ("BTC = 8", '"B:C" = 8', 'assets."B:C" is "B:C"; allowed is letters, digits'),
+        ('venues = ["binance", "ethereum"]', "venues = []", "strategy.venues is empty; allowed is"),
         (LOT, "lot = 0", f"{INSTRUMENT}.lot is 0; allowed is more than 0"),
         (FEE, 'fee = "1.5"', "fee is 1.5; allowed is 0 to 1, with at most"),
         (FEE, 'fee = "0.000000001"', "with at most 8 decimals"),
@@ -149,16 +150,35 @@ def test_toml_that_is_none_is_refused_with_its_line(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.toml: it cannot be read as TOML: .*No such file"):
+    with pytest.raises(ConfigError, match=r"none\.toml: there is no such file; correct"):
         load_config(tmp_path / "none.toml", {})
 
 
 def test_a_folder_and_what_is_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
 
-    for path in (tmp_path, tmp_path / "bytes.toml"):
-        with pytest.raises(ConfigError, match="it cannot be read as TOML"):
-            load_config(path, {})
+    with pytest.raises(ConfigError, match="it is a folder; name the file in it"):
+        load_config(tmp_path, {})
+    with pytest.raises(ConfigError, match="it cannot be read as TOML"):
+        load_config(tmp_path / "bytes.toml", {})
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionError(13, "Permission denied"), "you may not read it"),
+        (OSError(5, "Input/output error"), "it cannot be read: Input/output error"),
+    ],
+)
+def test_a_file_that_the_system_refuses_is_told_without_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
+) -> None:
+    def refuse(*_given: object) -> None:
+        raise error
+
+    monkeypatch.setattr("verifill.config.loading.TomlFormat.__call__", refuse)
+    assert words in (told := refused(tmp_path, MINIMAL))
+    assert "Errno" not in told
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
@@ -203,8 +223,9 @@ def test_the_environment_of_the_process_is_read_unless_another_is_given(
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("LOOP_INTERVALS", "3", "belongs to no setting; there are VERIFILL_LOOP_INTERVAL_S"),
-        ("XYZ", "3", "belongs to no setting; there are"),
+        ("LOOP_INTERVALS", "3", "belongs to no setting; the closest are VERIFILL_LOOP_INTERVAL_S,"),
+        ("XYZ", "3", "belongs to no setting; the closest are VERIFILL_"),
+        ("LOP_X", "1", "VERIFILL_LOOP_REMAINDERS"),
         ("LOOP_INTERVAL_S", "soon", 'VERIFILL_LOOP_INTERVAL_S: loop.interval_s is "soon"; allowed'),
         ("LOOP_INTERVAL_S", "0", "loop.interval_s is 0; allowed is 1 to 31536000"),
         ("ASSETS", "{ BTC = 99 }", "assets.BTC is 99; allowed is 0 to 36"),

@@ -1,5 +1,6 @@
 """Writing a log: chunks with hashes, a chained manifest, and nothing lost or overwritten."""
 
+import fcntl
 import json
 from collections.abc import Callable
 from hashlib import sha256
@@ -18,7 +19,15 @@ from verifill.engine.executor import CompiledExecutor, Context
 from verifill.engine.log.reader import Log
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import AMOUNT, CODE, INT, TEXT, Stream, dtype_of
-from verifill.engine.log.writer import CHUNK_ROWS, Writer, check_room, make_room
+from verifill.engine.log.writer import (
+    CHUNK_ROWS,
+    Claim,
+    Writer,
+    check_room,
+    is_log,
+    make_room,
+    reason_of,
+)
 
 HEADER = {"run": "r", "epoch": 1}
 
@@ -195,6 +204,96 @@ def test_a_folder_that_is_not_there_is_made(tmp_path: Path, make: Callable[[Path
     assert [] == list((tmp_path / "new" / "deep").iterdir())
 
 
+# One writer at a time.
+
+
+def test_a_folder_is_claimed_once(tmp_path: Path) -> None:
+    with Claim(tmp_path / "log") as claim:
+        assert (tmp_path / "log" / "lock").is_file()
+        for overwrite in (False, True):
+            with pytest.raises(LogExists, match="a run is writing here"):
+                Claim(tmp_path / "log", overwrite=overwrite)
+        assert claim
+
+    assert [] == list((tmp_path / "log").iterdir())
+    Claim(tmp_path / "log").release()
+
+
+def test_a_folder_that_is_refused_is_not_left_locked(tmp_path: Path) -> None:
+    written(tmp_path).close({})
+    before = {path.name for path in tmp_path.iterdir()}
+
+    with pytest.raises(LogExists, match="already holds a log"):
+        Claim(tmp_path)
+    assert before == {path.name for path in tmp_path.iterdir()}
+    Claim(tmp_path, overwrite=True).release()
+
+
+def test_somebody_s_own_file_of_that_name_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("years of work")
+
+    with pytest.raises(LogExists, match="is no log"):
+        Claim(tmp_path, overwrite=True)
+    assert "years of work" == (tmp_path / "lock").read_text()
+
+
+def test_a_lock_that_was_left_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+
+    with Claim(tmp_path):
+        written(tmp_path).close({})
+    assert is_log(tmp_path)
+
+
+def test_a_lock_that_is_just_being_released_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(descriptor: int, how: int) -> None:
+        (tmp_path / "lock").unlink()
+        flock(descriptor, how)
+
+    flock = fcntl.flock
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(LogExists, match="a run is writing here"):
+        Claim(tmp_path)
+
+
+def test_a_folder_that_cannot_be_locked_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_descriptor: int, _how: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(LogError, match="cannot be a log: No locks available"):
+        Claim(tmp_path)
+
+
+@pytest.mark.parametrize("header", ["{}", "[]", "{", '{"run": 1, "schema_version": 1}'])
+def test_some_header_makes_no_log(tmp_path: Path, header: str) -> None:
+    (tmp_path / "header.json").write_text(header)
+
+    assert not is_log(tmp_path)
+    with pytest.raises(LogExists, match="is no log; it is left alone"):
+        make_room(tmp_path, overwrite=True)
+    assert header == (tmp_path / "header.json").read_text()
+
+
+def test_only_chunks_of_streams_are_deleted(tmp_path: Path) -> None:
+    written(tmp_path).close({})
+    (tmp_path / "000001.thesis.parquet").write_text("mine")
+
+    with pytest.raises(LogExists, match=r"holds '000001.thesis.parquet'"):
+        make_room(tmp_path, overwrite=True)
+    assert is_log(tmp_path)
+
+
+def test_a_reason_is_words() -> None:
+    assert "there is no such file or folder" == reason_of(FileNotFoundError(2, "No such file"))
+    assert "No space left" == reason_of(OSError(28, "No space left"))
+    assert "odd" == reason_of(OSError("odd")) == reason_of(ValueError("odd"))
+
+
 # A disk that refuses.
 
 
@@ -253,8 +352,21 @@ def test_a_header_that_cannot_be_written_is_named(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(LogError, match=r"header.json cannot be written: .*No space left"):
+    with pytest.raises(LogError, match=r"header.json cannot be written: No space left"):
         Writer(tmp_path, HEADER)
+    monkeypatch.undo()
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_half_a_header_is_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(path: Path, data: bytes) -> int:
+        path.touch()
+        raise OSError(28, f"No space left after {len(data) // 2} bytes")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(LogError, match="No space left after"):
+        Writer(tmp_path, HEADER)
+    assert [] == list(tmp_path.iterdir())
 
 
 # Streams.

@@ -137,8 +137,8 @@ def backtest(
 ) -> None:
     """Run a backtest, and write its log.
 
-    Ctrl-C finishes the tick under way and leaves a complete log. A killed backtest is not
-    resumed; what its log has up to its last chunk can be read.
+    Ctrl-C and SIGTERM finish the tick under way and leave a complete log. A killed backtest is
+    not resumed; what its log has up to its last chunk can be read.
     """
     from verifill.cli.backtest import backtest as run  # noqa: PLC0415 - see the module
 

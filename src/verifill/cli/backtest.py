@@ -1,5 +1,6 @@
 """`verifill backtest`: run a configuration, with a bar meanwhile and a summary at the end."""
 
+import shlex
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -11,15 +12,22 @@ from attrs import define
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from verifill.backtest import ExecutorName, Parts
-from verifill.cli.failures import ExitCode
+from verifill.backtest import ExecutorName, Outcome, Parts
+from verifill.cli.failures import ExitCode, interrupted
 from verifill.cli.screen import aside, ending, moment, number, pairs, screen
 from verifill.config import load_config
 from verifill.ending import Ending
 from verifill.engine.errors import UserDefect
+from verifill.engine.paths import Move
+from verifill.machines.tight_loop import Tight
 from verifill.result import MARKET, RunResult
 from verifill.running import Progress, run_backtest
 from verifill.venues.data.history import History
+
+# Below that the time for each is that of starting up.
+ENOUGH = 10_000
+
+FAILED = (Tight.FAILED_CLEAN.value, Tight.FAILED_MISMATCH.value)
 
 EXITS = {Ending.COMPLETED: ExitCode.COMPLETED, Ending.INTERRUPTED: ExitCode.INTERRUPTED}
 
@@ -50,17 +58,25 @@ def backtest(
         clock.ended_s = perf_counter()
     out = screen()
     out.print(pairs("", _summary(result, clock, quote)))
-    outcome = result.outcome
-    raise typer.Exit(EXITS.get(outcome.ending or Ending.FAILED, ExitCode.ENDED_EARLY))
+    where = shlex.quote(str(result.log.folder))
+    out.print(f"next: verifill report {where}, or verifill log show {where}", soft_wrap=True)
+    ending = result.outcome.ending or Ending.FAILED
+    code = EXITS.get(ending, ExitCode.ENDED_EARLY)
+    raise typer.Exit(interrupted(clock.signal) if code is ExitCode.INTERRUPTED else code)
 
 
 @define
 class Clock:
-    """When a run was asked for, began and ended, in seconds of the wall clock."""
+    """When a run was asked for, began and ended, in seconds of the wall clock.
+
+    Attributes:
+        signal: number of the signal that interrupted it, 0 if none did.
+    """
 
     asked_s: float
     began_s: float = 0.0
     ended_s: float = 0.0
+    signal: int = 0
 
 
 @contextmanager
@@ -89,7 +105,10 @@ def _told(folder: Path, clock: Clock, *, shown: bool) -> Generator[Progress]:
         def ticked(ticks: int) -> None:
             bar.update(ticking[0], completed=ticks)
 
-        yield Progress(prepared=prepared, began=began, ticked=ticked)
+        def ended(outcome: Outcome) -> None:
+            clock.signal = outcome.signal
+
+        yield Progress(prepared=prepared, began=began, ticked=ticked, ended=ended)
 
 
 def _ticks(folder: Path) -> int:
@@ -110,16 +129,35 @@ def _summary(result: RunResult, clock: Clock, quote: str) -> Iterator[tuple[str,
     yield "to", f"{moment(last_ns)} UTC"
     for name in ("ticks", "instructions", "transitions", "fills"):
         yield name, counts[name]
+        failed = _failed(result) if name == "instructions" else 0
+        if failed:
+            yield "failed", failed
     yield from _worth(result, quote)
     for asset, paid in result.fees.items():
         yield f"fees in {asset}", paid
-    if counts["instructions"]:
-        each_us = ran_s * 1e6 / counts["instructions"]
-        yield "time", f"{ran_s:.2f} s, {each_us:.1f} us per instruction"
-    else:
-        yield "time", f"{ran_s:.2f} s"
+    yield "time", pace(ran_s, counts["instructions"])
     yield "log", str(result.log.folder)
     yield "market data", str(result.market)
+
+
+def pace(ran_s: float, instructions: int) -> str:
+    """How long a run took, and each of its instructions if there were enough to tell."""
+    if instructions < ENOUGH:
+        return f"{ran_s:,.2f} s"
+    return f"{ran_s:,.2f} s, {ran_s * 1e6 / instructions:,.1f} us per instruction"
+
+
+def _failed(result: RunResult) -> int:
+    """How many instructions ended FAILED; not those of which a part took effect."""
+    states = result.header["nesting"]["states"]
+    count = dict.fromkeys(range(len(states)), 0)  # path -> failures on it
+    for number_of, (parent, _source, _event, target, move) in enumerate(
+        result.log.paths, len(states)
+    ):
+        ends = move == Move.MOVED and states[target].endswith(FAILED)
+        count[number_of] = count[parent] + ends
+    taken = result.log.stream("paths").group_by("path").len().collect()
+    return sum(count[path] * times for path, times in taken.iter_rows())
 
 
 def _worth(result: RunResult, quote: str) -> Iterator[tuple[str, object]]:

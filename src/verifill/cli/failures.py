@@ -2,6 +2,8 @@
 
 import functools
 import os
+import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -28,6 +30,7 @@ class ExitCode(IntEnum):
     ENVIRONMENT = 3
     DEFECT = 4
     INTERRUPTED = 130  # what a shell says of a command that was interrupted
+    TERMINATED = 143  # and of one that was told to end
 
 
 EXIT_CODES = """Exit codes:
@@ -36,9 +39,13 @@ EXIT_CODES = """Exit codes:
   2    usage or input: command line, configuration, data, strategy
   3    the machine: disk, permission, memory
   4    a defect of Verifill; please report it
-  130  interrupted"""
+  130  interrupted: Ctrl-C
+  143  interrupted: SIGTERM"""
 
+NO_EXIT = "A strategy may not call sys.exit. Correct it and run again"
 REPORT = "This is a defect of Verifill. Please report it with the log and the configuration."
+
+ERRNO = re.compile(r"\[Errno \d+\] ")  # a number that tells people nothing
 
 P = ParamSpec("P")
 
@@ -53,18 +60,27 @@ def told(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
             sys.stdout.flush()
-        except (typer.Exit, SystemExit):
+        except typer.Exit:
             raise
         except BrokenPipeError:
             _silence()
             raise typer.Exit(ExitCode.COMPLETED) from None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             _say("interrupted")
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
+            raise typer.Exit(interrupted(*error.args)) from None
+        except SystemExit as error:
+            # no command of ours calls it; as an exit code it could pass for a success
+            _say(f"the strategy ended the process: SystemExit: {error}. {NO_EXIT}")
+            raise typer.Exit(ExitCode.BAD_INPUT) from None
         except (Exception, MemoryError) as error:  # noqa: BLE001 - never a traceback unasked
             raise typer.Exit(_tell(error)) from None
 
     return guarded
+
+
+def interrupted(number: object = signal.SIGINT) -> ExitCode:
+    """The exit code of a run that this signal interrupted."""
+    return ExitCode.TERMINATED if number == signal.SIGTERM else ExitCode.INTERRUPTED
 
 
 def _tell(error: Exception) -> ExitCode:
@@ -100,7 +116,7 @@ def _unexpected(error: Exception, code: ExitCode) -> str:
 
 
 def _say(words: str) -> None:
-    sys.stderr.write(f"verifill: {words}\n")
+    sys.stderr.write(f"verifill: {ERRNO.sub('', words)}\n")
 
 
 def _silence() -> None:

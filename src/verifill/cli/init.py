@@ -6,6 +6,7 @@ from pathlib import Path
 
 from verifill.cli.screen import screen
 from verifill.engine.errors import ConfigError, LogError
+from verifill.engine.log.writer import reason_of
 from verifill.venues.data.generate import Walk, bars
 
 SEED = 7
@@ -131,7 +132,9 @@ def init(folder: Path) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             write(file)
     except OSError as error:
-        msg = f"{folder} cannot be written: {error}. Choose a folder that you may write to"
+        msg = (
+            f"{folder} cannot be written: {reason_of(error)}. Choose a folder that you may write to"
+        )
         raise LogError(msg) from error
     out = screen()
     for file in files:

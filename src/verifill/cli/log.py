@@ -12,6 +12,7 @@ from polars.exceptions import PolarsError
 from verifill.cli.screen import Screen, ending, lines, moment, number, screen, table
 from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import ConfigError, LogError
+from verifill.engine.log.writer import HEADER, reason_of
 from verifill.result import RunResult
 
 Writer = Callable[[pl.LazyFrame, Path], object]
@@ -45,7 +46,10 @@ def show(
         else:
             _narrow(out, result, rows)
     outcome = result.outcome
-    out.print(ending(outcome.ending), outcome.reason, f"after {number(outcome.ticks)} ticks")
+    ticks = "1 tick" if outcome.ticks == 1 else f"{number(outcome.ticks)} ticks"
+    out.print(ending(outcome.ending), f"after {ticks}")
+    if outcome.reason:
+        out.print(outcome.reason)
 
 
 def _narrow(out: Screen, result: RunResult, rows: pl.DataFrame) -> None:
@@ -103,16 +107,15 @@ def export(folder: Path, to: Path, stream: str, *, overwrite: bool) -> None:
     """Write a stream of a log to a file; it is there whole or not at all.
 
     Raises:
-        ConfigError: the file is there already, or its ending is unknown.
+        ConfigError: the file is there already, is a folder, or lies in a log; or its ending is
+            unknown.
         LogError: there is no log, or it or the file cannot be used.
     """
     write = WRITERS.get(to.suffix.lower())
     if write is None:
         msg = f"{to} ends in {to.suffix!r}; allowed are {', '.join(WRITERS)}"
         raise ConfigError(msg)
-    if to.is_dir() or (to.exists() and not overwrite):
-        msg = f"{to} is there already; choose another file, or say --overwrite"
-        raise ConfigError(msg)
+    _check_target(to, overwrite=overwrite)
     result = RunResult(folder)
     part = to.with_name(f".{to.name}.part")
     with _reading(folder):
@@ -121,11 +124,32 @@ def export(folder: Path, to: Path, stream: str, *, overwrite: bool) -> None:
             write(frame, part)
             part.replace(to)
         except OSError as error:
-            msg = f"{to} cannot be written: {error}. Choose a place that you may write to"
+            msg = (
+                f"{to} cannot be written: {reason_of(error)}. Choose a place that you may write to"
+            )
             raise LogError(msg) from error
         finally:
             part.unlink(missing_ok=True)
     screen().print(f"wrote {stream} of run {result.run} to {to}", soft_wrap=True)
+
+
+def _check_target(to: Path, *, overwrite: bool) -> None:
+    """Refuse a file that may not be written.
+
+    Raises:
+        ConfigError: it is a folder, lies in a log, or is there and not to be replaced.
+    """
+    if to.is_dir():
+        msg = f"{to} is a folder; name a file"
+        raise ConfigError(msg)
+    inside = to.parent.resolve()
+    log = next((one for one in (inside, *inside.parents) if (one / HEADER).is_file()), None)
+    if log:
+        msg = f"{to} lies in the log {log}; nothing is written there. Choose another folder"
+        raise ConfigError(msg)
+    if to.exists() and not overwrite:
+        msg = f"{to} is there already; choose another file, or say --overwrite"
+        raise ConfigError(msg)
 
 
 STREAMS: Mapping[str, Callable[[RunResult], pl.LazyFrame]] = {

@@ -26,12 +26,12 @@ class Screen(Console):
 
 def screen() -> Screen:
     """Standard output, without colour where it is no terminal."""
-    return Screen(highlight=False)
+    return Screen(highlight=False, markup=False, emoji=False)
 
 
 def aside() -> Screen:
     """Standard error, for progress."""
-    return Screen(file=sys.stderr, highlight=False)
+    return Screen(file=sys.stderr, highlight=False, markup=False, emoji=False)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

@@ -71,7 +71,7 @@ class TomlFile:
         try:
             table = TomlFormat(None)(self._path, settings_cls, options)
         except (TsError, OSError, UnicodeError) as error:
-            msg = f"{self._path}: it cannot be read as TOML: {error}"
+            msg = f"{self._path}: {_unreadable(error)}"
             raise ConfigError(msg) from error
         said = settings_of(settings_cls, table, Place(str(self._path)), nested=True)
         return LoadedSettings(said, LoaderMeta(str(self._path)))
@@ -110,9 +110,28 @@ class Environment(EnvLoader):
         return LoadedSettings(said, LoaderMeta("environment"))
 
 
+def _unreadable(error: Exception) -> str:
+    match error.__cause__ if isinstance(error, TsError) and error.__cause__ else error:
+        case FileNotFoundError() | NotADirectoryError():
+            return "there is no such file; correct the path, or begin with `verifill init`"
+        case IsADirectoryError():
+            return "it is a folder; name the file in it"
+        case PermissionError():
+            return "you may not read it; change its permissions"
+        case OSError() as why:
+            return f"it cannot be read: {why.strerror or why}"
+        case _:
+            return f"it cannot be read as TOML: {error}"
+
+
 def _unknown(name: str, known: Mapping[str, OptionInfo]) -> ConfigError:
-    close = get_close_matches(name, known, n=3) or list(known)
-    msg = f"environment variable {name} belongs to no setting; there are {', '.join(close)}"
+    names = {one.removeprefix(PREFIX): one for one in known}  # alike in what differs
+    close = get_close_matches(name.removeprefix(PREFIX), names, n=3, cutoff=0.0)
+    told = ", ".join(names[one] for one in close)
+    msg = (
+        f"environment variable {name} belongs to no setting; the closest are {told}. "
+        "Correct it, or unset it"
+    )
     return ConfigError(msg)
 
 

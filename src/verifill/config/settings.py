@@ -46,7 +46,7 @@ class StrategyConfig:
 
     source: str = field(validator=Some())
     options: Mapping[str, Any] = field(factory=nothing, validator=NoSecret())
-    venues: tuple[str, ...] | None = None
+    venues: tuple[str, ...] | None = field(default=None, validator=Some())
     retry: RetriesConfig = field(factory=RetriesConfig)
 
 
