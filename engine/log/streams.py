@@ -1,4 +1,9 @@
-"""Streams: the kinds of records a log is made of, as columns in flat buffers."""
+"""Streams: the kinds of records a log is made of, as columns in flat buffers.
+
+A row is kept as Python values at first, which is the fastest; now and then what there is
+is packed into columns, which is the smallest; and many packed pieces are written as one
+file, because a file has a price of its own.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,6 +38,7 @@ class Stream:
         """Start with no rows."""
         self.name = name
         self.columns = dict(columns)
+        self._pieces: list[pl.DataFrame] = []
         self._values: list[object] = []
         # one flat list: extending it is the cheapest way to keep a row
         self.append: Callable[[tuple[object, ...]], None] = self._values.extend
@@ -40,7 +46,8 @@ class Stream:
     @property
     def rows(self) -> int:
         """How many rows are not yet written."""
-        return len(self._values) // len(self.columns)
+        packed = sum(piece.height for piece in self._pieces)
+        return packed + len(self._values) // len(self.columns)
 
     def write(self, path: Path) -> None:
         """Write the rows as Parquet.
@@ -53,10 +60,21 @@ class Stream:
 
     def clear(self) -> None:
         """Forget the rows; they are written."""
+        self._pieces.clear()
         self._values.clear()
+
+    def pack(self) -> None:
+        """Turn the rows that came since the last time into columns."""
+        if self._values:
+            self._pieces.append(self._piece())
+            self._values.clear()
 
     def frame(self) -> pl.DataFrame:
         """The rows not yet written."""
+        self.pack()
+        return pl.concat(self._pieces or [self._piece()])
+
+    def _piece(self) -> pl.DataFrame:
         width = len(self.columns)
         return pl.DataFrame(
             [

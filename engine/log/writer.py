@@ -25,8 +25,10 @@ BESIDE = "market"  # a folder that may lie in a log's folder and is no part of t
 LOCK = "lock"  # an empty file, locked by the system while a run writes there
 SCHEMA_VERSION = 1
 
-# Rows of the longest stream in a chunk: about 100 MB of Python integers while it fills.
-CHUNK_ROWS = 4_096
+# Rows of the longest stream in a chunk, and how many of them are kept as Python values:
+# few enough to stay in the caches of a processor.
+CHUNK_ROWS = 32_768
+LOOSE_ROWS = 4_096
 
 
 class Codes(dict[str, int]):
@@ -73,6 +75,7 @@ class Writer:
         self._failed = False
         self.on_chunk: Callable[[], None] = _nothing
         self._rows = 0
+        self._loose = 0  # rows that came since the streams were packed
         make_room(folder, overwrite=overwrite)
         whole = dict(header) | {
             "schema_version": SCHEMA_VERSION,
@@ -107,9 +110,19 @@ class Writer:
                 context.attempt,
             )
         )
-        self._rows += 1
+        self._loose += 1
+        if self._loose >= LOOSE_ROWS:
+            self._pack()
+
+    def _pack(self) -> None:
+        """Keep the rows that came in less room; a whole chunk of them is written."""
+        self._rows += self._loose
+        self._loose = 0
         if self._rows >= CHUNK_ROWS:
             self.flush()
+            return
+        for stream in self.streams.values():
+            self._guard(stream.pack, stream.name)
 
     def flush(self) -> None:
         """Write what there is as one chunk and name it in the manifest.
@@ -117,7 +130,7 @@ class Writer:
         Raises:
             LogError: it cannot be written; the log is complete up to the chunk before.
         """
-        self._rows = 0
+        self._rows = self._loose = 0
         filled = [stream for stream in self.streams.values() if stream.rows]
         if not filled or self._failed:
             return
