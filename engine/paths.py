@@ -53,10 +53,11 @@ class Node:
         parent: the path without its last step; a root is its own.
         step: its last step; None of a root.
         then: event -> the path with that event, where it moves or is ignored.
+        after: several events -> the path with all of them, where they were taken before.
         work: what is to be done at its end; None if nothing is, or nobody drives.
     """
 
-    __slots__ = ("depth", "number", "parent", "state", "step", "then", "work")
+    __slots__ = ("after", "depth", "number", "parent", "state", "step", "then", "work")
 
     def __init__(self, number: int, state: int, parent: "Node | None", step: Step | None) -> None:
         self.number: Final = number
@@ -65,6 +66,7 @@ class Node:
         self.step: Final = step
         self.depth: Final[int] = parent.depth + 1 if parent else 0
         self.then: Final[dict[str, Node]] = {}
+        self.after: Final[dict[tuple[str, ...], Node]] = {}
         self.work: Activity | None = None
 
 

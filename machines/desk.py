@@ -27,6 +27,7 @@ class Desk:
         monitor: the books.
 
     Attributes:
+        legs: how many were made so far.
         outputs: step's name -> position key -> units that it moved, verified.
     """
 
@@ -40,7 +41,7 @@ class Desk:
         self._subscribed = {
             a: venue for a, venue in self._of_account.items() if venue.rules.name in subscribed
         }
-        self._legs = 0
+        self.legs = 0
 
     def leg(
         self,
@@ -62,7 +63,7 @@ class Desk:
             handler: where to send it, if not to the venue of its account.
             monitor: what to verify it against, if not the books of the run.
         """
-        self._legs += 1
+        self.legs += 1
         denial = ""
         venue = self._subscribed.get(instruction.account)
         if venue is None:
@@ -76,7 +77,7 @@ class Desk:
                 except InstructionError as error:
                     denial = str(error)
         return Leg(
-            number=self._legs,
+            number=self.legs,
             parent=parent,
             role=role,
             wanted=instruction,
@@ -96,9 +97,9 @@ class Desk:
 
     def bundle(self, venue: Venue, orders: tuple[Order, ...]) -> Leg:
         """The leg that sends rehearsed orders as one transaction."""
-        self._legs += 1
+        self.legs += 1
         return Leg(
-            number=self._legs,
+            number=self.legs,
             parent=0,
             role="COMMIT",
             wanted=orders,

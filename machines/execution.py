@@ -16,25 +16,19 @@ from verifill.engine.executor import Executor
 from verifill.engine.paths import Activity
 from verifill.engine.retry import FAIL_FAST, RetryPolicy
 from verifill.machines.leg import UNJUDGED, Leg
-from verifill.machines.reconcile import (
-    MATCHED,
-    Verdict,
-    VerdictKind,
-    plain_ledger,
-    plain_match,
-    reconcile,
-    shows,
-    sort_rows,
-)
+from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.tight_loop import Tight, TightEvent
-from verifill.venues.orders import FINAL, HAD, Bundle, LedgerRow, Outcome, Receipt, Request
-
-# bound once: Python 3.11 looks enum members up slowly
-EXECUTED = Outcome.EXECUTED
-ACCEPTED, OBSERVED = TightEvent.ACCEPTED, TightEvent.OBSERVED
-FOUND_PLAIN = TightEvent.MATCHED
-NOTHING: Mapping[str, int] = {}
+from verifill.venues.orders import (
+    FINAL,
+    HAD,
+    Bundle,
+    LedgerRow,
+    Outcome,
+    Reading,
+    Receipt,
+    Request,
+)
 
 SENT: Mapping[Outcome, TightEvent] = {
     Outcome.DENIED_LOCAL: TightEvent.DENIED,
@@ -95,7 +89,7 @@ class ExecutionManager:
 
     Attributes:
         leg: what is under way, or was last.
-        straight: whether it takes the usual way in one go; the log does not tell.
+        intents: how many orders were made so far; each has the number of its intent.
     """
 
     def __init__(
@@ -114,8 +108,7 @@ class ExecutionManager:
         self._policies = policies
         self._missed_ticks = missed_ticks
         self._watch = watch
-        self._intents = 0
-        self.straight = True
+        self.intents = 0
         self.leg: Leg
         self.activities: Mapping[Tight, Activity] = {
             Tight.SEND: self.send,
@@ -145,13 +138,10 @@ class ExecutionManager:
             self._machine.cut()
             self._machine.context.attempt = leg.sends
             leg.verdict = UNJUDGED
-        self._intents += 1
+        self.intents += 1
         reason = leg.denial or self._prepare(leg)
         self._records.decision(leg)
-        leg.receipt = receipt = self._denied(leg, reason) if reason else self._submit(leg)
-        if receipt.outcome is EXECUTED and len(receipt.fills) == 1 and not receipt.moves:
-            return self._go_straight(leg, receipt) if self.straight else ACCEPTED
-        return SENT[receipt.outcome]
+        return self.answered(leg, self._denied(leg, reason) if reason else self._submit(leg))
 
     def await_position(self) -> TightEvent:
         """Wait until the order is final and a reading shows its effect."""
@@ -169,7 +159,7 @@ class ExecutionManager:
         receipt, observation = leg.receipt, leg.observation
         leg.evidence = evidence = sort_rows(leg.monitor.totals, observation.rows, receipt)
         if final and shows(receipt, evidence, observation, leg.expectation.bounds):
-            return OBSERVED
+            return TightEvent.OBSERVED
         return self._pend(leg)
 
     def reconcile(self) -> TightEvent:
@@ -239,35 +229,17 @@ class ExecutionManager:
         leg.had = False
         return TightEvent.RESEND
 
-    # The usual way, in one go.
+    # Where another has sent the order and goes no further.
 
-    def _go_straight(self, leg: Leg, receipt: Receipt) -> TightEvent:
-        """From SEND to the verdict on one fill that is all there is to see.
+    def answered(self, leg: Leg, receipt: Receipt) -> TightEvent:
+        """What an answer of the venue means for a leg that was sent."""
+        leg.receipt = receipt
+        return SENT[receipt.outcome]
 
-        A run goes this way a million times, so it is worth not to sort rows of which there
-        is but one sort. Every event is fired and recorded as the activities would; wherever
-        it is not the usual way, they go on from the state that it has come to.
-        """
-        machine, monitor, bounds = self._machine, leg.monitor, leg.expectation.bounds
-        machine.fire(ACCEPTED)
-        leg.observation = observation = monitor.observe()
-        opening = monitor.totals
-        ledger = plain_ledger(opening, observation, receipt, bounds)
-        if ledger is None:
-            return self._look(leg, final=True)
-        machine.fire(OBSERVED)
-        request = leg.request
-        leg.assessment = assessment = leg.handler.assess(request, receipt, monitor)
-        whole = type(request) is not Bundle and assessment.executed == request.quantity
-        if not whole or not plain_match(opening, ledger, bounds, assessment):
-            leg.evidence = sort_rows(opening, observation.rows, receipt)
-            return self.reconcile()
-        leg.verdict = Verdict(MATCHED, ledger, assessment.effects, [], {}, {})
-        leg.recorded = receipt
-        self._records.receipt(leg)
-        self._records.positions(leg, bounds)
-        monitor.settle(ledger, NOTHING, assessment.bases, observation.as_of_ns)
-        return FOUND_PLAIN
+    def seen(self, reading: Reading) -> TightEvent:
+        """What the first reading after a final answer shows."""
+        self.leg.observation = reading
+        return self._look(self.leg, final=True)
 
     # What they are made of.
 
@@ -276,9 +248,9 @@ class ExecutionManager:
         handler, monitor, wanted = leg.handler, leg.monitor, leg.wanted
         try:
             if isinstance(wanted, tuple):
-                request: Request = Bundle(self._intents, wanted[0].instruction.account, wanted)
+                request: Request = Bundle(self.intents, wanted[0].instruction.account, wanted)
             else:
-                request = handler.resolve(wanted, self._intents, leg.late)
+                request = handler.resolve(wanted, self.intents, leg.late)
             leg.request = request
             reason = handler.deny(request)
             if reason:
@@ -300,20 +272,16 @@ class ExecutionManager:
         """Send, once. Whatever goes wrong after that leaves the outcome unknown (law 5)."""
         try:
             return leg.handler.submit(leg.request)
-        except (EngineDefect, EnvironmentDefect):
-            raise
         except Exception as error:  # noqa: BLE001 - the venue may have it all the same
-            return Receipt(Outcome.UNKNOWN, reason=repr(error))
+            return unanswered(error)
 
     def _query(self, leg: Leg) -> Receipt:
         """Ask. What the venue has had once it cannot prove to be absent: then nobody knows."""
         leg.had = leg.had or leg.receipt.outcome in HAD
         try:
             receipt = leg.handler.query(leg.request)
-        except (EngineDefect, EnvironmentDefect):
-            raise
         except Exception as error:  # noqa: BLE001 - no answer is not an answer
-            return Receipt(Outcome.UNKNOWN, reason=repr(error))
+            return unanswered(error)
         if leg.had and receipt.outcome is Outcome.ABSENT:
             return Receipt(Outcome.UNKNOWN, reason=f"the venue had it, and now: {receipt.reason}")
         return receipt
@@ -353,3 +321,14 @@ class ExecutionManager:
         machine.context.time_ns = self._clock.now_ns
         if missed:
             self._missed_ticks(missed)
+
+
+def unanswered(error: BaseException) -> Receipt:
+    """What is known after a call that raised: nothing.
+
+    Raises:
+        BaseException: the error itself, where it is not one that a venue can be the cause of.
+    """
+    if isinstance(error, EngineDefect | EnvironmentDefect) or not isinstance(error, Exception):
+        raise error
+    return Receipt(Outcome.UNKNOWN, reason=repr(error))

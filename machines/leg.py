@@ -4,12 +4,12 @@ from msgspec import Struct
 
 from verifill.engine.clock import NANOSECONDS
 from verifill.engine.errors import EngineDefect
-from verifill.machines.monitor import Observation, PositionMonitor
+from verifill.machines.monitor import PositionMonitor
 from verifill.machines.reconcile import Evidence, Verdict, VerdictKind
 from verifill.venues.expectation import Assessment, Expectation
 from verifill.venues.instructions import Instruction
 from verifill.venues.interfaces import OrderHandler
-from verifill.venues.orders import Bundle, Order, Outcome, Receipt, Request
+from verifill.venues.orders import Bundle, Order, Outcome, Reading, Receipt, Request
 from verifill.venues.rules import VenueRules
 
 UNSENT = Bundle(0, "", ())
@@ -49,7 +49,7 @@ class Leg(Struct, kw_only=True, gc=False):
     request: Request = UNSENT
     expectation: Expectation = Expectation({})
     receipt: Receipt = Receipt(Outcome.DENIED_LOCAL)
-    observation: Observation = Observation(0, {}, [])
+    observation: Reading = Reading(0, {})
     evidence: Evidence = Evidence({}, {}, [], whole=False)
     assessment: Assessment = Assessment(0, {})
     verdict: Verdict = UNJUDGED

@@ -11,11 +11,11 @@ from attrs import field, frozen
 from verifill.engine.clock import Clock
 from verifill.engine.errors import StrategyError
 from verifill.engine.executor import Executor
+from verifill.machines.continuity import Continuity
 from verifill.machines.desk import Desk
 from verifill.machines.execution import ExecutionManager, Policies
+from verifill.machines.express import Express
 from verifill.machines.full_loop import Full, FullEvent
-from verifill.machines.monitor import Observation
-from verifill.machines.reconcile import sort_rows, strays
 from verifill.machines.records import Records
 from verifill.machines.strategy import (
     Entry,
@@ -25,22 +25,19 @@ from verifill.machines.strategy import (
     Positions,
     Strategy,
     checked,
+    only_trade,
 )
 from verifill.machines.tight_loop import Tight
 from verifill.machines.transaction import AtomicTransaction
 from verifill.venues.chains import Chain
-from verifill.venues.expectation import Expectation
+from verifill.venues.instructions import Instruction, SpotTrade
 from verifill.venues.keys import Scales
 from verifill.venues.market import MarketView
-from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt
 
 # bound once: Python 3.11 looks enum members up slowly
 TICK, INSTRUCT = FullEvent.TICK, FullEvent.INSTRUCT
 COMPLETE, REST = FullEvent.COMPLETE, FullEvent.REST
 DONE = Fate.DONE
-
-NO_RECEIPT = Receipt(Outcome.ABSENT)
-NOTHING_EXPECTED = Expectation({})
 
 
 @frozen(kw_only=True)
@@ -98,6 +95,7 @@ class FullLoop:
         self.monitor = desk.monitor
         self._records = records
         self._policy = policy
+        self._continuity = Continuity(desk.monitor, records)
         self._positions = Positions(desk.monitor.totals, scales)
         self.manager = ExecutionManager(
             machine=machine,
@@ -105,7 +103,7 @@ class FullLoop:
             records=records,
             policies=policy.tight_loop,
             missed_ticks=self.missed_ticks,
-            watch=self._watch,
+            watch=self._continuity.watch,
         )
         self.transaction = AtomicTransaction(
             machine=machine,
@@ -113,11 +111,12 @@ class FullLoop:
             desk=desk,
             scales=scales,
             remainders=policy.remainders,
+            continuity=self._continuity,
         )
+        self.express = Express(machine=machine, manager=self.manager, desk=desk, records=records)
         self._plan: Plan = ()
         self._entries: list[Entry] = []
         self._children = 0
-        self._risk = ""
         self._stopping = False
         self.report = PlanReport()
         self.reason = ""
@@ -176,24 +175,13 @@ class FullLoop:
     def recover(self) -> FullEvent:
         """Start-up tests, then the opening balance on every account: fail closed (R18)."""
         failures = [f for venue in self._desk.venues for f in venue.start_up_failures()]
-        observation = self.monitor.observe()
-        if observation.totals != self.monitor.totals:
-            failures.append(f"opening balance: {self._differences(observation)}")
-        self.monitor.settle(self.monitor.totals, {}, {}, observation.as_of_ns)
-        self._records.opening(self.monitor.totals, observation.as_of_ns)
+        opening = self._continuity.open()
+        if opening:
+            failures.append(opening)
         if failures:
             self._because("; ".join(failures))
             return FullEvent.BLOCKED
         return FullEvent.RECOVERED
-
-    def _differences(self, observation: Observation) -> str:
-        ours, theirs = self.monitor.totals, observation.totals
-        keys = sorted(ours.keys() | theirs.keys())
-        return ", ".join(
-            f"{key} is {theirs.get(key)}, booked {ours.get(key)}"
-            for key in keys
-            if theirs.get(key) != ours.get(key)
-        )
 
     # IDLE
 
@@ -216,21 +204,38 @@ class FullLoop:
 
     # DECIDE
 
-    def decide(self) -> FullEvent:
+    def decide(self) -> str:
         """Look at the positions, ask the strategy, take up the first entry of its plan."""
-        observation = self.monitor.observe()
-        if observation.rows or observation.totals != self.monitor.totals:
-            self._explain(observation)
-        if self._risk:
-            return self._fail(self._risk)
-        report, self._entries = self.report, []
+        risk = self._continuity.look()
+        if risk:
+            return self._fail(risk)
+        self._entries, self._children = [], 0
         try:
-            plan = self._strategy.decide(self._market, self._positions, report)
-            self._plan = checked(plan)
+            plan = self._strategy.decide(self._market, self._positions, self.report)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy may raise anything
             return self._blame(error)
         self._desk.outputs.clear()
+        trade = only_trade(plan)
+        if trade is not None:
+            event = self._take_one(plan, trade)
+            if event is not INSTRUCT:
+                return event
+        try:
+            self._plan = checked(plan)
+        except StrategyError as error:
+            return self._blame(error)
         return self._next()
+
+    def _take_one(self, plan: Plan, trade: SpotTrade) -> str:
+        """The only trade of a plan, which most ticks of a long run have, and the tick's end."""
+        self._plan = plan
+        event = self.express.take(trade)
+        if event is None:
+            self._entries.append(Entry(trade, DONE))
+            self.report = PlanReport(tuple(self._entries))
+            self._machine.fire(COMPLETE)
+            return REST
+        return event
 
     def _blame(self, error: BaseException) -> FullEvent:
         self._plan = ()
@@ -244,51 +249,29 @@ class FullLoop:
             self.error.__cause__ = error
         return self._fail(str(self.error))
 
-    def _explain(self, observation: Observation) -> None:
-        """Explain everything that moved since the last instruction (R17)."""
-        monitor = self.monitor
-        missing = sorted(monitor.totals.keys() - observation.totals.keys())
-        if missing:
-            self._risk = f"not observed: {', '.join(missing)}; missing is not zero"
-            return
-        evidence = sort_rows(monitor.totals, observation.rows, NO_RECEIPT)
-        residuals, accepted = monitor.suspense.split(
-            evidence.ledger,
-            observation.totals,
-            NOTHING_EXPECTED,
-            observation.as_of_ns - monitor.settled_ns,
-            observation.as_of_ns,
-        )
-        stray = strays(evidence)
-        self._records.external(evidence.others, observation.totals, observation.as_of_ns)
-        if residuals:
-            self._risk = f"moved between instructions without a ledger row: {residuals}"
-        elif stray:
-            self._risk = f"between instructions {stray}"
-        else:
-            monitor.settle(evidence.ledger, accepted, {}, observation.as_of_ns)
-        self._watch(evidence.others)
-
-    def _watch(self, rows: list[LedgerRow]) -> None:
-        """A liquidation is no mismatch, and the end of the strategy's assumptions."""
-        for row in rows:
-            if row.cause is Cause.LIQUIDATION:
-                self._risk = f"liquidation: {row.ref} moved {row.key} by {row.amount}"
-                self.transaction.risk = self._risk
-
     # The plan, entry by entry.
 
-    def _next(self) -> FullEvent:
+    def _next(self) -> str:
         """Take up the next entry of the plan, or complete the tick."""
-        at = len(self._entries)
-        if at == len(self._plan):
-            self.report = PlanReport(tuple(self._entries))
-            return COMPLETE
-        entry = self._plan[at]
-        self._children = 0
+        entries = self._entries
+        for entry in self._plan[len(entries) :]:
+            self._children = 0
+            event = self.express.take(entry) if type(entry) is SpotTrade else INSTRUCT
+            if event is INSTRUCT:
+                return self._begin(entry)
+            if event is not None:
+                return event
+            entries.append(Entry(entry, DONE))
+        self.report = PlanReport(tuple(entries))
+        return COMPLETE
+
+    def _begin(self, entry: Instruction | Chain) -> str:
+        """Take up an entry, for the activities to run."""
         if type(entry) is Chain:
             self.transaction.take_up(entry)
             return FullEvent.BEGIN
+        if type(entry) is SpotTrade:
+            self.express.learn(entry)
         context = self._machine.context
         if context.chain:
             self._machine.cut()
@@ -296,27 +279,27 @@ class FullLoop:
         self.manager.begin(self._desk.leg(entry, "PLAN"))
         return INSTRUCT
 
-    def instruction_done(self) -> FullEvent:
+    def instruction_done(self) -> str:
         """The instruction is verified: on to the next entry."""
         self._desk.put_out(self.manager.leg)
         self._ended(DONE)
         return self._go_on()
 
-    def _go_on(self) -> FullEvent:
+    def _go_on(self) -> str:
         """The next entry, unless something happened beside the one that is done."""
-        return self._fail(self._risk) if self._risk else self._next()
+        return self._fail(self._continuity.risk) if self._continuity.risk else self._next()
 
-    def instruction_in_part(self) -> FullEvent:
+    def instruction_in_part(self) -> str:
         """Verified and final, but not all of it: a child instruction for the remainder."""
         leg = self.manager.leg
         self._desk.put_out(leg)
-        if self._children < self._policy.remainders and not self._risk:
+        if self._children < self._policy.remainders and not self._continuity.risk:
             self._children += 1
             self.manager.begin(self._desk.remainder(leg))
             return FullEvent.INSTRUCT
         self._ended(Fate.IN_PART, leg.reason)
         in_part = f"instruction {leg.number} took effect in part: {leg.reason}"
-        return self._fail(self._risk or in_part)
+        return self._fail(self._continuity.risk or in_part)
 
     def instruction_failed(self) -> FullEvent:
         """Nothing happened; of a remainder: nothing more."""
@@ -331,7 +314,7 @@ class FullLoop:
         self._expire(f"instruction {leg.number} is a mismatch: {leg.reason}")
         return FullEvent.HOLD
 
-    def chain_committed(self) -> FullEvent:
+    def chain_committed(self) -> str:
         """All of the chain took effect."""
         self._ended(DONE)
         return self._go_on()
@@ -367,7 +350,7 @@ class FullLoop:
 
     def failed(self) -> FullEvent:
         """Fail fast, or let the strategy see what became of its plan."""
-        if self._policy.fail_fast or self._risk:
+        if self._policy.fail_fast or self._continuity.risk:
             return FullEvent.STOP
         self.reason = ""
         return FullEvent.REST

@@ -7,33 +7,9 @@ control that it is compared with.
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import Struct
-
 from verifill.machines.tolerance import EXACT, Suspense, Tolerance
 from verifill.venues.interfaces import PositionFeed
 from verifill.venues.orders import LedgerRow, Reading
-
-
-class Observation(Struct, frozen=True, gc=False):
-    """All readings taken together.
-
-    Attributes:
-        as_of_ns: the newest of their moments.
-        totals: position key -> units, as the venues say.
-        rows: all ledger rows since the books were last settled.
-        behind: position key -> its moment, where a venue's view is older than the newest.
-    """
-
-    as_of_ns: int
-    totals: dict[str, int]
-    rows: list[LedgerRow]
-    behind: dict[str, int] = {}
-
-    def shows(self, keys: Iterable[str], time_ns: int) -> bool:
-        """Whether the view of all these positions was taken at this time or later."""
-        if not self.behind:
-            return self.as_of_ns >= time_ns
-        return all(self.behind.get(key, self.as_of_ns) >= time_ns for key in keys)
 
 
 class PositionMonitor:
@@ -65,31 +41,32 @@ class PositionMonitor:
         self.bases = dict(bases)
         self.suspense = Suspense(tolerance)
         self.settled_ns = 0
-        self._rows: list[LedgerRow] = []
+        self._rows: tuple[LedgerRow, ...] = ()
 
-    def observe(self) -> Observation:
-        """Read every feed. Reading again is always safe: rows are kept, never re-applied."""
+    def observe(self) -> Reading:
+        """Read every feed. Reading again is always safe: rows are kept, never re-applied.
+
+        Returns:
+            All readings taken together, with all rows since the books were last settled.
+        """
         reading = self._feeds[0].read()
-        if reading.rows:
-            self._rows.extend(reading.rows)
-        if self._others:
-            return self._observe_others(reading)
-        return Observation(reading.as_of_ns, reading.totals, self._rows)
+        if self._others or self._rows:
+            reading = self._taken_together(reading)
+        self._rows = reading.rows
+        return reading
 
-    def _observe_others(self, first: Reading) -> Observation:
-        """All readings taken together, the first of them taken already."""
-        totals, newest_ns = first.totals, first.as_of_ns
-        readings = [feed.read() for feed in self._others]
-        for reading in readings:
-            self._rows.extend(reading.rows)
-            newest_ns = max(newest_ns, reading.as_of_ns)
+    def _taken_together(self, first: Reading) -> Reading:
+        readings = [first, *(feed.read() for feed in self._others)]
+        newest_ns = max(reading.as_of_ns for reading in readings)
+        totals: dict[str, int] = {}
+        rows = self._rows
         behind: dict[str, int] = {}
-        for reading in (first, *readings):
-            if reading.as_of_ns < newest_ns:
-                behind |= dict.fromkeys(reading.totals, reading.as_of_ns)
         for reading in readings:
             totals |= reading.totals
-        return Observation(newest_ns, totals, self._rows, behind)
+            rows += reading.rows
+            if reading.as_of_ns < newest_ns:
+                behind |= dict.fromkeys(reading.totals, reading.as_of_ns)
+        return Reading(newest_ns, totals, rows, behind)
 
     def settle(
         self,
@@ -114,4 +91,4 @@ class PositionMonitor:
         if bases:
             self.bases.update(bases)
         self.settled_ns = as_of_ns
-        self._rows = []
+        self._rows = ()

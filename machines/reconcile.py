@@ -14,10 +14,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from verifill.machines.monitor import Observation
 from verifill.machines.tolerance import Suspense
 from verifill.venues.expectation import Assessment, Bound, Expectation
-from verifill.venues.orders import DEAD, UNASKED, Cause, LedgerRow, Outcome, Receipt
+from verifill.venues.orders import DEAD, UNASKED, Cause, LedgerRow, Outcome, Reading, Receipt
 
 
 class VerdictKind(StrEnum):
@@ -98,46 +97,6 @@ def sort_rows(opening: dict[str, int], rows: Iterable[LedgerRow], receipt: Recei
     return Evidence(ledger, own, others, not missing)
 
 
-def plain_ledger(
-    opening: dict[str, int], observation: Observation, receipt: Receipt, bounds: Mapping[str, Bound]
-) -> dict[str, int] | None:
-    """The ledger after an order, if nothing is in the rows and balances but its one fill.
-
-    None where it takes more to tell: `sort_rows` and `shows` can. All rows are the fill's and
-    of positions that were to move, and the balances are what they add up to.
-    """
-    ref = receipt.fills[0].ref
-    ledger = opening.copy()
-    for row in observation.rows:
-        if row.ref != ref or row.key not in bounds:
-            return None
-        ledger[row.key] += row.amount
-    seen = observation.rows and ledger == observation.totals
-    fresh = not observation.behind and observation.as_of_ns >= receipt.effect_ns
-    return ledger if seen and fresh else None
-
-
-def plain_match(
-    opening: Mapping[str, int],
-    ledger: Mapping[str, int],
-    bounds: Mapping[str, Bound],
-    assessment: Assessment,
-) -> bool:
-    """Whether a plain ledger is what the receipt says, and as it was expected to be.
-
-    Then the verdict of `reconcile` is MATCHED, too. A position that did not move is left to
-    it: whether it has a row makes a difference.
-    """
-    effects = assessment.effects
-    if assessment.flaw or len(effects) != len(bounds):
-        return False
-    for key, bound in bounds.items():
-        moved = ledger[key] - opening[key]
-        if not moved or moved != effects.get(key) or not bound.low <= moved <= bound.high:
-            return False
-    return True
-
-
 def strays(evidence: Evidence) -> str:
     """The first row of a tracked key that nobody asked for and nothing explains, or empty.
 
@@ -149,9 +108,7 @@ def strays(evidence: Evidence) -> str:
     return ""
 
 
-def shows(
-    receipt: Receipt, evidence: Evidence, observation: Observation, keys: Iterable[str]
-) -> bool:
+def shows(receipt: Receipt, evidence: Evidence, observation: Reading, keys: Iterable[str]) -> bool:
     """Whether a reading shows the receipt's effect, or something else that moved (R8, R11).
 
     A reading of the order's positions (`keys`) that is older than the effect does not
@@ -176,7 +133,7 @@ def reconcile(
     receipt: Receipt,
     ordered: int,
     evidence: Evidence,
-    observation: Observation,
+    observation: Reading,
     suspense: Suspense,
     elapsed_ns: int,
 ) -> Verdict:

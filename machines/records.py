@@ -11,6 +11,7 @@ from verifill.machines.reconcile import Verdict
 from verifill.venues.expectation import Bound
 from verifill.venues.instructions import SpotTrade
 from verifill.venues.orders import Bundle, LedgerRow, Outcome
+from verifill.venues.tickets import Ticket
 
 EXECUTED = Outcome.EXECUTED
 NOT_MOVED = Bound(0, 0)
@@ -29,12 +30,17 @@ class Records:
     Args:
         log: where they go.
         machine: tells the number of the last transition.
+
+    Attributes:
+        usual: writes a trade that went the usual way; see `engine.log.usual.Usual.begin`.
     """
 
     def __init__(self, log: Writer, machine: Executor) -> None:
         self._machine = machine
         self._codes = log.codes
         self._subjects: dict[Spelt, Subject] = {}
+        self._kinds = log.usual.kinds
+        self.usual = log.usual.begin
         streams = log.streams
         self._instruction = streams["instructions"].append
         self._receipt = streams["receipts"].append
@@ -75,6 +81,14 @@ class Records:
         role, op, account, subject, side, name = (self._codes[text] for text in spelt)
         codes = self._subjects[spelt] = (role, op, account, subject, side, name)
         return codes
+
+    def kind_of(self, trade: SpotTrade, ticket: Ticket) -> int:
+        """The number of what the rows of `usual` for such trades have in common."""
+        texts = ("PLAN", trade.op, trade.account, trade.symbol, trade.side, "",
+                 ticket.base_key, ticket.quote_key, ticket.fee_asset)  # fmt: skip
+        role, op, account, subject, side, name, base, quote, fee = (self._codes[t] for t in texts)
+        kind = (role, op, account, subject, side, name, base, quote, fee)
+        return self._kinds.setdefault(kind, len(self._kinds))
 
     def receipt(self, leg: Leg) -> None:
         """What the venue said: every fill and move, and the outcome where it is no plain one.

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from verifill.engine.errors import StrategyError
 from verifill.venues.chains import Atomicity, Chain, Step
-from verifill.venues.instructions import Instruction, Side, SpotTrade
+from verifill.venues.instructions import Instruction, SpotTrade
 from verifill.venues.keys import Scales
 from verifill.venues.market import MarketView
 from verifill.venues.typed import misfit
@@ -109,6 +109,15 @@ ENTRIES = (Instruction, Chain)  # tuples: `A | B` would be built anew at each ca
 PLANS = (list, tuple)
 
 
+def only_trade(plan: object) -> SpotTrade | None:
+    """The trade of a plan that is nothing else, not checked; most ticks of a long run have one."""
+    if type(plan) is not list:
+        return None
+    entries = cast("list[object]", plan)
+    entry = entries[0] if len(entries) == 1 else None
+    return entry if type(entry) is SpotTrade else None
+
+
 def checked(plan: object) -> Plan:
     """What a strategy returned, if it is a plan.
 
@@ -117,8 +126,6 @@ def checked(plan: object) -> Plan:
     """
     if isinstance(plan, PLANS):
         entries = cast("Sequence[object]", plan)
-        if len(entries) == 1 and _is_plain(entries[0]):
-            return cast("Plan", plan)
         wrong = [entry for entry in entries if not isinstance(entry, ENTRIES)]
         if not wrong:
             return _sound(cast("Plan", plan))
@@ -149,14 +156,6 @@ def _sound(plan: Plan) -> Plan:
             raise StrategyError(msg)
         seen.add(name)
     return plan
-
-
-def _is_plain(entry: object) -> bool:
-    """Whether it is a sound trade at a glance: what most ticks of a long run have."""
-    if type(entry) is not SpotTrade or type(entry.side) is not Side:
-        return False
-    sized = type(entry.quantity) is Decimal
-    return sized and (entry.limit is None or type(entry.limit) is Decimal)
 
 
 def _instructions(plan: Plan) -> Iterator[Instruction]:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from verifill.engine.executor import Executor
 from verifill.machines.atomic import Atomic, AtomicEvent
+from verifill.machines.continuity import Continuity
 from verifill.machines.desk import Desk
 from verifill.machines.execution import ExecutionManager
 from verifill.machines.monitor import PositionMonitor
@@ -46,10 +47,10 @@ class AtomicTransaction:
         desk: makes them.
         scales: decimals of the assets.
         remainders: how many children an instruction that was filled in part may have.
+        continuity: knows of a risk that no further step may be taken with.
 
     Attributes:
         reason: why the chain was abandoned, rolled back or stranded.
-        risk: why no further step may be taken, such as a liquidation; empty if all is well.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class AtomicTransaction:
         desk: Desk,
         scales: Scales,
         remainders: int,
+        continuity: Continuity,
     ) -> None:
         self._machine = machine
         self._manager = manager
         self._desk = desk
         self._scales = scales
         self._remainders = remainders
+        self._continuity = continuity
         self._chains = 0
         self._chain: Chain
         self._steps: Sequence[Step] = ()
@@ -77,7 +80,6 @@ class AtomicTransaction:
         self._effects: list[Effect] = []
         self._opening: Mapping[str, int] = {}
         self.reason = ""
-        self.risk = ""
         self.activities: Mapping[str, Callable[[], str]] = {
             Atomic.BEGIN: self.begin,
             **_ending(Atomic.REHEARSE, self.rehearsed, self.abandon, held=self.abandon),
@@ -175,7 +177,7 @@ class AtomicTransaction:
         """The next step, unless the chain as a whole is out of its limits."""
         self._keep_effect()
         self._next += 1
-        broken = self.risk or self._broken_invariant()
+        broken = self._continuity.risk or self._broken_invariant()
         if broken:
             self.reason = broken
             return self._turn_back()
@@ -190,7 +192,7 @@ class AtomicTransaction:
             return AtomicEvent.STRAND
         if state.endswith(Tight.FAILED_PART):
             self._keep_effect()
-            if self._children < self._remainders and not self.risk:
+            if self._children < self._remainders and not self._continuity.risk:
                 self._children += 1
                 self._manager.begin(self._desk.remainder(leg))
                 return AtomicEvent.STEP

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 import pytest
 
 from bench import floor, profiled, work
@@ -38,6 +39,11 @@ def told(capsys: pytest.CaptureFixture[str]) -> Callable[[], Told]:
     return lambda: json.loads(capsys.readouterr().out)
 
 
+def engine_logged(log: Path, stream: str) -> pl.DataFrame:
+    """As it is read; codes as their numbers, for the floor has no texts for them."""
+    return Log(log).stream(stream).with_columns(cs.enum().to_physical()).collect()
+
+
 def logged(log: Path, stream: str) -> pl.DataFrame:
     return pl.read_parquet(sorted(log.glob(f"*.{stream}.parquet")))
 
@@ -55,11 +61,12 @@ def test_the_floor_does_the_same_trades_and_ends_at_the_same_positions(
 
     assert engine["closing"] == plain["closing"] == with_log["closing"]
     assert BARS == engine["instructions"] == plain["instructions"] == with_log["instructions"]
-    ours, theirs = logged(tmp_path / "engine", "fills"), logged(tmp_path / "floor", "fills")
+    ours, theirs = engine_logged(tmp_path / "engine", "fills"), logged(tmp_path / "floor", "fills")
     same = ("instruction", "ref", "quantity", "price", "fee")
     assert ours.select(same).rows() == theirs.select(same).rows()
     totals = ("instruction", "as_of_ns", "key", "total")
-    ours, theirs = (logged(tmp_path / name, "positions") for name in ("engine", "floor"))
+    ours = engine_logged(tmp_path / "engine", "positions")
+    theirs = logged(tmp_path / "floor", "positions")
     assert ours.select(totals).rows()[2:] == theirs.select(totals).rows()[2:]
 
 
@@ -69,12 +76,13 @@ def test_the_floor_writes_as_many_rows_of_the_same_columns(history: Path, tmp_pa
     floor.main(history, tmp_path / "floor")
 
     for stream in STREAMS:
-        ours, theirs = (logged(tmp_path / name, stream) for name in ("engine", "floor"))
+        ours, theirs = (
+            engine_logged(tmp_path / "engine", stream),
+            logged(tmp_path / "floor", stream),
+        )
         ends = 2 if stream == "paths" else 0  # the engine's start and its stop are paths too
         assert ours.height - ends == theirs.height, stream
-    manifest = Log(tmp_path / "engine").manifest
-    filled = {file["stream"] for line in manifest for file in line.get("files", ())}
-    assert set(STREAMS) == filled
+        assert ours.height
     assert (tuple(PATHS), tuple(INSTRUCTIONS)) == (floor.PATHS, floor.INSTRUCTIONS)
     assert (tuple(FILLS), tuple(POSITIONS)) == (floor.FILLS, floor.POSITIONS)
 

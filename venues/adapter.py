@@ -5,14 +5,18 @@ An adapter gives the terms of what it supports and adds `submit`, `query` and `r
 
 from collections.abc import Mapping
 
-from verifill.engine.errors import EngineDefect
+from verifill.engine.errors import EngineDefect, InstructionError
 from verifill.venues.expectation import Assessment, Expectation
-from verifill.venues.instructions import Instruction
+from verifill.venues.instructions import Instruction, SpotTrade
+from verifill.venues.lanes import Lane
 from verifill.venues.market import Books
 from verifill.venues.orders import Bundle, Order, Receipt, Request
 from verifill.venues.rules import VenueRules
 from verifill.venues.terms import Terms, TermsByType
 from verifill.venues.tickets import TradeOrder
+from verifill.venues.trades import TradeTerms
+
+TERMS = ("resolve", "deny", "expect", "assess")
 
 
 class Adapter:
@@ -41,7 +45,7 @@ class Adapter:
             return request.ticket.deny(request)
         if isinstance(request, Bundle):
             return f"{self.rules.name} has no transaction for a chain of orders"
-        return self._terms.of(request).deny(request)
+        return self.no_way(request.instruction) or self._terms.of(request).deny(request)
 
     def expect(self, request: Request, books: Books) -> Expectation:
         """See `OrderHandler.expect`."""
@@ -56,6 +60,21 @@ class Adapter:
             return request.ticket.assess(request, receipt, books)
         order = single(request)
         return self._terms.of(order).assess(order, receipt, books)
+
+    def lane(self, trade: SpotTrade) -> Lane | None:
+        """See `Laned.lane`; none where a venue has terms of its own for what it supports."""
+        terms = self._terms.for_type(SpotTrade)
+        own = any(getattr(type(self), name) is not getattr(Adapter, name) for name in TERMS)
+        if own or type(terms) is not TradeTerms:
+            return None
+        try:
+            return terms.lane(trade)
+        except InstructionError:  # an unknown symbol; its order is refused in these words
+            return None
+
+    def no_way(self, instruction: Instruction) -> str:  # noqa: ARG002 - nothing is known here
+        """Why the venue cannot do it, beyond what its terms know; empty if it can."""
+        return ""
 
     def start_up_failures(self) -> tuple[str, ...]:
         """See `Venue.start_up_failures`; nothing to test by itself."""

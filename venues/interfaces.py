@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from verifill.venues.expectation import Assessment, Expectation
-from verifill.venues.instructions import Instruction
+from verifill.venues.instructions import Instruction, SpotTrade
+from verifill.venues.lanes import Lane
 from verifill.venues.market import Books
 from verifill.venues.orders import Order, Reading, Receipt, Request
 from verifill.venues.rules import VenueRules
@@ -78,6 +79,15 @@ class Indexed(Protocol):
 
     def indices(self) -> Mapping[str, int]:
         """Name of every index -> 1e-27, for a run that continues this one."""
+        ...
+
+
+@runtime_checkable
+class Laned(Protocol):
+    """A venue that can tell the terms of a plain spot trade in one go."""
+
+    def lane(self, trade: SpotTrade) -> Lane | None:
+        """The lane of such trades; None if they have none, or are not what they should be."""
         ...
 
 

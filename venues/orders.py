@@ -7,6 +7,7 @@ order; a reading is what it says of the accounts. The two are never mixed.
 None of these can be part of a cycle, so the garbage collector need not know of them.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import final
 
@@ -181,14 +182,22 @@ class LedgerRow(Struct, frozen=True, gc=False):
 
 
 class Reading(Struct, frozen=True, gc=False):
-    """What a venue says of the accounts it keeps.
+    """What a venue says of the accounts it keeps, or what several say taken together.
 
     Attributes:
-        as_of_ns: the moment it describes.
+        as_of_ns: the moment it describes; of several, the newest.
         totals: position key -> units, every tracked key; a missing key is not zero.
         rows: ledger rows since the reading before, oldest first.
+        behind: position key -> its moment, where a venue's view is older than the newest.
     """
 
     as_of_ns: int
     totals: dict[str, int]
     rows: tuple[LedgerRow, ...] = ()
+    behind: dict[str, int] = {}
+
+    def shows(self, keys: Iterable[str], time_ns: int) -> bool:
+        """Whether the view of all these positions was taken at this time or later."""
+        if not self.behind:
+            return self.as_of_ns >= time_ns
+        return all(self.behind.get(key, self.as_of_ns) >= time_ns for key in keys)

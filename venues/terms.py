@@ -64,6 +64,10 @@ class TermsByType:
             raise InstructionError(msg) from None
         return terms.resolve(instruction, number, late)
 
+    def for_type(self, of: type[Instruction]) -> Terms | None:
+        """The terms of a type of instruction, if it is supported."""
+        return self._terms.get(of)
+
     def of(self, order: Order) -> Terms:
         """The terms of an order that was resolved here."""
         return self._terms[type(order.instruction)]

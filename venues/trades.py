@@ -6,6 +6,7 @@ from verifill.engine.amounts import to_units
 from verifill.engine.errors import AmountError, EngineDefect, InstructionError
 from verifill.venues.expectation import Assessment, Expectation
 from verifill.venues.instructions import Instruction, PerpTrade, Side, SpotTrade
+from verifill.venues.lanes import Lane, is_plain
 from verifill.venues.market import Books, Market
 from verifill.venues.orders import Order, Receipt
 from verifill.venues.perpetuals import assess_perpetual, expect_perpetual
@@ -72,6 +73,11 @@ class TradeTerms:
             made = ticket(instrument, buy=buy, expect=expect_spot, assess=assess_spot)
         self._tickets[trade.account, trade.symbol, trade.side] = made
         return made
+
+    def lane(self, trade: SpotTrade) -> Lane | None:
+        """The lane of such trades; None where they move more than two positions."""
+        found = self._ticket(trade)
+        return Lane(found, self._market.price) if is_plain(found) else None
 
     def deny(self, order: Order) -> str:
         """Lot, least notional, collar."""

@@ -12,6 +12,8 @@ from verifill.engine.errors import LogError
 from verifill.engine.log.expand import records
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import CODE, dtype_of
+from verifill.engine.log.usual import NAME, SPREAD, spread
+from verifill.engine.log.usual import schema as usual_schema
 from verifill.engine.log.writer import HEADER, MANIFEST, SCHEMA_VERSION
 
 
@@ -67,14 +69,10 @@ class Log:
             LogError: the log has no such stream, or a chunk of it is missing.
         """
         columns = self._columns(name)
-        files = [
-            self._chunk(file["name"])
-            for line in self.manifest
-            for file in line.get("files", ())
-            if file["stream"] == name
-        ]
-        schema = {column: dtype_of(kind) for column, kind in columns.items()}
-        frame = pl.scan_parquet(files) if files else pl.LazyFrame(schema=schema)
+        frame = self._scan(name, {column: dtype_of(kind) for column, kind in columns.items()})
+        if name in SPREAD and self._files(NAME):
+            usual = spread(self._scan(NAME, usual_schema()), self._kinds, name)
+            frame = pl.concat([frame, usual]).sort("seq", maintain_order=True)
         coded = [column for column, kind in columns.items() if kind == CODE]
         texts = pl.Enum(self.codes)
         return frame.with_columns(pl.col(column).cat.to(texts) for column in coded)
@@ -89,6 +87,22 @@ class Log:
         streams = {name: self.stream(name) for name in names}
         streams["paths"] = self.stream("paths") if paths is None else paths
         return records(self.header, self.paths, streams)
+
+    def _scan(self, name: str, schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+        files = [self._chunk(file) for file in self._files(name)]
+        return pl.scan_parquet(files) if files else pl.LazyFrame(schema=dict(schema))
+
+    def _files(self, name: str) -> list[str]:
+        return [
+            file["name"]
+            for line in self.manifest
+            for file in line.get("files", ())
+            if file["stream"] == name
+        ]
+
+    @cached_property
+    def _kinds(self) -> list[list[int]]:
+        return [kind for line in self.manifest for kind in line.get("usual", ())]
 
     def _chunk(self, name: str) -> Path:
         path = self.folder / name

@@ -55,8 +55,7 @@ class Stream:
         Raises:
             OSError: the file cannot be written.
         """
-        frame = self.frame()
-        frame.write_parquet(path, compression="zstd", compression_level=1, statistics=False)
+        write_parquet(self.frame(), path)
 
     def clear(self) -> None:
         """Forget the rows; they are written."""
@@ -82,6 +81,15 @@ class Stream:
                 for at, (name, kind) in enumerate(self.columns.items())
             ]
         )
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """Write one file of a log.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    frame.write_parquet(path, compression="zstd", compression_level=1, statistics=False)
 
 
 def dtype_of(kind: str) -> pl.DataType:

@@ -17,6 +17,7 @@ from verifill.engine.errors import LogError, LogExists
 from verifill.engine.executor import Context
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import Stream
+from verifill.engine.log.usual import NAME, Usual
 from verifill.engine.paths import Paths
 
 HEADER = "header.json"
@@ -68,9 +69,11 @@ class Writer:
         self.folder = folder
         self.streams = {name: Stream(name, columns) for name, columns in STREAMS.items()}
         self._append_path = self.streams["paths"].append
+        self.usual = Usual(CHUNK_ROWS + LOOSE_ROWS)
+        self._end_usual = self.usual.end
         self._paths: Paths | None = None
         self.codes = Codes()
-        self._noted = (0, 0)  # nodes and codes that earlier manifest lines hold
+        self._noted = (0, 0, 0)  # nodes, codes and kinds that earlier manifest lines hold
         self._chunk = 0
         self._failed = False
         self.on_chunk: Callable[[], None] = _nothing
@@ -95,21 +98,22 @@ class Writer:
     def follow(self, paths: Paths) -> None:
         """Take the paths of a machine into the manifest as they grow."""
         self._paths = paths
-        self._noted = (len(paths.nodes), 0)
+        self._noted = (len(paths.nodes), 0, 0)
 
     def path(self, seq: int, number: int, context: Context) -> None:
         """Record a path whose first transition has this sequence number."""
-        self._append_path(
-            (
-                seq,
-                number,
-                context.time_ns,
-                context.tick,
-                context.chain,
-                context.instruction,
-                context.attempt,
+        if not self._end_usual(seq, number):
+            self._append_path(
+                (
+                    seq,
+                    number,
+                    context.time_ns,
+                    context.tick,
+                    context.chain,
+                    context.instruction,
+                    context.attempt,
+                )
             )
-        )
         self._loose += 1
         if self._loose >= LOOSE_ROWS:
             self._pack()
@@ -131,7 +135,8 @@ class Writer:
             LogError: it cannot be written; the log is complete up to the chunk before.
         """
         self._rows = self._loose = 0
-        filled = [stream for stream in self.streams.values() if stream.rows]
+        streams: list[Stream | Usual] = [*self.streams.values(), self.usual]
+        filled = [stream for stream in streams if stream.rows]
         if not filled or self._failed:
             return
         files = [self._write(stream) for stream in filled]
@@ -150,7 +155,7 @@ class Writer:
         if not self._failed:
             self._note({"end": dict(end)})
 
-    def _write(self, stream: Stream) -> dict[str, Any]:
+    def _write(self, stream: Stream | Usual) -> dict[str, Any]:
         name = f"{self._chunk + 1:06d}.{stream.name}.parquet"
         path = self.folder / name
         rows = stream.rows
@@ -158,12 +163,13 @@ class Writer:
         return {"stream": stream.name, "name": name, "rows": rows, "sha256": sha256_file(path)}
 
     def _news(self) -> dict[str, Any]:
-        """Paths and codes that no earlier line of the manifest holds."""
-        nodes, codes = self._noted
+        """Paths, codes and kinds that no earlier line of the manifest holds."""
+        nodes, codes, kinds = self._noted
         paths = [] if self._paths is None else list(self._paths.told_from(nodes))
         texts = list(self.codes)[codes:]
-        self._noted = (nodes + len(paths), codes + len(texts))
-        return {"paths": paths, "codes": texts}
+        usual = list(self.usual.kinds)[kinds:]
+        self._noted = (nodes + len(paths), codes + len(texts), kinds + len(usual))
+        return {"paths": paths, "codes": texts, "usual": usual}
 
     def _note(self, line: Mapping[str, Any]) -> None:
         """Append a line that carries the hash of the one before it."""
@@ -309,7 +315,7 @@ def reason_of(error: Exception) -> str:
     return told or str(error)
 
 
-_PARTS = re.compile(rf"{HEADER}|{MANIFEST}|\d{{6,}}\.({'|'.join(STREAMS)})\.parquet")
+_PARTS = re.compile(rf"{HEADER}|{MANIFEST}|\d{{6,}}\.({'|'.join((*STREAMS, NAME))})\.parquet")
 
 
 def _look(folder: Path) -> bool:

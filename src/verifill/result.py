@@ -23,6 +23,7 @@ from verifill.ending import Ending
 from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import DataError
 from verifill.engine.log.reader import Log
+from verifill.engine.log.usual import stands_for
 from verifill.machines.tight_loop import TightEvent
 from verifill.report.book import fills, rehearsals
 from verifill.report.equity import Account, Ends, ends, equity
@@ -108,7 +109,8 @@ class RunResult:
         files = [file for line in self.log.manifest for file in line.get("files", ())]
         rows = dict.fromkeys(self.log.header["streams"], 0)
         for file in files:
-            rows[file["stream"]] += file["rows"]
+            for stream, each in stands_for(file["stream"]).items():
+                rows[stream] += each * file["rows"]
         last = self.log.stream("paths").tail(1).collect()
         transitions = 0
         if last.height:

@@ -40,6 +40,7 @@ from verifill.venues.instructions import (
 )
 from verifill.venues.interfaces import PositionFeed, Venue
 from verifill.venues.keys import Scales
+from verifill.venues.lanes import Lane
 from verifill.venues.market import Books, MarketView
 from verifill.venues.orders import Order, Reading, Receipt, Request
 from verifill.venues.rules import RATE_UNIT, Fees, Instrument, VenueRules
@@ -210,6 +211,9 @@ class Scripted:
 
     def assess(self, request: Request, receipt: Receipt, books: Books) -> Assessment:
         return self._declared.assess(request, receipt, books)
+
+    def lane(self, trade: SpotTrade) -> Lane | None:
+        return self._declared.lane(trade)
 
     def submit(self, request: Request) -> Receipt:
         self.sent.append(request)
@@ -481,8 +485,10 @@ def play(
         policy=policy or LoopPolicy(),
     )
     before(loop)
-    loop.run()
-    machine.cut()
-    loop.conclude(machine.state.rpartition(".")[2])
-    log.close({"state": machine.state})
+    try:
+        loop.run()
+    finally:
+        machine.cut()
+        loop.conclude(machine.state.rpartition(".")[2])
+        log.close({"state": machine.state})
     return Played(stage=stage, loop=loop, machine=machine, folder=folder)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verifill.machines.monitor import Observation, PositionMonitor
+from verifill.machines.monitor import PositionMonitor
 from verifill.machines.reconcile import (
     Verdict,
     VerdictKind,
@@ -55,7 +55,7 @@ def judged(
         receipt=receipt,
         ordered=10,
         evidence=sort_rows(OPENING, rows, receipt),
-        observation=Observation(as_of_ns, totals, list(rows)),
+        observation=Reading(as_of_ns, totals, tuple(rows)),
         suspense=suspense or Suspense(EXACT),
         elapsed_ns=as_of_ns - 5,
     )
@@ -110,7 +110,7 @@ def test_a_row_of_an_unknown_asset_stops_nothing() -> None:
 def test_done_without_its_row_and_nothing_moved_is_not_yet_shown() -> None:
     evidence = sort_rows(OPENING, (), FILLED)
 
-    assert not shows(FILLED, evidence, Observation(9, dict(OPENING), []), BUY.bounds)
+    assert not shows(FILLED, evidence, Reading(9, dict(OPENING)), BUY.bounds)
 
 
 def test_done_in_part_and_final_is_partial() -> None:
@@ -263,22 +263,22 @@ def test_a_reading_older_than_the_effect_does_not_count() -> None:
     evidence = sort_rows(OPENING, OWN, FILLED)
     totals = evidence.ledger
 
-    assert not shows(FILLED, evidence, Observation(4, totals, list(OWN)), BUY.bounds)
-    assert shows(FILLED, evidence, Observation(5, totals, list(OWN)), BUY.bounds)
+    assert not shows(FILLED, evidence, Reading(4, totals, OWN), BUY.bounds)
+    assert shows(FILLED, evidence, Reading(5, totals, OWN), BUY.bounds)
 
 
 def test_a_reading_that_lacks_a_key_is_no_reading_of_zero() -> None:
     evidence = sort_rows(OPENING, OWN, FILLED)
     lacking = {key: total for key, total in evidence.ledger.items() if key != C}
 
-    assert not shows(FILLED, evidence, Observation(9, lacking, list(OWN)), BUY.bounds)
-    assert shows(FILLED, evidence, Observation(9, lacking | {C: 0}, list(OWN)), BUY.bounds)
+    assert not shows(FILLED, evidence, Reading(9, lacking, OWN), BUY.bounds)
+    assert shows(FILLED, evidence, Reading(9, lacking | {C: 0}, OWN), BUY.bounds)
 
 
 def test_a_fresh_reading_that_moved_without_the_orders_rows_counts() -> None:
     evidence = sort_rows(OPENING, (), FILLED)
 
-    assert shows(FILLED, evidence, Observation(9, OPENING | {A: 110}, []), BUY.bounds)
+    assert shows(FILLED, evidence, Reading(9, OPENING | {A: 110}), BUY.bounds)
 
 
 # Tolerance, accrual, suspense.
@@ -385,7 +385,7 @@ def test_readings_of_several_feeds_are_one_observation() -> None:
 
     observation = monitor.observe()
 
-    assert ({A: 1, B: 2}, [FUNDING]) == (observation.totals, observation.rows)
+    assert ({A: 1, B: 2}, (FUNDING,)) == (observation.totals, observation.rows)
     assert observation.shows([A], 5)
     assert not observation.shows([B], 5)
     assert observation.shows([B], 3)

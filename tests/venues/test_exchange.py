@@ -259,13 +259,13 @@ def test_a_model_that_sells_for_nothing_is_refused(spread: int, slippage: int) -
 def test_a_fill_is_never_better_than_the_price_and_always_on_the_tick(
     last: int, spread: int, slippage: int, tick: int
 ) -> None:
-    model = ExchangeModel(spread=spread, slippage=slippage)
-    instrument = evolve(spot(), tick=tick)
-    bought = model.fill_price(instrument, buy().side, last)
-    sold = model.fill_price(instrument, sell().side, last)
+    venue = rich(evolve(spot(), tick=tick), model=ExchangeModel(spread=spread, slippage=slippage))
+    venue.market.prices[BTC_DATA] = last
+    (bought,) = venue.submit(buy("0.00000001")).fills
+    (sold,) = venue.submit(sell("0.00000001")).fills
 
-    assert 0 <= sold <= last <= bought
-    assert 0 == sold % tick == bought % tick
+    assert 0 <= sold.price <= last <= bought.price
+    assert 0 == sold.price % tick == bought.price % tick
 
 
 def test_time_begins_where_the_market_is() -> None:

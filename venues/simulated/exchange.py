@@ -18,7 +18,6 @@ from verifill.venues.instructions import (
 from verifill.venues.keys import Kind, Scales, position_key
 from verifill.venues.market import Market
 from verifill.venues.orders import (
-    Bundle,
     Cause,
     Move,
     Order,
@@ -41,6 +40,8 @@ from verifill.venues.transfers import LeverageTerms, TransferTerms, leverage_key
 LEVERAGE_MAX = 125
 
 ORDERS_KEPT = 1_024
+
+ACCEPTED = Outcome.ACCEPTED  # bound once: Python 3.11 looks enum members up slowly
 
 
 class SimulatedExchange(Adapter):
@@ -80,7 +81,7 @@ class SimulatedExchange(Adapter):
         self._network = network
         self._model = model
         self._receipts: dict[int, Receipt] = {}
-        self._forgotten = 0
+        self._forgotten, self._turn = 0, 2 * ORDERS_KEPT
         trade = TradeTerms(rules, market)
         transfer = TransferTerms(scales, model.withdrawal_fees)
         leverage = LeverageTerms(LEVERAGE_MAX)
@@ -109,16 +110,9 @@ class SimulatedExchange(Adapter):
 
     # What is known without the market, beyond the terms.
 
-    def deny(self, request: Request) -> str:
-        """See `OrderHandler.deny`; also where a transfer cannot go."""
-        if type(request) is TradeOrder:
-            return request.ticket.deny(request)
-        if isinstance(request, Bundle):
-            return f"{self.rules.name} is an exchange: it has no transaction for a chain"
-        return self._no_way(request.instruction) or super().deny(request)
-
-    def _no_way(self, asked: Instruction) -> str:
+    def no_way(self, instruction: Instruction) -> str:
         """Why a transfer cannot arrive, or empty."""
+        asked = instruction
         if isinstance(asked, Transfer) and not self._network.reaches(asked.to, asked.asset):
             return f"no route for {asked.asset} to {asked.to!r}"
         accounts = self.rules.accounts
@@ -135,26 +129,31 @@ class SimulatedExchange(Adapter):
         instruction = order.instruction
         if isinstance(instruction, TRADES):
             receipt = self._matching.trade(order, instruction)
-        elif isinstance(instruction, InternalTransfer):
-            receipt = self._transfer(order, instruction)
-        elif isinstance(instruction, Transfer):
-            receipt = self._withdraw(order, instruction)
-        elif isinstance(instruction, SetLeverage):
-            receipt = self._set_leverage(order, instruction)
         else:
-            receipt = Receipt(Outcome.REJECTED_DEFINITIVE, reason="not supported")
-        self._receipts[order.number] = receipt
-        if order.number > self._forgotten + 2 * ORDERS_KEPT:
-            self._forget(order.number - ORDERS_KEPT)
+            receipt = self._serve(order)
+        number = request.number
+        self._receipts[number] = receipt
+        if number > self._turn:
+            self._forget(number - ORDERS_KEPT)
         return receipt
+
+    def _serve(self, order: Order) -> Receipt:
+        instruction = order.instruction
+        if isinstance(instruction, InternalTransfer):
+            return self._transfer(order, instruction)
+        if isinstance(instruction, Transfer):
+            return self._withdraw(order, instruction)
+        if isinstance(instruction, SetLeverage):
+            return self._set_leverage(order, instruction)
+        return Receipt(Outcome.REJECTED_DEFINITIVE, reason="not supported")
 
     def _forget(self, last: int) -> None:
         """Drop the final receipts of orders up to this number."""
-        self._forgotten = last
+        self._forgotten, self._turn = last, last + 2 * ORDERS_KEPT
         self._receipts = {
             number: receipt
             for number, receipt in self._receipts.items()
-            if number > last or receipt.outcome is Outcome.ACCEPTED
+            if number > last or receipt.outcome is ACCEPTED
         }
 
     def query(self, request: Request) -> Receipt:

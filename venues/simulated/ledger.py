@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from verifill.venues.orders import Cause, LedgerRow, Reading
 
-TRADE = Cause.TRADE
+TRADE, FEE = Cause.TRADE, Cause.FEE
 
 
 class Accounts:
@@ -27,13 +27,20 @@ class Accounts:
         self.totals[key] += amount
         self._rows.append(LedgerRow(ref, key, amount, cause, self.now_ns))
 
-    def trade(self, ref: str, quote_key: str, quote: int, base_key: str, base: int) -> None:
-        """Change both positions of a trade, as two posts would."""
-        totals, rows, now_ns = self.totals, self._rows, self.now_ns
+    def trade(
+        self, ref: str, quote_key: str, quote: int, base_key: str, base: int, fee_key: str, fee: int
+    ) -> None:
+        """Change both positions of a trade and the one that pays its fee, as posts would."""
+        totals, now_ns = self.totals, self.now_ns
         totals[quote_key] += quote
-        rows.append(LedgerRow(ref, quote_key, quote, TRADE, now_ns))
         totals[base_key] += base
-        rows.append(LedgerRow(ref, base_key, base, TRADE, now_ns))
+        self._rows += (
+            LedgerRow(ref, quote_key, quote, TRADE, now_ns),
+            LedgerRow(ref, base_key, base, TRADE, now_ns),
+        )
+        if fee:
+            totals[fee_key] -= fee
+            self._rows.append(LedgerRow(ref, fee_key, -fee, FEE, now_ns))
 
     def read(self) -> Reading:
         """The accounts as of now less the lag, with the rows not yet delivered."""

@@ -8,11 +8,12 @@ from verifill.venues.orders import Cause, Fill, Order, Outcome, Receipt
 from verifill.venues.rules import QUOTE, RATE_UNIT, RECEIVED, Instrument, VenueRules
 from verifill.venues.simulated.ledger import Accounts
 from verifill.venues.simulated.margin import Margin
-from verifill.venues.simulated.model import ExchangeModel
+from verifill.venues.simulated.model import ExchangeModel, unlimited
 
 BUY = Side.BUY
 FEE, REALISED = Cause.FEE, Cause.REALISED
 EXECUTED, EXECUTED_PARTIAL = Outcome.EXECUTED, Outcome.EXECUTED_PARTIAL
+REJECTED = Outcome.REJECTED_DEFINITIVE
 
 
 class Book(Struct, frozen=True, kw_only=True):
@@ -21,26 +22,46 @@ class Book(Struct, frozen=True, kw_only=True):
     Attributes:
         instrument: what is traded.
         buy: whether the one who trades buys.
+        prefix: of the references of its fills.
+        data: market data that prices it.
+        factor: a fill's price is the last one times this,
+        unit: divided by this, rounded against the one who trades,
+        tick: times the tick.
+        lot: least step of a quantity.
+        scale: quantity times price, divided by it, is in units of quote.
+        base_key: position of the base asset, or of the perpetual.
+        quote_key: position of the quote asset, or of the margin.
         gives: position that is given away.
-        takes: position that is received.
         fee_asset: what the fee is taken in.
         fee_key: position that pays it.
         fee_rate: numerator of the fee.
         fee_unit: its denominator, before the price of a third asset.
         fee_on_quantity: whether it is a part of the quantity, not of the value.
         fee_price: market data of a third asset that pays fees, else empty.
+        fee_given: whether it is paid by the position that is given away.
+        fee_apart: whether it is paid by a third position.
     """
 
     instrument: Instrument
     buy: bool
+    prefix: str
+    data: str
+    factor: int
+    unit: int
+    tick: int
+    lot: int
+    scale: int
+    base_key: str
+    quote_key: str
     gives: str
-    takes: str
     fee_asset: str
     fee_key: str
     fee_rate: int
     fee_unit: int
     fee_on_quantity: bool
     fee_price: str
+    fee_given: bool
+    fee_apart: bool
 
 
 class Matching:
@@ -65,28 +86,34 @@ class Matching:
         self._rules = rules
         self._accounts = accounts
         self._margin = margin
-        self._market = market
+        self._price = market.price
         self._model = model
+        self._unlimited = model.liquidity is unlimited
         self._books: dict[tuple[str, str, Side], Book] = {}
         self._fills = 0
 
     def trade(self, order: Order, trade: SpotTrade | PerpTrade) -> Receipt:
         """Fill what there is at once, cancel the rest."""
         side = trade.side
-        book = self._books.get((trade.account, trade.symbol, side)) or self._open(trade)
-        instrument = book.instrument
-        price = self._model.fill_price(instrument, side, self._market.price(instrument.data))
+        try:
+            book = self._books[trade.account, trade.symbol, side]
+        except KeyError:
+            book = self._open(trade)
+        moved = self._price(book.data) * book.factor
+        price = (-(-moved // book.unit) if book.buy else moved // book.unit) * book.tick
         limit = order.limit
         if limit and (price > limit if book.buy else price < limit):
-            better, offered = instrument.price(limit), instrument.price(price)
+            tell = book.instrument.price
+            better, offered = tell(limit), tell(price)
             return self._expired(f"nothing at {better:f} or better, the market is at {offered:f}")
-        wanted = self._reducible(order, trade) if instrument.perpetual else order.quantity
-        quantity = self._model.liquidity(instrument, side, wanted)
-        quantity = min(quantity, wanted)
-        quantity -= quantity % instrument.lot
+        perpetual = type(trade) is PerpTrade
+        quantity = self._reducible(order, trade) if perpetual else order.quantity
+        if not self._unlimited:
+            quantity = min(quantity, self._model.liquidity(book.instrument, side, quantity))
+        quantity -= quantity % book.lot
         if quantity <= 0:
             return self._expired("nothing to fill it with")
-        return self._fill(order, book, quantity, price)
+        return self._fill(order, book, quantity, price, perpetual=perpetual)
 
     def _open(self, trade: SpotTrade | PerpTrade) -> Book:
         """One side of an instrument's book, kept from now on."""
@@ -95,20 +122,32 @@ class Matching:
         on_quantity = fees.paid_in == RECEIVED and buy and not instrument.perpetual
         third = fees.paid_in not in (RECEIVED, QUOTE)
         asset = instrument.base if on_quantity else fees.paid_in if third else instrument.quote
-        keys = (instrument.quote_key, instrument.base_key)
-        book = Book(
+        fee_key = instrument.fee_key(asset)
+        base_key, quote_key = instrument.base_key, instrument.quote_key
+        gives = quote_key if buy else base_key
+        away = self._model.away
+        book = self._books[trade.account, trade.symbol, trade.side] = Book(
             instrument=instrument,
             buy=buy,
-            gives=keys[not buy],
-            takes=keys[buy],
+            prefix=f"{instrument.account}-",
+            data=instrument.data,
+            factor=RATE_UNIT + away if buy else RATE_UNIT - away,
+            unit=RATE_UNIT * instrument.tick,
+            tick=instrument.tick,
+            lot=instrument.lot,
+            scale=instrument.scale,
+            base_key=base_key,
+            quote_key=quote_key,
+            gives=gives,
             fee_asset=asset,
-            fee_key=instrument.fee_key(asset),
+            fee_key=fee_key,
             fee_rate=fees.rate * (10**fees.exponent if third else 1),
             fee_unit=RATE_UNIT * (1 if on_quantity else instrument.scale),
             fee_on_quantity=on_quantity,
             fee_price=fees.price if third else "",
+            fee_given=fee_key == gives,
+            fee_apart=fee_key not in (base_key, quote_key),
         )
-        self._books[trade.account, trade.symbol, trade.side] = book
         return book
 
     def _expired(self, reason: str) -> Receipt:
@@ -123,52 +162,54 @@ class Matching:
         size = self._accounts.totals[instrument.base_key]
         return min(order.quantity, max(0, -size if trade.side is BUY else size))
 
-    def _fill(self, order: Order, book: Book, quantity: int, price: int) -> Receipt:
+    def _fill(
+        self, order: Order, book: Book, quantity: int, price: int, *, perpetual: bool
+    ) -> Receipt:
         """Move the accounts by one fill, if there are funds for it and its fee."""
-        instrument, accounts = book.instrument, self._accounts
+        accounts = self._accounts
+        value = quantity * price
+        # this exchange rounds what it charges up to a unit of the asset that it takes
+        unit = book.fee_unit * self._price(book.fee_price) if book.fee_price else book.fee_unit
+        fee = -(-(quantity if book.fee_on_quantity else value) * book.fee_rate // unit)
         base = quantity if book.buy else -quantity
-        quote = -base * price // instrument.scale  # what is paid is rounded up, else down
-        fee = self._fee(book, quantity, price)
-        if instrument.perpetual:
+        if perpetual:
             short = self._short_of_margin(book, base, price, fee)
+            if short:
+                return Receipt(REJECTED, reason=short)
+            quote = 0
         else:
-            short = self._short_of(book, -quote if book.buy else quantity, fee)
-        if short:
-            return Receipt(Outcome.REJECTED_DEFINITIVE, reason=short)
+            # what is paid is rounded up, what is received down
+            quote = (-value if book.buy else value) // book.scale
+            needed = -quote if book.buy else quantity
+            if book.fee_given:
+                needed += fee
+            totals = accounts.totals
+            if totals[book.gives] < needed or (book.fee_apart and totals[book.fee_key] < fee):
+                return Receipt(REJECTED, reason=self._short_of(book, needed, fee))
         self._fills += 1
-        ref = f"{instrument.account}-{self._fills}"
+        ref = f"{book.prefix}{self._fills}"
         realised = 0
-        if instrument.perpetual:
-            realised = self._carry(ref, instrument, base, price)
+        if perpetual:
+            realised = self._carry(ref, book.instrument, base, price)
+            if fee:
+                accounts.post(ref, book.fee_key, -fee, FEE)
         else:
-            accounts.trade(ref, instrument.quote_key, quote, instrument.base_key, base)
-        if fee:
-            accounts.post(ref, book.fee_key, -fee, FEE)
-        outcome = EXECUTED if quantity == order.quantity else EXECUTED_PARTIAL
-        fill = Fill(ref, quantity, price, fee, book.fee_asset, realised)
-        return Receipt(outcome, (fill,), (), accounts.now_ns)
-
-    def _fee(self, book: Book, quantity: int, price: int) -> int:
-        """What this exchange charges, rounded up to a unit of the asset it takes."""
-        due = quantity if book.fee_on_quantity else quantity * price
-        unit = book.fee_unit
-        if book.fee_price:
-            unit *= self._market.price(book.fee_price)
-        return -(-due * book.fee_rate // unit)
+            accounts.trade(ref, book.quote_key, quote, book.base_key, base, book.fee_key, fee)
+        return Receipt(
+            EXECUTED if quantity == order.quantity else EXECUTED_PARTIAL,
+            (Fill(ref, quantity, price, fee, book.fee_asset, realised),),
+            (),
+            accounts.now_ns,
+        )
 
     def _short_of(self, book: Book, needed: int, fee: int) -> str:
-        """Which asset the account has too little of, or empty."""
-        totals = self._accounts.totals
-        key, fee_key = book.gives, book.fee_key
-        if fee_key == key:
-            needed += fee
-        elif fee_key != book.takes and totals[fee_key] < fee:
-            return f"insufficient {fee_key} for the fee of {fee}"
-        if totals[key] < needed:
-            instrument = book.instrument
-            told = instrument.value if key == instrument.quote_key else instrument.quantity
-            return f"insufficient {key}: {told(totals[key]):f} of {told(needed):f}"
-        return ""
+        """Which asset the account has too little of."""
+        totals, key = self._accounts.totals, book.gives
+        if book.fee_apart and totals[book.fee_key] < fee:
+            return f"insufficient {book.fee_key} for the fee of {fee}"
+        instrument = book.instrument
+        told = instrument.value if key == instrument.quote_key else instrument.quantity
+        return f"insufficient {key}: {told(totals[key]):f} of {told(needed):f}"
 
     def _short_of_margin(self, book: Book, change: int, price: int, fee: int) -> str:
         """Whether equity carries the position that the order would leave, and its fee."""

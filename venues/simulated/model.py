@@ -4,12 +4,9 @@ from collections.abc import Callable, Mapping
 
 from attrs import Factory, field, frozen
 
-from verifill.engine.amounts import divide_down, divide_up
 from verifill.engine.errors import ConfigError
 from verifill.venues.instructions import Side
 from verifill.venues.rules import RATE_UNIT, Instrument
-
-BUY = Side.BUY
 
 # How many units an order may take, given instrument, side and quantity wanted.
 Liquidity = Callable[[Instrument, Side, int], int]
@@ -58,15 +55,3 @@ class ExchangeModel:
         if self.away >= RATE_UNIT:
             msg = "half the spread and the slippage are the whole price; give less than 1 together"
             raise ConfigError(msg)
-
-    def fill_price(self, instrument: Instrument, side: Side, last: int) -> int:
-        """The price of a fill in ticks: half the spread and the slippage beyond last.
-
-        Rounded to the instrument's tick, against the one who trades.
-        """
-        tick, away = instrument.tick, self.away
-        if not away:  # prices of the data may be finer than the tick of the order book
-            return -(-last // tick) * tick if side is BUY else last // tick * tick
-        if side is BUY:
-            return divide_up(last * (RATE_UNIT + away), RATE_UNIT * tick) * tick
-        return divide_down(last * (RATE_UNIT - away), RATE_UNIT * tick) * tick

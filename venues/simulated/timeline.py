@@ -107,35 +107,35 @@ class Timeline:
 
     def next_tick(self) -> bool:
         """Go to the next row that is a tick; False at the end of the data."""
-        while self._step():
-            now_ns = self.now_ns
+        while True:
+            at = self._at + 1
+            if at == self._rows:
+                if not self._turn():
+                    return False
+                at = 0
+            self._at = at
+            self.now_ns = now_ns = self._times[at]
+            for simulation in self.simulations:
+                simulation.advance(now_ns)
             if now_ns >= self._due_ns:
                 self._due_ns = now_ns + self._interval_ns
                 return True
-        return False
 
     def wait(self, duration_ns: int) -> int:
         """Let time pass in the data; the number of ticks that fell due meanwhile."""
         end_ns = self.now_ns + duration_ns
         missed = 0
         while (next_ns := self._peek()) is not None and next_ns <= end_ns:
-            self._step()
+            if self._at + 1 == self._rows:
+                self._turn()
+                self._at = -1
+            self._at += 1
+            self._advance(next_ns)
             if next_ns >= self._due_ns:
                 self._due_ns = next_ns + self._interval_ns
                 missed += 1
         self._advance(end_ns)
         return missed
-
-    def _step(self) -> bool:
-        """Go to the next row, if there is one."""
-        at = self._at + 1
-        if at == self._rows:
-            if not self._turn():
-                return False
-            at = 0
-        self._at = at
-        self._advance(self._times[at])
-        return True
 
     def _turn(self) -> bool:
         """Go to the next chunk, if there is one."""

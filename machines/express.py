@@ -1,0 +1,179 @@
+"""The usual way of a spot trade in one go: from the decision to a verified position.
+
+A run goes this way a million times: the order is filled at once, the reading shows it, and
+everything agrees. The activities of the tight loop would take seven steps for it, with a
+value for the outcome of each. Here they are one, by way of the lane of the trade: the same
+checks of the same numbers, the same events fired at the same points, the same log (a test
+holds the two side by side). Wherever anything is not as usual, the activities go on from
+the state that the machine has come to, with all that is known by then.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+
+from verifill.engine.executor import Executor
+from verifill.machines.desk import Desk
+from verifill.machines.execution import ExecutionManager, unanswered
+from verifill.machines.full_loop import FullEvent
+from verifill.machines.leg import Leg
+from verifill.machines.monitor import PositionMonitor
+from verifill.machines.records import Records
+from verifill.machines.tight_loop import TightEvent
+from verifill.venues.instructions import Side, SpotTrade
+from verifill.venues.interfaces import Laned, Venue
+from verifill.venues.lanes import Lane
+from verifill.venues.orders import Outcome, Reading, Receipt, Request
+from verifill.venues.tickets import TradeOrder
+
+EXECUTED = Outcome.EXECUTED
+INSTRUCT = FullEvent.INSTRUCT
+NOTHING: Mapping[str, int] = {}
+ROLE = "PLAN"
+VERIFIED: tuple[str, ...] = (TightEvent.ACCEPTED, TightEvent.OBSERVED, TightEvent.MATCHED)
+"""What happens to an order that goes the usual way."""
+
+
+class Way(Struct, frozen=True):
+    """A lane and the venue that it leads to.
+
+    Attributes:
+        lane: the terms.
+        venue: where orders go.
+        submit: sends one there.
+        kind: what the log's rows of it have in common, by number.
+    """
+
+    lane: Lane
+    venue: Venue
+    submit: Callable[[Request], Receipt]
+    kind: int
+
+
+class Express:
+    """Takes plain spot trades the usual way.
+
+    Args:
+        machine: the running machine.
+        manager: goes on where it is not the usual way.
+        desk: knows venues, counts legs.
+        records: where it is written down.
+
+    Attributes:
+        open: whether any trade is taken; the log does not tell.
+    """
+
+    def __init__(
+        self, *, machine: Executor, manager: ExecutionManager, desk: Desk, records: Records
+    ) -> None:
+        self._machine = machine
+        self._manager = manager
+        self._desk = desk
+        self._records = records
+        self._write = records.usual
+        self._monitor: PositionMonitor = desk.monitor
+        self._ways: dict[tuple[str, str, Side], Way] = {}
+        self.open = True
+
+    def take(self, trade: SpotTrade) -> str | None:
+        """Trade, and verify it.
+
+        Returns:
+            None where it is verified, and the machine has come to DONE; else the event to go on
+            with, which is `instruct` where nothing has been done yet.
+        """
+        side, quantity = trade.side, trade.quantity
+        try:
+            way = self._ways[trade.account, trade.symbol, side]
+        except (KeyError, TypeError):  # TypeError: whoever checks the plan will say of what
+            return INSTRUCT
+        if type(quantity) is not Decimal or trade.limit is not None or trade.name:
+            return INSTRUCT
+        if type(side) is not Side:
+            return INSTRUCT
+        manager, machine = self._manager, self._machine
+        order = way.lane.order(trade, quantity, manager.intents + 1, self._monitor.totals)
+        if order is None:
+            return INSTRUCT
+        manager.intents += 1
+        context = machine.context
+        if context.instruction or context.chain:
+            machine.cut()
+            context.chain = 0
+        context.instruction = self._desk.legs + 1
+        context.attempt = 1
+        machine.fire(INSTRUCT)
+        return self._send(way, order)
+
+    def _send(self, way: Way, order: TradeOrder) -> str | None:
+        machine, manager = self._machine, self._manager
+        try:
+            receipt = way.submit(order)
+        except BaseException as error:  # noqa: BLE001 - the venue may have it all the same
+            return manager.answered(self._hand_over(way, order), unanswered(error))
+        if receipt.outcome is not EXECUTED:
+            return manager.answered(self._hand_over(way, order), receipt)
+        try:
+            reading = self._monitor.observe()
+        except BaseException:
+            machine.fire(manager.answered(self._hand_over(way, order), receipt))
+            raise
+        if self._verified(way, order, receipt, reading):
+            self._desk.legs += 1
+            machine.fire_all(VERIFIED)
+            return None
+        machine.fire(manager.answered(self._hand_over(way, order), receipt))
+        return manager.seen(reading)
+
+    def _verified(self, way: Way, order: TradeOrder, receipt: Receipt, reading: Reading) -> bool:
+        """Whether all is as usual; then the books are closed and it is written down."""
+        machine, lane = self._machine, way.lane
+        context = machine.context
+        time_ns = context.time_ns
+        if not receipt.effect_ns == reading.as_of_ns == time_ns or reading.behind:
+            return False
+        ledger = lane.ledger(order, receipt, reading, self._monitor.totals)
+        if ledger is None:
+            return False
+        fill = receipt.fills[0]
+        written = self._write(
+            fill.ref,
+            machine.base + machine.node.depth,
+            time_ns,
+            context.tick,
+            context.instruction,
+            way.kind,
+            fill.quantity,
+            fill.price,
+            fill.fee,
+            ledger[lane.base_key],
+            lane.base_low,
+            lane.base_high,
+            ledger[lane.quote_key],
+            lane.quote_low,
+            lane.quote_high,
+        )
+        if written:
+            self._monitor.settle(ledger, NOTHING, NOTHING, time_ns)
+        return written
+
+    def _hand_over(self, way: Way, order: TradeOrder) -> Leg:
+        """The leg of an order that was sent, for the activities to go on with."""
+        leg = self._desk.leg(order.instruction, ROLE)
+        leg.request, leg.sends = order, 1
+        leg.expectation = way.venue.expect(order, self._monitor)
+        self._manager.leg = leg
+        self._records.decision(leg)
+        return leg
+
+    def learn(self, trade: SpotTrade) -> None:
+        """Take such trades from the next one on, if they can be."""
+        key = (trade.account, trade.symbol, trade.side)
+        venue = self._desk.venue_of(trade.account)
+        if key in self._ways or not self.open or not isinstance(venue, Laned):
+            return
+        lane, tracked = venue.lane(trade), self._monitor.totals
+        if lane and lane.base_key in tracked and lane.quote_key in tracked:
+            kind = self._records.kind_of(trade, lane.ticket)
+            self._ways[key] = Way(lane, venue, venue.submit, kind)

@@ -1,0 +1,109 @@
+"""Rows of the usual way: exact, in order, and read as the streams they stand for."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.engine.test_executor import DOOR
+from verifill.engine.compile import compile_table
+from verifill.engine.executor import CompiledExecutor, Context
+from verifill.engine.log.reader import Log
+from verifill.engine.log.schema import STREAMS
+from verifill.engine.log.streams import dtype_of
+from verifill.engine.log.usual import COLUMNS, SPREAD, Usual, stands_for
+from verifill.engine.log.writer import Writer
+
+LARGEST = 2**63 - 1
+NUMBERS = (3, 7_000, 1, 5, 0, 10, 200, 1, 110, 109, 111, 795, 790, 800)
+"""seq, time, tick, instruction, kind, quantity, price, fee, and both sides."""
+
+
+def written(folder: Path, *refs: str) -> Log:
+    """A log with one usual row for each reference, and plain rows around them."""
+    log = Writer(folder, {"run": "r", "epoch": 1})
+    log.follow(CompiledExecutor(compile_table(DOOR)).paths)
+    texts = ("PLAN", "TRADE", "desk", "A/B", "BUY", "", "desk:A", "desk:B", "B")
+    kind = tuple(log.codes[text] for text in texts)
+    log.usual.kinds[kind] = 0  # type: ignore[index]  # a kind has nine codes
+    context = Context()
+    log.path(1, 9, context)
+    for at, ref in enumerate(refs):
+        first = 2 + 10 * at
+        assert log.usual.begin(ref, first + 1, *NUMBERS[1:])
+        log.path(first, 8, context)
+    log.path(2 + 10 * len(refs), 9, context)
+    log.close({})
+    return Log(folder)
+
+
+def rows(log: Log, stream: str) -> list[dict[str, Any]]:
+    return log.stream(stream).collect().to_dicts()
+
+
+def test_a_row_stands_for_a_row_of_each_stream_and_two_positions(tmp_path: Path) -> None:
+    log = written(tmp_path, "f1")
+
+    instruction = {
+        "seq": 3, "instruction": 5, "parent": 0, "role": "PLAN", "op": "TRADE", "account": "desk",
+        "subject": "A/B", "side": "BUY", "name": "", "quantity": 10, "limit": 0, "detail": "",
+    }  # fmt: skip
+    fill = {
+        "seq": 5, "instruction": 5, "ref": "f1", "quantity": 10, "price": 200, "fee": 1,
+        "fee_asset": "B", "realised": 0,
+    }  # fmt: skip
+    seen = {"seq": 5, "instruction": 5, "as_of_ns": 7_000}
+    assert [instruction] == rows(log, "instructions")
+    assert [fill] == rows(log, "fills")
+    assert [
+        seen | {"key": "desk:A", "total": 110, "low": 109, "high": 111},
+        seen | {"key": "desk:B", "total": 795, "low": 790, "high": 800},
+    ] == rows(log, "positions")
+
+
+def test_paths_are_in_order_whichever_way_they_were_written(tmp_path: Path) -> None:
+    paths = rows(written(tmp_path, "f1", "f2"), "paths")
+
+    assert [(1, 9), (2, 8), (12, 8), (22, 9)] == [(row["seq"], row["path"]) for row in paths]
+    assert [(0, 0), (1, 5), (1, 5), (0, 0)] == [(r["attempt"], r["instruction"]) for r in paths]
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_every_stream_has_its_types_with_and_without_such_rows(tmp_path: Path, stream: str) -> None:
+    for folder, refs in ((tmp_path / "with", ["f1"]), (tmp_path / "without", [])):
+        schema = written(folder, *refs).stream(stream).collect().schema
+        for column, kind in STREAMS[stream].items():
+            told = pl.Int32() if isinstance(schema[column], pl.Enum) else schema[column]
+            assert dtype_of(kind) == told
+
+
+def test_the_largest_number_that_fits_is_kept_exactly() -> None:
+    usual = Usual(1)
+    assert usual.begin("f1", *[LARGEST] * (len(COLUMNS) - 2))
+    assert usual.end(-LARGEST, LARGEST)
+
+    row = usual.frame().row(0, named=True)
+    assert {LARGEST} == {row[column] for column in COLUMNS[1:]}
+    assert (-LARGEST, "f1") == (row["first"], row["ref"])
+
+
+def test_a_larger_number_is_not_taken_and_leaves_no_trace() -> None:
+    usual = Usual(1)
+
+    assert not usual.begin("f1", *[LARGEST + 1] * (len(COLUMNS) - 2))
+    assert not usual.end(1, 1)
+    assert 0 == usual.rows
+
+
+def test_a_row_without_its_end_is_not_written() -> None:
+    usual = Usual(2)
+    usual.begin("f1", *NUMBERS)
+
+    assert 0 == usual.rows
+
+
+def test_what_files_of_rows_stand_for_is_known() -> None:
+    assert {"paths": 1, "instructions": 1, "fills": 1, "positions": 2} == stands_for("usual")
+    assert {"notes": 1} == stands_for("notes")
+    assert set(SPREAD) == set(stands_for("usual"))
