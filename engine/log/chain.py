@@ -1,37 +1,19 @@
 """The chain of a durable log: each record carries the hash of the one before it.
 
-The hash of a record is the SHA-256 of the canonical JSON array of its columns, in their
-order, up to `prev_hash`; amounts are texts there. The first record carries the digest of
-the header, so a record belongs to one place of one log.
+The hash of a record is the SHA-256 of its columns up to `prev_hash`, in their order, as a
+JSON array without spaces, in UTF-8; amounts are texts there. The first record carries the
+digest of the header, so a record belongs to one place of one log.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from attrs import frozen
+import msgspec
 
 from verifill.engine.errors import LogError
-from verifill.engine.log.record import COLUMNS, EPOCH, Row
-
-
-@frozen
-class Origin:
-    """What a chain begins with, and what its records have in common.
-
-    Attributes:
-        where: file that the chain lies in, for messages.
-        digest: SHA-256 of the header.
-        run: name of the run.
-        definition_hash: digest of the machine's table.
-    """
-
-    where: str
-    digest: str
-    run: str
-    definition_hash: str
+from verifill.engine.log.record import COLUMNS, EPOCH, Origin, Row, misfit
 
 
 class Tail(NamedTuple):
@@ -54,14 +36,9 @@ class Tail(NamedTuple):
     mono_ns: int = 0
 
 
-# The same text as `canonical_json` gives, without its check of every value: what is no
-# integer, text or None gives a text that no record has, and so is found out.
-_encode = json.JSONEncoder(separators=(",", ":"), default=repr).encode
-
-
 def hash_of(columns: Row) -> str:
     """The hash of a record, from its columns up to `prev_hash`."""
-    return hashlib.sha256(_encode(columns).encode("ascii")).hexdigest()
+    return hashlib.sha256(_encode(columns)).hexdigest()
 
 
 def verify(rows: Iterable[Row], origin: Origin, anchored: tuple[int, str] | None = None) -> Tail:
@@ -107,7 +84,7 @@ def _fault(row: Row, tail: Tail, origin: Origin) -> str:
     seq, run, definition_hash, previous, digest = _identity_of(row)
     if seq != tail.seq + 1:
         return f"record {tail.seq + 1} is missing: after record {tail.seq} comes record {seq}"
-    if digest != hash_of(row[:-1]):
+    if misfit(tuple(map(type, row))) or digest != hash_of(row[:-1]):
         return f"record {seq} was edited: its columns do not give its hash"
     if previous != tail.hash:
         before = f"record {tail.seq}" if tail.seq else "the header"
@@ -133,6 +110,9 @@ def _break_in_time(row: Row, tail: Tail) -> str:
             f"record {seq} has mono_ns {mono_ns}, before the {tail.mono_ns} of the last: no EPOCH"
         )
     return ""
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 def _columns(*names: str) -> Callable[[Row], tuple[Any, ...]]:

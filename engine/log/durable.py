@@ -14,9 +14,9 @@ from typing import Self
 
 from verifill.engine.errors import EngineDefect, LogError
 from verifill.engine.log.anchor import Anchor
-from verifill.engine.log.chain import Origin, Tail, after, hash_of
+from verifill.engine.log.chain import Tail, after, hash_of
 from verifill.engine.log.connection import INSERT, Connection, reading
-from verifill.engine.log.record import EPOCH, Record, Row, stored
+from verifill.engine.log.record import EPOCH, Origin, Record, Row, stored
 
 
 class DurableLog:
@@ -120,12 +120,12 @@ class DurableLog:
 
     def _row(self, record: Record, tail: Tail, epoch: int) -> Row:
         """A record as it is stored after that tail."""
-        seq = tail.seq + 1
-        told = stored(record, seq)
-        origin = self._origin
-        given, amounts = told[:14], told[14:]
-        row = (seq, origin.run, epoch, *given, origin.definition_hash, *amounts, tail.hash)
-        return (*row, hash_of(row))
+        row = stored(record, self._origin, seq=tail.seq + 1, epoch=epoch, previous=tail.hash)
+        try:
+            return (*row, hash_of(row))
+        except UnicodeEncodeError as error:
+            msg = f"a record holds what cannot be stored: {error}. Nothing of the step was written"
+            raise EngineDefect(msg) from error
 
     def _write(self, rows: Sequence[Row], tail: Tail) -> None:
         """Commit the rows, with which the chain ends at that tail."""
@@ -136,12 +136,12 @@ class DurableLog:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(INSERT, rows)
             self._connection.execute("COMMIT")
-        except (sqlite3.Error, ValueError) as error:
+        except sqlite3.Error as error:
             raise self._failed(error) from error
         self.tail = tail
         self._stopped = ""
 
-    def _failed(self, error: Exception) -> LogError | EngineDefect:
+    def _failed(self, error: sqlite3.Error) -> LogError | EngineDefect:
         """What a write that failed means."""
         if isinstance(error, sqlite3.IntegrityError) and "intent_id" in str(error):
             with reading(self._path):

@@ -9,7 +9,7 @@ from typing import Any, cast
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import LogError, LogExists
 from verifill.engine.log.anchor import Anchor
-from verifill.engine.log.chain import Origin, Tail, verify
+from verifill.engine.log.chain import Tail, verify
 from verifill.engine.log.connection import (
     DATABASE,
     SCHEMA,
@@ -27,7 +27,7 @@ from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import SQLITE, STORE
 from verifill.engine.log.files import make_folder, write_new
 from verifill.engine.log.reader import Log
-from verifill.engine.log.record import Record
+from verifill.engine.log.record import Origin, Record
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.writer import HEADER, SCHEMA_VERSION, Claim, is_log, locked, reason_of
 

@@ -1,9 +1,12 @@
 """A record of a durable log: what its writer is given, and the columns it is stored in."""
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
+from functools import cache
 from typing import Literal, cast, get_args
 
 import msgspec
+from attrs import frozen
 
 from verifill.engine.digest import canonical_json
 from verifill.engine.errors import EngineDefect
@@ -111,55 +114,102 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     payload: Mapping[str, object] | None = None
 
 
-def stored(record: Record, seq: int) -> Row:
-    """The columns from `machine` to `payload`, without `definition_hash`, checked.
+@frozen
+class Origin:
+    """What a chain begins with, and what its records have in common.
+
+    Attributes:
+        where: file that the chain lies in, for messages.
+        digest: SHA-256 of the header.
+        run: name of the run.
+        definition_hash: digest of the machine's table.
+    """
+
+    where: str
+    digest: str
+    run: str
+    definition_hash: str
+
+
+def stored(record: Record, origin: Origin, *, seq: int, epoch: int, previous: str) -> Row:
+    """A record as it is stored, up to `prev_hash`.
 
     Args:
         record: what it says.
+        origin: what it has in common with the others.
         seq: its number.
+        epoch: the process life.
+        previous: hash of the record before.
 
     Raises:
         EngineDefect: a value is of another type, or does not fit its column.
     """
     told = msgspec.structs.astuple(record)
-    for (name, kind, optional), value in zip(_GIVEN, told[:-1], strict=True):
-        if not (_fits(kind, value) or (optional and value is None)):
-            raise _unfit(name, kind, value)
+    row = (
+        *(seq, origin.run, epoch, *told[:8]),
+        seq - 1 if record.cause_seq is None else record.cause_seq,
+        *(*told[9:14], origin.definition_hash),
+        *(_text("quantity", record.quantity), _text("price", record.price)),
+        *(_payload(record.payload), previous),
+    )
+    if column := misfit(tuple(map(type, row))) or _overflow(row):
+        raise _unfit(column, COLUMNS[column], row[list(COLUMNS).index(column)])
     if record.kind not in KINDS:
         msg = f"a record is of kind {record.kind!r}; allowed are {', '.join(sorted(KINDS))}"
         raise EngineDefect(msg)
     if record.kind == INTENT and not record.intent_id:
         msg = "an INTENT has no intent_id; without a key it cannot be kept from being sent twice"
         raise EngineDefect(msg)
-    cause = seq - 1 if record.cause_seq is None else record.cause_seq
-    amounts = (_text(record.quantity), _text(record.price))
-    return (*told[:8], cause, *told[9:14], *amounts, _payload(record.payload))
+    return row
+
+
+@cache
+def misfit(types: tuple[type, ...]) -> str:
+    """The first column that is never stored with a value of its type; none if all may be.
+
+    Rows come in few shapes, so that each is looked at once.
+    """
+    for (column, kind), given in zip(COLUMNS.items(), types, strict=False):
+        wanted = int if kind == INT else str  # an amount is stored as text
+        right = given is wanted or (issubclass(given, wanted) and issubclass(given, Enum))
+        if not (right or (given is type(None) and column in OPTIONAL)):
+            return column
+    return ""
+
+
+def _overflow(row: Row) -> str:
+    """The first column whose integer is too great for 64 bits; none if all fit."""
+    whole = [value for value in row if isinstance(value, int)]
+    if -_LIMITS[INT] <= min(whole) and max(whole) < _LIMITS[INT]:
+        return ""
+    told = zip(COLUMNS, row, strict=False)
+    return next(name for name, value in told if isinstance(value, int) and not _fits(INT, value))
 
 
 def _payload(payload: Mapping[str, object] | None) -> str | None:
     if payload is None:
         return None
-    streams = payload.get("streams")
-    if streams is not None:
-        for name, rows in cast("Mapping[str, Sequence[Sequence[object]]]", streams).items():
-            for row in rows:
-                _check_evidence(name, row)
+    streams = cast("_Evidence", payload.get("streams") or {})
+    for stream, rows in streams.items():
+        _check_evidence(stream, rows)
     return canonical_json(payload).decode("ascii")
 
 
-def _check_evidence(stream: str, row: Sequence[object]) -> None:
+def _check_evidence(stream: str, rows: Sequence[Sequence[object]]) -> None:
     columns = EVIDENCE.get(stream)
-    if columns is None or len(columns) != len(row):
+    if columns is None or any(len(row) != len(columns) for row in rows):
         msg = (
-            f"a payload holds {list(row)} for the stream {stream!r}; the streams of a record are "
+            f"a payload holds {rows} for the stream {stream!r}; the streams of a record are "
             + "; ".join(f"{name}: {', '.join(columns)}" for name, columns in EVIDENCE.items())
         )
         raise EngineDefect(msg)
-    for (column, kind), value in zip(columns.items(), row, strict=True):
-        if not _fits(kind, value):
-            raise _unfit(column, kind, value)
+    for row in rows:
+        for (column, kind), value in zip(columns.items(), row, strict=True):
+            if not _fits(kind, value):
+                raise _unfit(column, kind, value)
 
 
+_Evidence = Mapping[str, Sequence[Sequence[object]]]
 _LIMITS = {INT: 1 << 63, AMOUNT: 1 << 127}
 _WANTED = {
     INT: "an integer of 64 bits",
@@ -184,15 +234,9 @@ def _unfit(column: str, kind: str, value: object) -> EngineDefect:
     return EngineDefect(msg)
 
 
-def _text(amount: int | None) -> str | None:
-    return None if amount is None else str(amount)
-
-
-# The columns that a record fills, in the order of its fields; `payload` is checked apart,
-# and `cause_seq` may be left to the log.
-_NAMES = [
-    name
-    for name in COLUMNS
-    if name not in {"seq", "run", "epoch", "definition_hash", "payload", "prev_hash", "hash"}
-]
-_GIVEN = [(name, COLUMNS[name], name in OPTIONAL or name == "cause_seq") for name in _NAMES]
+def _text(column: str, amount: int | None) -> str | None:
+    if amount is None:
+        return None
+    if not _fits(AMOUNT, amount):
+        raise _unfit(column, AMOUNT, amount)
+    return str(amount)
