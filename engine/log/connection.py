@@ -11,6 +11,7 @@ from verifill.engine.log.record import COLUMNS, INTENT, KINDS, Row
 from verifill.engine.log.streams import INT
 
 DATABASE = "log.sqlite"
+BUSY_S = 5.0  # how long a lock of another process is waited for
 
 
 class Cursor(Protocol):
@@ -48,7 +49,7 @@ Connect = Callable[[Path], Connection]
 
 def connect(path: Path) -> Connection:
     """A connection of the standard library, for the writer."""
-    return sqlite3.connect(path, isolation_level=None)
+    return sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
 
 
 def connect_to_read(path: Path) -> Connection:

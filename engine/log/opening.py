@@ -18,6 +18,7 @@ from verifill.engine.log.connection import (
     check_pages,
     check_tables,
     connect,
+    connect_to_read,
     make_durable,
     prepare,
     reading,
@@ -112,14 +113,36 @@ def reopen_log(
         raise LogError(msg)
     with _held() as held:
         held.callback(locked(folder).release)
+        tail = _verified(path, origin, anchor)
         connection = _connected(path, connect, held)
-        check_tables(connection, path)
         make_durable(connection, path)
-        tail = verify(rows_after(connection, path), origin, _anchored(folder, anchor))
-        check_pages(connection, path)
         return DurableLog(
             path, origin, tail, life, connection=connection, anchor=anchor, release=held.close
         )
+
+
+def verify_log(folder: Path, anchor: Anchor) -> Tail:
+    """Check a durable log from its start to its end, also while its writer goes on.
+
+    Returns:
+        Where its chain ends.
+
+    Raises:
+        LogError: it is no durable log, or not as it was written, or it cannot be read.
+    """
+    return _verified(folder / DATABASE, _origin_of(folder), anchor)
+
+
+def _verified(path: Path, origin: Origin, anchor: Anchor) -> Tail:
+    """Where the chain ends, read without writing, so that what is damaged stays as it is."""
+    anchored = _anchored(path.parent, anchor)  # first: the chain may only be further than that
+    with ExitStack() as held, reading(path):
+        connection = connect_to_read(path)
+        held.callback(connection.close)
+        check_tables(connection, path)
+        tail = verify(rows_after(connection, path), origin, anchored)
+        check_pages(connection, path)
+    return tail
 
 
 def _lay_out(folder: Path, header: bytes, held: ExitStack) -> None:
