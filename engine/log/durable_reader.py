@@ -138,7 +138,10 @@ class DurableReader(Log):
         told: dict[str, list[tuple[Any, ...]]] = {stream: [] for stream in EVIDENCE}
         carrying = self._records.filter(pl.col("payload").str.contains('"streams"', literal=True))
         for seq, payload in carrying.select("seq", "payload").iter_rows():
-            for stream, rows in json.loads(payload).get("streams", {}).items():
+            streams: Mapping[str, Sequence[Sequence[Any]]] = (
+                json.loads(payload).get("streams") or {}
+            )
+            for stream, rows in streams.items():
                 told[stream].extend((seq, *row) for row in rows)
         return told
 

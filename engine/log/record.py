@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cache
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import msgspec
 from attrs import frozen
@@ -68,6 +68,9 @@ EVIDENCE: Mapping[str, Mapping[str, str]] = {
 Value = int | str | None
 Row = tuple[Value, ...]
 """A record as it is stored: a value for each of COLUMNS, amounts as text."""
+
+Evidence = Mapping[str, Sequence[Sequence[Any]]]
+"""Stream -> rows of it, as a payload carries them."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,7 +192,7 @@ def _overflow(row: Row) -> str:
 def _payload(payload: Mapping[str, object] | None) -> str | None:
     if payload is None:
         return None
-    streams = cast("_Evidence", payload.get("streams") or {})
+    streams = cast("Evidence", payload.get("streams") or {})
     for stream, rows in streams.items():
         _check_evidence(stream, rows)
     return canonical_json(payload).decode("ascii")
@@ -209,7 +212,6 @@ def _check_evidence(stream: str, rows: Sequence[Sequence[object]]) -> None:
                 raise _unfit(column, kind, value)
 
 
-_Evidence = Mapping[str, Sequence[Sequence[object]]]
 _LIMITS = {INT: 1 << 63, AMOUNT: 1 << 127}
 _WANTED = {
     INT: "an integer of 64 bits",

@@ -8,8 +8,9 @@ all, sector by sector. An image is what a power cut leaves.
 import os
 import random
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import apsw
 from attrs import define, field
@@ -196,7 +197,8 @@ class File(apsw.VFSFile):
             self._is_new = False
 
     def _write(self, data: bytes, offset: int) -> None:
-        super().xWrite(data, offset)
+        base: Any = super()
+        base.xWrite(data, offset)
         self._content.told.append((offset, bytes(data)))
 
 
@@ -204,17 +206,17 @@ class Adapted:
     """A connection of apsw that behaves as one of the standard library."""
 
     def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
+        self._connection: Any = connection  # whose types name one that Python 3.11 has not
 
     def execute(self, sql: str, parameters: Sequence[object] = (), /) -> "Rows":
         try:
-            return Rows(self._connection.execute(sql, tuple(parameters)).fetchall())  # type: ignore[arg-type]  # values of SQLite, which the protocol does not name
+            return Rows(self._connection.execute(sql, tuple(parameters)).fetchall())
         except apsw.Error as error:
             raise sqlite3.OperationalError(str(error)) from error
 
-    def executemany(self, sql: str, parameters: Sequence[Sequence[object]], /) -> None:
+    def executemany(self, sql: str, parameters: Iterable[Sequence[object]], /) -> None:
         try:
-            self._connection.executemany(sql, parameters)  # type: ignore[arg-type]  # likewise
+            self._connection.executemany(sql, parameters)
         except apsw.Error as error:
             raise sqlite3.OperationalError(str(error)) from error
 

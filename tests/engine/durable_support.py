@@ -36,8 +36,11 @@ LIFE = Record(machine="full_loop", kind="EPOCH", wall_ns=1, mono_ns=1)
 
 def note(number: int, **given: Any) -> Record:  # noqa: ANN401 - of Record
     """A record that is told from others by a number."""
-    told: dict[str, Any] = {"machine": "full_loop", "kind": "NOTE", "payload": {"number": number}}
-    return Record(**{"wall_ns": number, "mono_ns": 1} | told | given)
+    told: dict[str, Any] = {
+        "machine": "full_loop", "kind": "NOTE", "wall_ns": number, "mono_ns": 1,
+        "payload": {"number": number},
+    }  # fmt: skip
+    return Record(**(told | given))
 
 
 def step(first: int, size: int = 1) -> list[Record]:

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from verifill.engine.errors import LogError
-from verifill.engine.log import anchor as module
-from verifill.engine.log import files
-from verifill.engine.log.anchor import Callbacks, FileAnchor, Place
+from verifill.engine.log.anchor import Anchor, Callbacks, FileAnchor, Place
 
 ONE, TWO = "1" * 64, "2" * 64
 
@@ -78,7 +76,7 @@ def test_each_line_is_synced_and_so_is_the_name_of_a_new_file(
         synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
         real(descriptor)
 
-    monkeypatch.setattr(files.os, "fsync", noting)
+    monkeypatch.setattr(os, "fsync", noting)
     anchor = FileAnchor(tmp_path / "anchor")
     anchor.publish(1, ONE)
     anchor.publish(2, TWO)
@@ -90,7 +88,11 @@ def test_a_line_that_the_system_takes_in_parts_is_written_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.write
-    monkeypatch.setattr(files.os, "write", lambda to, data: real(to, data[:7]))
+
+    def slow(descriptor: int, data: memoryview) -> int:
+        return real(descriptor, data[:7])
+
+    monkeypatch.setattr(os, "write", slow)
     FileAnchor(tmp_path / "anchor").publish(1, ONE)
 
     assert f"1 {ONE}\n" == (tmp_path / "anchor").read_text()
@@ -98,9 +100,7 @@ def test_a_line_that_the_system_takes_in_parts_is_written_whole(
 
 def test_an_anchor_can_be_two_functions() -> None:
     told: list[tuple[int, str]] = []
-    anchor: module.Anchor = Callbacks(
-        lambda seq, digest: told.append((seq, digest)), lambda: told[-1]
-    )
+    anchor: Anchor = Callbacks(lambda seq, digest: told.append((seq, digest)), lambda: told[-1])
     anchor.publish(1, ONE)
 
     assert (1, ONE) == anchor.last()

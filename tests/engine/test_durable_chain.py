@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.engine.durable_support import TABLE, filled, holding, reopened, step
+from tests.engine.durable_support import TABLE, filled, holding, intent, reopened, step
 from verifill.engine.digest import canonical_json
 from verifill.engine.errors import LogError
 from verifill.engine.log.chain import hash_of, verify
@@ -104,6 +104,23 @@ def rehashed(database: sqlite3.Connection) -> None:
     database.execute("UPDATE records SET hash = ? WHERE seq = 4", (hash_of(row[:-1]),))
 
 
+def made_anew(database: sqlite3.Connection) -> None:
+    database.execute("UPDATE records SET quantity = '7' WHERE seq = 4")
+    rechained(database)
+
+
+def unindexed(database: sqlite3.Connection) -> None:
+    """An index that says it is whole and holds nothing: an intent could be sent twice."""
+    (sql,) = database.execute("SELECT sql FROM sqlite_master WHERE type = 'index'").fetchone()
+    database.execute("PRAGMA writable_schema = ON")
+    told = "UPDATE sqlite_master SET sql = ? WHERE type = 'index'"
+    database.execute(told, (sql.replace("INTENT", "NOTHING"),))
+    database.execute("PRAGMA writable_schema = RESET")
+    database.execute("REINDEX")
+    database.execute("PRAGMA writable_schema = ON")
+    database.execute(told, (sql,))
+
+
 DAMAGE: dict[str, tuple[Change, str]] = {
     "edited": (edited("UPDATE records SET quantity = '7' WHERE seq = 4"), "record 4 was edited"),
     "another type": (
@@ -131,13 +148,11 @@ DAMAGE: dict[str, tuple[Change, str]] = {
         "it ends at record 0, and the anchor holds record 7",
     ),
     "made anew": (
-        lambda database: (
-            database.execute("UPDATE records SET quantity = '7' WHERE seq = 4"),
-            rechained(database),
-        ),
+        made_anew,
         "record 7 has the hash [0-9a-f]{64}, and the anchor holds [0-9a-f]{64}: records up to it",
     ),
     "no index": (edited("DROP INDEX one_intent"), "missing or foreign: CREATE UNIQUE INDEX one"),
+    "an empty index": (unindexed, "is damaged: .* index one_intent"),
     "a trigger": (
         edited("CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM records; END"),
         "missing or foreign: CREATE TRIGGER t",
@@ -149,7 +164,9 @@ DAMAGE: dict[str, tuple[Change, str]] = {
 @pytest.mark.parametrize("name", DAMAGE)
 def test_damage_is_found_with_its_place_and_nothing_is_written(name: str, tmp_path: Path) -> None:
     change, words = DAMAGE[name]
-    filled(tmp_path / "log", (2, 1, 3)).close()
+    with filled(tmp_path / "log", (2, 1, 2)) as log:
+        log.append([intent("k")])
+        log.anchor()
     changed(tmp_path / "log", change)
     before = (tmp_path / "log" / "log.sqlite").read_bytes()
 

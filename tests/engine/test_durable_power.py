@@ -217,10 +217,14 @@ def test_what_a_failed_sync_left_in_doubt_is_on_the_disk_before_anything_rests_o
     assert {reached} == set(ends)
 
 
+def nothing(_connection: connection.Connection, _path: Path) -> None:
+    """The planted bug."""
+
+
 def test_if_it_were_not_written_anew_a_power_cut_would_lose_it(
     disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "make_durable", lambda _connection, _path: None)
+    monkeypatch.setattr(opening, "make_durable", nothing)
     _, ends = after_failed_sync(disk, tmp_path / "log")
 
     assert 0 in ends
