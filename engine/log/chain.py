@@ -60,7 +60,7 @@ def verify(rows: Iterable[Row], origin: Origin, anchored: tuple[int, str] | None
     for row in rows:
         if fault := _fault(row, tail, origin):
             raise _broken(origin, fault)
-        tail = after(row, tail)
+        tail = after(row, tail, origin)
         if anchored and anchored[0] == tail.seq and anchored[1] != tail.hash:
             fault = (
                 f"record {tail.seq} has the hash {tail.hash}, and the anchor holds {anchored[1]}: "
@@ -73,10 +73,11 @@ def verify(rows: Iterable[Row], origin: Origin, anchored: tuple[int, str] | None
     return tail
 
 
-def after(row: Row, tail: Tail) -> Tail:
+def after(row: Row, tail: Tail, origin: Origin) -> Tail:
     """Where a chain ends that has one more record."""
-    seq, digest, epoch, target, wall_ns, mono_ns = _end_of(row)
-    return Tail(seq, digest, epoch, tail.state if target is None else target, wall_ns, mono_ns)
+    seq, digest, epoch, machine, target, wall_ns, mono_ns = _end_of(row)
+    moved = target is not None and machine in origin.tables
+    return Tail(seq, digest, epoch, target if moved else tail.state, wall_ns, mono_ns)
 
 
 def _fault(row: Row, tail: Tail, origin: Origin) -> str:
@@ -120,7 +121,7 @@ def _columns(*names: str) -> Callable[[Row], tuple[Any, ...]]:
     return itemgetter(*map(at, names))
 
 
-_end_of = _columns("seq", "hash", "epoch", "to", "wall_ns", "mono_ns")
+_end_of = _columns("seq", "hash", "epoch", "machine", "to", "wall_ns", "mono_ns")
 _identity_of = _columns("seq", "run", "definition_hash", "prev_hash", "hash")
 _life_of = _columns("seq", "kind", "epoch", "mono_ns")
 

@@ -61,7 +61,7 @@ class DurableLog:
             msg = f"a process life begins with a record of kind {life.kind}; it must be {EPOCH}"
             raise EngineDefect(msg)
         row = self._row(life, tail, tail.epoch + 1)
-        self._write([row], after(row, tail))
+        self._write([row], after(row, tail, self._origin))
         self.anchor()
 
     def append(self, records: Sequence[Record]) -> int:
@@ -86,7 +86,7 @@ class DurableLog:
             if record.kind == EPOCH or record.mono_ns < tail.mono_ns:
                 raise _break(record, tail)
             row = self._row(record, tail, tail.epoch)
-            tail = after(row, tail)
+            tail = after(row, tail, self._origin)
             rows.append(row)
         self._write(rows, tail)
         return tail.seq

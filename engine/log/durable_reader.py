@@ -12,7 +12,7 @@ import polars as pl
 from verifill.engine.log.connection import DATABASE, connect_to_read, reading, rows_after
 from verifill.engine.log.expand import Nesting
 from verifill.engine.log.reader import Log
-from verifill.engine.log.record import COLUMNS, EVIDENCE, Row
+from verifill.engine.log.record import COLUMNS, EVIDENCE, Evidence, Row
 from verifill.engine.log.schema import PATHS
 from verifill.engine.log.streams import AMOUNT, CODE, dtype_of
 
@@ -138,9 +138,7 @@ class DurableReader(Log):
         told: dict[str, list[tuple[Any, ...]]] = {stream: [] for stream in EVIDENCE}
         carrying = self._records.filter(pl.col("payload").str.contains('"streams"', literal=True))
         for seq, payload in carrying.select("seq", "payload").iter_rows():
-            streams: Mapping[str, Sequence[Sequence[Any]]] = (
-                json.loads(payload).get("streams") or {}
-            )
+            streams: Evidence = json.loads(payload).get("streams") or {}
             for stream, rows in streams.items():
                 told[stream].extend((seq, *row) for row in rows)
         return told

@@ -8,14 +8,15 @@ PRIVATE_FOLDER = 0o700
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for its owner alone, if it is not there.
+    """Make a folder, and those around it, for their owner alone where they are not there.
 
     Raises:
         OSError: it cannot be made.
     """
-    if not folder.exists():
-        folder.mkdir(mode=PRIVATE_FOLDER, parents=True)
-        sync_folder(folder.parent)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=PRIVATE_FOLDER)
+        sync_folder(path.parent)
 
 
 def write_new(path: Path, data: bytes) -> None:

@@ -198,11 +198,12 @@ def _origin_of(folder: Path) -> Origin:
 def _origin(path: Path, header: bytes) -> Origin:
     told = cast("Mapping[str, Any]", json.loads(header))
     try:
-        run, definition_hash = told["run"], told["nesting"]["digest"]
+        nesting = told["nesting"]
+        run, definition_hash, tables = told["run"], nesting["digest"], nesting["instances"]
     except (KeyError, TypeError) as error:
         msg = f"the header of {path.parent} names no run, or no digest of a table"
         raise LogError(msg) from error
-    return Origin(str(path), sha256_hex(header), run, definition_hash)
+    return Origin(str(path), sha256_hex(header), run, definition_hash, frozenset(tables))
 
 
 @contextmanager

@@ -126,12 +126,14 @@ class Origin:
         digest: SHA-256 of the header.
         run: name of the run.
         definition_hash: digest of the machine's table.
+        tables: the machine's tables; records of others are about breakers, feeds and the like.
     """
 
     where: str
     digest: str
     run: str
     definition_hash: str
+    tables: frozenset[str]
 
 
 def stored(record: Record, origin: Origin, *, seq: int, epoch: int, previous: str) -> Row:

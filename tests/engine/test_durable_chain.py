@@ -242,7 +242,7 @@ def test_what_stands_before_the_anchored_record_is_found_even_then(tmp_path: Pat
 def test_every_column_is_in_the_chain(column: str, tmp_path: Path) -> None:
     with filled(tmp_path / "log", (3,)):
         told = stored(tmp_path / "log")
-    origin = Origin("log", told[0]["prev_hash"], "r", TABLE)
+    origin = Origin("log", told[0]["prev_hash"], "r", TABLE, frozenset())
     rows = [tuple(row.values()) for row in told]
     assert 4 == verify(rows, origin).seq
 

@@ -1,6 +1,7 @@
 """Writing a durable log: exact, all or nothing, private, one writer, stopped by any failure."""
 
 import sqlite3
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,23 @@ def test_what_a_record_leaves_out_is_null_and_its_cause_is_the_record_before(
     assert {"from", "event", "to", "intent_id", "venue_ref", "venue_ns"} | {
         "quantity", "price", "payload",
     } == {name for name, value in row.items() if value is None}  # fmt: skip
+
+
+class Leaf(StrEnum):
+    IDLE = "IDLE"
+
+
+class Number(IntEnum):
+    TWO = 2
+
+
+def test_members_of_enums_are_written_as_what_they_stand_for(tmp_path: Path) -> None:
+    with created(tmp_path / "log") as log:
+        log.append([note(1, source=Leaf.IDLE, instance=Number.TWO)])
+    reopened(tmp_path / "log").close()
+
+    (_, row, _) = rows(tmp_path / "log")
+    assert ("IDLE", 2) == (row["from"], row["instance"])
 
 
 def test_records_are_numbered_from_1_without_a_gap_each_with_the_hash_before(
@@ -258,10 +276,11 @@ def test_a_setting_that_does_not_hold_is_named_with_its_value(
 
 
 def test_folder_and_files_are_for_their_owner_alone(tmp_path: Path) -> None:
-    with filled(tmp_path / "log"):
-        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "log").iterdir()}
+    with filled(tmp_path / "made" / "log"):
+        folders = [tmp_path / "made", tmp_path / "made" / "log"]
+        assert [0o700, 0o700] == [folder.stat().st_mode & 0o777 for folder in folders]
+        modes = {path.name: path.stat().st_mode & 0o777 for path in folders[1].iterdir()}
 
-    assert 0o700 == (tmp_path / "log").stat().st_mode & 0o777
     assert {
         "header.json": 0o600,
         "lock": 0o600,

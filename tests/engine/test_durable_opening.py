@@ -53,7 +53,8 @@ def test_a_life_follows_the_other_with_an_epoch_of_the_next_number(tmp_path: Pat
 def test_the_tail_tells_where_the_last_life_left_the_machine(tmp_path: Path) -> None:
     with created(tmp_path / "log") as log:
         assert (0, 0, None) == (log.found.seq, log.found.epoch, log.found.state)
-        log.append([note(5, source="A", event="e", target="B", mono_ns=8), note(6, mono_ns=9)])
+        log.append([note(5, source="A", event="e", target="B", mono_ns=8)])
+        log.append([note(6, machine="breaker", source="OPEN", target="CLOSED", mono_ns=9)])
         ended = log.tail
 
     with reopened(tmp_path / "log") as again:
