@@ -1,5 +1,6 @@
 """Writing a durable log: exact, all or nothing, private, one writer, stopped by any failure."""
 
+import os
 import sqlite3
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -288,6 +289,22 @@ def test_folder_and_files_are_for_their_owner_alone(tmp_path: Path) -> None:
         "log.sqlite-shm": 0o600,
         "log.sqlite-wal": 0o600,
     } == modes
+
+
+def test_header_database_and_their_names_are_on_the_disk_before_anything_rests_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def noting(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    created(tmp_path / "log", anchor=Memory()).close()
+
+    assert [tmp_path.name, "header.json", "log", "log.sqlite", "log"] == synced
 
 
 def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
