@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from base64 import b64encode
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.engine.durable_support import TABLE, filled, holding, intent, reopened, step
+from tests.engine.durable_support import TABLE, filled, holding, intent, note, reopened, step
 from verifill.engine.digest import canonical_json
 from verifill.engine.errors import LogError
 from verifill.engine.log.chain import hash_of, verify
@@ -203,6 +204,17 @@ def test_only_an_epoch_breaks_time_and_process_even_if_the_hashes_fit(
 
 def hash_at(folder: Path, seq: int) -> str:
     return str(stored(folder)[seq - 1]["hash"])
+
+
+def test_bytes_that_json_would_spell_like_the_text_are_found(tmp_path: Path) -> None:
+    with filled(tmp_path / "log", (2,)) as log:
+        log.append([note(1, venue_ref="abcd")])
+    told = edited("UPDATE records SET venue_ref = X'69b71d' WHERE seq = 4")
+    changed(tmp_path / "log", told)
+    assert "abcd" == b64encode(bytes.fromhex("69b71d")).decode()
+
+    with pytest.raises(LogError, match="record 4 was edited"):
+        reopened(tmp_path / "log")
 
 
 def test_a_header_that_was_changed_is_found(tmp_path: Path) -> None:
