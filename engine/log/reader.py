@@ -12,7 +12,7 @@ from verifill.engine.errors import LogError
 from verifill.engine.log.expand import records
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import CODE, dtype_of
-from verifill.engine.log.usual import NAME, SPREAD, spread
+from verifill.engine.log.usual import NAME, SPREAD, spread, stands_for
 from verifill.engine.log.usual import schema as usual_schema
 from verifill.engine.log.writer import HEADER, MANIFEST, SCHEMA_VERSION
 
@@ -61,6 +61,28 @@ class Log:
     def paths(self) -> list[list[int]]:
         """Every path as parent, source, event, target, move; numbered after the states."""
         return [path for line in self.manifest for path in line.get("paths", ())]
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """Stream -> how many rows it has."""
+        rows = dict.fromkeys(STREAMS, 0)
+        for line in self.manifest:
+            for file in line.get("files", ()):
+                for stream, each in stands_for(file["stream"]).items():
+                    rows[stream] += each * file["rows"]
+        return rows
+
+    @property
+    def last_seq(self) -> int:
+        """Number of the last transition; 0 if there is none."""
+        last = self.stream("paths").tail(1).collect()
+        if not last.height:
+            return 0
+        roots = len(self.header["nesting"]["states"])
+        depth = dict.fromkeys(range(roots), 0)
+        for at, path in enumerate(self.paths):
+            depth[roots + at] = depth[path[0]] + 1
+        return int(last["seq"][0]) + depth[last["path"][0]] - 1
 
     def stream(self, name: str) -> pl.LazyFrame:
         """One stream as it was written, texts in place of their codes.

@@ -1,8 +1,6 @@
 """Writing a log: a header, then chunks, each named with its hash in a chained manifest."""
 
-import fcntl
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,6 +13,7 @@ from polars.exceptions import PolarsError
 from verifill.engine.digest import canonical_json, sha256_file, sha256_hex
 from verifill.engine.errors import LogError, LogExists
 from verifill.engine.executor import Context
+from verifill.engine.log.lock import LOCK, Lock
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import Stream
 from verifill.engine.log.usual import NAME, Usual
@@ -23,7 +22,6 @@ from verifill.engine.paths import Paths
 HEADER = "header.json"
 MANIFEST = "manifest.jsonl"
 BESIDE = "market"  # a folder that may lie in a log's folder and is no part of the log
-LOCK = "lock"  # an empty file, locked by the system while a run writes there
 SCHEMA_VERSION = 1
 
 # Rows of the longest stream in a chunk, and how many of them are kept as Python values:
@@ -203,8 +201,6 @@ def _nothing() -> None:
 class Claim:
     """The right to write to a folder, held by one run at a time.
 
-    The lock is the operating system's: it goes with the process, however that ends.
-
     Args:
         folder: where a log is to go; made if it is not there.
         overwrite: whether a log that is there may be replaced.
@@ -215,15 +211,8 @@ class Claim:
     """
 
     def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
-        self._path = folder / LOCK
         _look(folder)  # nothing is put into a folder that is not ours
-        try:
-            self._descriptor = _locked(self._path)
-        except BlockingIOError:
-            msg = f"{folder}: a run is writing here. Wait until it ends, or choose another folder"
-            raise LogExists(msg) from None
-        except OSError as error:
-            raise _no_log(folder, error) from error
+        self._lock = locked(folder)
         try:
             check_room(folder, overwrite=overwrite)
         except BaseException:
@@ -232,10 +221,7 @@ class Claim:
 
     def release(self) -> None:
         """Let others write there."""
-        # gone before it is free: whoever opened it meanwhile sees that it is another file
-        with suppress(OSError):
-            self._path.unlink()
-        os.close(self._descriptor)
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -249,22 +235,20 @@ class Claim:
         self.release()
 
 
-def _locked(path: Path) -> int:
-    """The descriptor of the file, made if need be, and locked.
+def locked(folder: Path) -> Lock:
+    """The right to write to a folder that is there.
 
     Raises:
-        BlockingIOError: another process or run has locked it.
-        OSError: it cannot be made or locked.
+        LogExists: another run writes there.
+        LogError: it cannot be locked.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not os.fstat(descriptor).st_nlink:  # the run before is releasing it just now
-            raise BlockingIOError  # noqa: TRY301 - the same as being late
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+        return Lock(folder)
+    except BlockingIOError:
+        msg = f"{folder}: a run is writing here. Wait until it ends, or choose another folder"
+        raise LogExists(msg) from None
+    except OSError as error:
+        raise _no_log(folder, error) from error
 
 
 def make_room(folder: Path, *, overwrite: bool = False) -> None:

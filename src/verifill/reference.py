@@ -168,6 +168,55 @@ leaves everything up to there; a line that was cut off is left out on reading.
 greatest number of decimals of any asset of the run. `verifill log export` writes the same.
 """
 
+DURABLE: Final = """\
+## The durable log
+
+Live trading keeps its log in SQLite, because what is logged must be on the disk before anything
+rests on it. Such a log is a folder of `header.json`, with `"store": "sqlite"` beside the keys
+above, and `log.sqlite`; SQLite keeps `log.sqlite-wal` and `log.sqlite-shm` beside it while it is
+open. Files are for their owner alone (0600, a new folder 0700). `verifill log` and `RunResult`
+read it as they read any other; `open_log(folder)` gives the reader that fits.
+
+* **A step is whole or not there.** `append` writes the records of one engine step in one
+  transaction, in the write-ahead log with `synchronous=FULL`, both read back when the log is
+  opened. When it returns, they survive a power cut. A second INTENT with the same `intent_id` is
+  refused with its step.
+* **A failure ends it.** After any failure to write or to anchor, that process writes no more. A
+  commit that failed is unknown, not absent: opening the log again decides, and first writes what
+  it found to the disk anew, because after a failed sync the system may show what the disk never
+  got.
+* **One writer.** A lock of the operating system on `lock` is held as long as the process lives.
+* **The table `records`** has the columns of `records()` above, amounts as decimal texts, and
+  `hash`. More kinds than in a backtest: PLAN, RESOLVED, OPERATOR, NOTE, and EPOCH, which begins
+  every process life. `from`, `event`, `to` and `venue_ns` may be null. `mono_ns` never goes back
+  within an epoch.
+* **`payload`** is canonical JSON. Under `streams` it holds rows of the streams below that belong
+  to the record, as stream -> list of rows, each a list with a value for every column but `seq`.
+  The last record of a run that ended holds under `end` how it ended.
+* **The chain.** `hash` is the SHA-256 of the columns up to `prev_hash`, in their order, as a JSON
+  array without spaces, in UTF-8. `prev_hash` of the first record is the SHA-256 of `header.json`.
+* **The anchor** is a second place, by default a text file elsewhere with a line of number and
+  hash for each time it was told: when a process life begins, and at every terminal state.
+* **Opening** verifies all of it: every hash, numbers without a gap, epochs, `mono_ns`, run and
+  table, the anchored record, the index that keeps intents apart, and the pages of the database. A
+  log that fails is refused with the place, and left as it is; so is an old log with a new table.
+
+What this does not find out:
+
+* Without the anchor, or after the record that was anchored last: records cut off the end, or all
+  of them hashed anew by whoever may write to the folder. That includes a bit that flips in
+  `log.sqlite-wal`: SQLite takes what follows it for the torn end of a write and drops it without
+  a word.
+* Whoever can write to the log and to the anchor can make both anew. Keep the anchor where the
+  engine's user cannot rewrite it, if that matters.
+* A disk that says it has synced and has not; a file system over a network, where locks and the
+  write-ahead log do not work.
+
+Read `log.sqlite` through SQLite only. A process that writes it must not open it in any other way:
+on closing such a file the system lets go of all locks that SQLite holds on it in that process. A
+reader that stays in one statement for long lets `log.sqlite-wal` grow.
+"""
+
 CLI_HEAD: Final = """\
 # The command line
 
@@ -210,6 +259,7 @@ def _log_lines() -> Iterator[str]:
     yield from _table("Transitions: `records()`", "Every transition, one row each.", [
         (name, kind, meaning) for name, (kind, meaning) in RECORDS.items()
     ])  # fmt: skip
+    yield DURABLE
     for stream, columns in STREAMS.items():
         own = {**COMMON, **OWN[stream]}
         rows = [(name, TYPES[kind], own[name]) for name, kind in columns.items()]

@@ -22,8 +22,7 @@ from attrs import frozen
 from verifill.ending import Ending
 from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import DataError
-from verifill.engine.log.reader import Log
-from verifill.engine.log.usual import stands_for
+from verifill.engine.log.durable_reader import open_log
 from verifill.machines.tight_loop import TightEvent
 from verifill.report.book import fills, rehearsals
 from verifill.report.equity import Account, Ends, ends, equity
@@ -76,7 +75,7 @@ class RunResult:
     """
 
     def __init__(self, folder: Path | str, *, market: Path | str | None = None) -> None:
-        self.log = Log(Path(folder))
+        self.log = open_log(folder)
         self.header: Mapping[str, Any] = self.log.header
         self.market = Path(folder) / MARKET if market is None else Path(market)
 
@@ -106,20 +105,11 @@ class RunResult:
     @property
     def counts(self) -> Mapping[str, int]:
         """How many ticks, transitions and instructions there were, and rows of every stream."""
-        files = [file for line in self.log.manifest for file in line.get("files", ())]
-        rows = dict.fromkeys(self.log.header["streams"], 0)
-        for file in files:
-            for stream, each in stands_for(file["stream"]).items():
-                rows[stream] += each * file["rows"]
-        last = self.log.stream("paths").tail(1).collect()
-        transitions = 0
-        if last.height:
-            roots = len(self.header["nesting"]["states"])
-            depth = dict.fromkeys(range(roots), 0)
-            for at, path in enumerate(self.log.paths):
-                depth[roots + at] = depth[path[0]] + 1
-            transitions = last["seq"][0] + depth[last["path"][0]] - 1
-        return rows | {"ticks": self.outcome.ticks, "transitions": transitions}
+        return {
+            **self.log.rows,
+            "ticks": self.outcome.ticks,
+            "transitions": self.log.last_seq,
+        }
 
     @property
     def span_ns(self) -> tuple[int, int]:

@@ -1,0 +1,170 @@
+"""The connection to the database of a durable log, and what it must promise."""
+
+import sqlite3
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from verifill.engine.errors import LogError
+from verifill.engine.log.record import COLUMNS, INTENT, KINDS, Row
+from verifill.engine.log.streams import INT
+
+DATABASE = "log.sqlite"
+BUSY_S = 5.0  # how long a lock of another process is waited for
+
+
+class Cursor(Protocol):
+    """The rows of a statement."""
+
+    def fetchone(self) -> Any:  # noqa: ANN401 - a row is what the statement makes it
+        """The next row; None after the last."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Connection(Protocol):
+    """As much of a `sqlite3.Connection` as a log needs; it raises `sqlite3.Error`.
+
+    It begins and commits nothing by itself.
+    """
+
+    def execute(self, sql: str, parameters: Sequence[object] = (), /) -> Cursor:
+        """Run a statement."""
+        ...
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[object]], /) -> object:
+        """Run a statement for each row."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
+        ...
+
+
+Connect = Callable[[Path], Connection]
+"""Connects to the database at a path, which is there."""
+
+
+def connect(path: Path) -> Connection:
+    """A connection of the standard library, for the writer."""
+    return sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
+
+
+def connect_to_read(path: Path) -> Connection:
+    """A connection that cannot write, for any process."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+# What a commit rests on: it is in the write-ahead log and synced before it returns.
+# `fullfsync` is the same on systems where a plain fsync stops at the cache of the disk.
+PRAGMAS: Mapping[str, tuple[str, object]] = {
+    "journal_mode": ("WAL", "wal"),
+    "synchronous": ("FULL", 2),
+    "fullfsync": ("ON", 1),
+    "checkpoint_fullfsync": ("ON", 1),
+}
+
+_KINDS = ", ".join(f"'{kind}'" for kind in sorted(KINDS))
+_COLUMNS = [
+    f'"{name}" {"INTEGER" if kind == INT else "TEXT"}{" PRIMARY KEY" if name == "seq" else ""}'
+    for name, kind in COLUMNS.items()
+]
+SCHEMA = (
+    f"CREATE TABLE records ({', '.join(_COLUMNS)}, CHECK (kind IN ({_KINDS})))",
+    f"CREATE UNIQUE INDEX one_intent ON records (intent_id) WHERE kind = '{INTENT}'",
+)
+INSERT = f"INSERT INTO records VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - no input
+SELECT = "SELECT * FROM records WHERE seq > ? ORDER BY seq"
+
+
+def prepare(connection: Connection, path: Path) -> None:
+    """Make commits durable, and read back that they are.
+
+    Raises:
+        LogError: the database does not promise it.
+    """
+    with reading(path):
+        for name, (value, wanted) in PRAGMAS.items():
+            connection.execute(f"PRAGMA {name} = {value}").fetchone()
+            found = connection.execute(f"PRAGMA {name}").fetchone()[0]
+            if found != wanted:
+                msg = (
+                    f"{path} has {name} {found!r} although it was set to {value}, so what is "
+                    "written would not survive a power cut. Choose a local disk for the log"
+                )
+                raise LogError(msg)
+
+
+def check_tables(connection: Connection, path: Path) -> None:
+    """Refuse a database with other tables than those of a log.
+
+    Raises:
+        LogError: the table is missing, or the index that keeps an intent from being sent
+            twice; or there is something else.
+    """
+    with reading(path):
+        told = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+        found = {row[0] for row in told}
+    if found != set(SCHEMA):
+        odd = sorted(found ^ set(SCHEMA))
+        msg = (
+            f"{path} has not the tables of a log; missing or foreign: {'; '.join(odd)}. "
+            "It was changed, or cut short when it was made: restore it from a copy"
+        )
+        raise LogError(msg)
+
+
+def make_durable(connection: Connection, path: Path) -> None:
+    """Write what was read to the disk anew, and empty the write-ahead log.
+
+    After a sync that failed, the system may show bytes that the disk never got, and never
+    write them again by itself. What a life builds on is therefore written once more.
+
+    Raises:
+        LogError: it cannot be done.
+    """
+    with reading(path):
+        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    if busy:
+        msg = f"{path} is being read by another process for too long. End that, then start again"
+        raise LogError(msg)
+
+
+def check_pages(connection: Connection, path: Path) -> None:
+    """Refuse a database whose index does not say what its table says.
+
+    Raises:
+        LogError: a page is damaged.
+    """
+    with reading(path):
+        found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if found != "ok":
+        msg = f"{path} is damaged: {found}. Restore it from a copy"
+        raise LogError(msg)
+
+
+def rows_after(connection: Connection, path: Path, seq: int = 0) -> Iterator[Row]:
+    """The records after a number, in order.
+
+    Raises:
+        LogError: they cannot be read; with the last that could.
+    """
+    try:
+        for row in connection.execute(SELECT, (seq,)):
+            seq = row[0]
+            yield row
+    except sqlite3.Error as error:
+        msg = f"{path} cannot be read after record {seq}: {error}. Restore it from a copy"
+        raise LogError(msg) from error
+
+
+@contextmanager
+def reading(path: Path) -> Generator[None]:
+    """What the database refuses, in words."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        msg = f"{path} cannot be used: {error}. Restore it from a copy, or end who else uses it"
+        raise LogError(msg) from error

@@ -1,0 +1,195 @@
+"""Reading a durable log: a snapshot, its evidence, and what came since."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.engine.durable_support import created, filled, note, step
+from verifill.engine.errors import LogError
+from verifill.engine.log import durable_reader
+from verifill.engine.log.connection import connect_to_read
+from verifill.engine.log.durable_reader import DurableReader, open_log
+from verifill.engine.log.record import EVIDENCE
+from verifill.engine.log.schema import STREAMS
+
+POSITION = ["binance.spot:BaseToken:BTC", 2**126, -(2**127), 2**127 - 1]
+LEAVES = ("IDLE", "ATOMIC.STEP.SEND", "INSTRUCTION.SEND")
+
+
+def moved(machine: str, instance: int, leaf: str, **given: Any) -> Any:  # noqa: ANN401 - of Record
+    return note(1, machine=machine, instance=instance, source="IDLE", target=leaf, **given)
+
+
+def test_an_empty_log_has_every_stream_with_its_columns(tmp_path: Path) -> None:
+    created(tmp_path / "log").close()
+    log = open_log(tmp_path / "log")
+
+    for name, columns in STREAMS.items():
+        assert list(columns) == log.stream(name).collect_schema().names()
+    assert {**dict.fromkeys(STREAMS, 0), "paths": 1} == log.rows
+    assert (1, [], [], ()) == (log.last_seq, log.codes, log.paths, log.manifest)
+    assert None is log.end
+
+
+def test_the_rows_of_a_payload_have_the_number_of_their_record(tmp_path: Path) -> None:
+    with created(tmp_path / "log") as log:
+        streams = {"positions": [[7, 5, *POSITION]], "notes": [[7, "HELD", "{}"]] * 2}
+        log.append([note(1), note(2, payload={"streams": streams})])
+        log.append([note(3, payload={"streams": {"notes": [[0, "DENIED", ""]]}})])
+    read = open_log(tmp_path / "log")
+
+    assert [(3, 7, 5, *POSITION)] == read.stream("positions").collect().rows()
+    assert [(3, 7, "HELD", "{}")] * 2 + [(4, 0, "DENIED", "")] == read.stream(
+        "notes"
+    ).collect().rows()
+    assert [POSITION[0], "HELD", "DENIED"] == read.codes
+    assert (1, 3, 0) == (read.rows["positions"], read.rows["notes"], read.rows["fills"])
+
+
+def test_a_payload_that_only_speaks_of_streams_carries_none(tmp_path: Path) -> None:
+    with created(tmp_path / "log") as log:
+        log.append([note(1, payload={"a": {"streams": {"notes": [[1]]}}})])
+        log.append([note(1, payload={"streams": None})])
+    read = open_log(tmp_path / "log")
+
+    assert {0} == {read.rows[stream] for stream in EVIDENCE}
+
+
+def test_there_is_no_other_stream(tmp_path: Path) -> None:
+    created(tmp_path / "log").close()
+
+    with pytest.raises(LogError, match="a log has no stream 'trades'; it has fills, instructions"):
+        open_log(tmp_path / "log").stream("trades")
+
+
+def test_the_end_is_what_the_last_record_says(tmp_path: Path) -> None:
+    with created(tmp_path / "log") as log:
+        log.append([note(1, payload={"end": {"ending": "KILLED"}})])
+        assert {"ending": "KILLED"} == open_log(tmp_path / "log").end
+
+        log.append([note(2)])
+        assert None is open_log(tmp_path / "log").end
+
+        log.append([note(3, payload=None)])
+        assert None is open_log(tmp_path / "log").end
+
+
+def test_a_reader_keeps_to_what_it_read_first_and_its_tail_is_what_came_since(
+    tmp_path: Path,
+) -> None:
+    with created(tmp_path / "log") as log:
+        log.append(step(1, 2))
+        read = DurableReader(tmp_path / "log")
+        assert [1, 2, 3] == read.records().collect()["seq"].to_list()
+        log.append(step(3, 2))
+
+        assert [1, 2, 3] == read.records().collect()["seq"].to_list()
+        assert [4, 5] == read.tail(3).collect()["seq"].to_list()
+        assert [] == read.tail(5).collect()["seq"].to_list()
+        assert read.records().collect_schema() == read.tail(5).collect_schema()
+
+
+def test_a_tail_reads_no_more_than_it_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(tmp_path / "log", [50] * 20).close()
+    steps: list[None] = []
+
+    def counting(path: Path) -> sqlite3.Connection:
+        database = connect_to_read(path)
+        assert isinstance(database, sqlite3.Connection)
+        database.set_progress_handler(lambda: steps.append(None), 10)
+        return database
+
+    monkeypatch.setattr(durable_reader, "connect_to_read", counting)
+    assert 1 == DurableReader(tmp_path / "log").tail(1000).collect().height
+
+    assert len(steps) < 20  # of ten steps of SQLite each; the log has 1,001 records of 23 columns
+
+
+def test_records_are_those_of_the_paths_that_are_given(tmp_path: Path) -> None:
+    filled(tmp_path / "log", (5,)).close()
+    read = open_log(tmp_path / "log")
+    paths = read.stream("paths").filter(pl.col("seq").is_in([2, 5]))
+
+    assert [2, 5] == read.records(paths).collect()["seq"].to_list()
+
+
+def test_a_record_lies_in_the_tick_the_chain_and_the_instruction_around_it(
+    tmp_path: Path,
+) -> None:
+    idle, step_send, send = LEAVES
+    with created(tmp_path / "log") as log:
+        log.append(
+            [
+                moved("full_loop", 4, send),
+                moved("tight_loop", 7, send, attempt=2),
+                moved("full_loop", 4, "ATOMIC.BEGIN"),
+                moved("atomic", 3, step_send),
+                moved("tight_loop", 8, step_send, attempt=1),
+                moved("atomic", 3, "ATOMIC.COMMITTED"),
+                moved("full_loop", 4, send),
+                moved("tight_loop", 9, send),
+                moved("full_loop", 5, idle),
+                note(1, machine="breaker", instance=6),
+            ]
+        )
+    told = open_log(tmp_path / "log").stream("paths").collect()
+
+    names = ("tick", "chain", "instruction", "attempt")
+    assert [
+        (0, 0, 0, 0),
+        (4, 0, 0, 0),
+        (4, 0, 7, 2),
+        (4, 0, 0, 0),
+        (4, 3, 0, 0),
+        (4, 3, 8, 1),
+        (4, 3, 0, 0),
+        (4, 0, 0, 0),
+        (4, 0, 9, 0),
+        (5, 0, 0, 0),
+        (5, 0, 0, 0),
+    ] == told.select(names).rows()
+
+
+def test_a_long_log_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(tmp_path / "log", (9,)).close()
+    whole = open_log(tmp_path / "log").records().collect()
+    monkeypatch.setattr(durable_reader, "BATCH_ROWS", 3)
+
+    assert whole.equals(open_log(tmp_path / "log").records().collect())
+
+
+def test_a_database_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    filled(tmp_path / "log").close()
+    (tmp_path / "log" / "log.sqlite").write_bytes(b"x" * 5000)
+
+    with pytest.raises(LogError, match=r"log\.sqlite cannot be read after record 0: file is not"):
+        open_log(tmp_path / "log").records()
+
+
+def test_a_database_that_is_gone_is_named(tmp_path: Path) -> None:
+    filled(tmp_path / "log").close()
+    (tmp_path / "log" / "log.sqlite").unlink()
+
+    with pytest.raises(LogError, match=r"log\.sqlite cannot be used: unable to open"):
+        open_log(tmp_path / "log").records()
+
+
+def test_a_reader_cannot_write(tmp_path: Path) -> None:
+    filled(tmp_path / "log").close()
+    database = connect_to_read(tmp_path / "log" / "log.sqlite")
+
+    with pytest.raises(sqlite3.OperationalError, match="readonly database"):
+        database.execute("DELETE FROM records")
+    database.close()
+
+
+def test_a_folder_with_odd_letters_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "50 % ?mode=rwc#ü"
+    filled(folder).close()
+
+    assert 7 == open_log(folder).last_seq
