@@ -115,8 +115,8 @@ class Gate:
             wait_ns: how long the venue said to stay away; 0 if it did not.
         """
         now_ns = self.advance(clock_ns)
-        sends_ns = self._sends_ns.get(sending.strategy, ())
-        if answer is Answer.UNSENT and sending.purpose is not Purpose.CANCEL:
+        sends_ns = self._sends_ns.get(sending.strategy)
+        if sends_ns and answer is Answer.UNSENT and sending.purpose is not Purpose.CANCEL:
             self._sends_ns[sending.strategy] = sends_ns[:-1]
         circuit = self.scopes.circuit(venue_scope(sending.venue, sending.operation))
         circuit.report(answer, now_ns=now_ns, reason=reason, wait_ns=wait_ns)

@@ -6,9 +6,7 @@ from enum import StrEnum
 from attrs import frozen
 
 from verifill.engine.clock import NANOSECONDS
-from verifill.machines.thresholds import Thresholds
-
-KEPT_MAX = 1000  # the latest; a limit on what a busy window may hold
+from verifill.machines.thresholds import KEPT_MAX, Thresholds
 
 
 class Answer(StrEnum):

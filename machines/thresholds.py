@@ -11,6 +11,7 @@ from attrs import field, frozen, validators
 from verifill.engine.clock import NANOSECONDS
 
 MILLISECONDS_NS = 1_000_000
+KEPT_MAX = 1000  # calls that a breaker remembers, the latest: a limit on a busy window
 
 _COUNT = validators.ge(1)
 _SECONDS = validators.ge(0)
@@ -45,7 +46,7 @@ class Thresholds:
 
     failures_in_row: int = field(default=3, validator=_COUNT)
     failure_share: Decimal = field(default=Decimal("0.5"), validator=_SHARE)
-    calls_min: int = field(default=10, validator=_COUNT)
+    calls_min: int = field(default=10, validator=[_COUNT, validators.le(KEPT_MAX)])
     window_s: int = field(default=300, validator=_COUNT)
     cooldown_s: int = field(default=60, validator=_COUNT)
     cooldown_max_s: int = field(default=900, validator=_COUNT)
