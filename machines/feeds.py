@@ -19,7 +19,7 @@ class FeedMemory:
 
     Attributes:
         state: Where it is.
-        heard_ns: When it was last heard of, or began to connect.
+        heard_ns: Of when its latest data is, or when it began to connect; steady time.
         reason: Why it is not LIVE, in words.
     """
 
@@ -90,7 +90,7 @@ class Feeds:
             self._fire(venue, FeedEvent.CONNECT, "connecting", heard_ns=self._time.now_ns)
 
     def heartbeat(self, venue: str, clock_ns: int, data_ns: int | None = None) -> None:
-        """Something came; data that is older than the staleness limit is no heartbeat.
+        """Something came; a feed is as fresh as its data, and old data is no heartbeat.
 
         Args:
             venue: from where.
@@ -98,13 +98,14 @@ class Feeds:
             data_ns: of when the data is by the venue's clock, if it says so.
         """
         feed = self._feed(venue, clock_ns)
-        age_ns = 0 if data_ns is None else clock_ns - data_ns
+        age_ns = 0 if data_ns is None else max(0, clock_ns - data_ns)
+        fresh_ns = self._time.now_ns - age_ns
         if age_ns > self._limits.stale_after_s * NANOSECONDS:
             self.advance(clock_ns)
         elif feed.state is Feed.LIVE:
-            self._feeds[venue] = evolve(feed, heard_ns=self._time.now_ns)
+            self._feeds[venue] = evolve(feed, heard_ns=max(feed.heard_ns, fresh_ns))
         elif feed.state is not Feed.DOWN:  # what was on its way brings nothing back
-            self._fire(venue, FeedEvent.HEARTBEAT, "data of now", heard_ns=self._time.now_ns)
+            self._fire(venue, FeedEvent.HEARTBEAT, "data of now", heard_ns=fresh_ns)
 
     def lost(self, venue: str, clock_ns: int, reason: str) -> None:
         """The connection broke, or was refused."""

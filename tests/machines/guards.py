@@ -19,6 +19,10 @@ SCOPE = "venue:binance:SPOT_TRADE"
 LIMITS = Thresholds()
 
 
+def forget(_change: Change) -> None:
+    """Told of a change that nobody asks for."""
+
+
 def remembered(
     state: Breaker, *conditions: str, cause: str = "", since_ns: int = START
 ) -> CircuitMemory:
@@ -44,13 +48,13 @@ def circuit(
     told: list[Change] | None = None,
 ) -> Circuit:
     """A breaker in a state."""
-    tell = [].append if told is None else told.append
+    tell = forget if told is None else told.append
     return Circuit(SCOPE, limits, tell, remembered(state, *conditions, cause=cause))
 
 
 def gate(limits: Thresholds = LIMITS, told: list[Change] | None = None) -> Gate:
     """A gate with everything closed and active."""
-    return Gate(limits, [].append if told is None else told.append)
+    return Gate(limits, forget if told is None else told.append)
 
 
 def sending(purpose: Purpose = Purpose.OPEN, *, least: bool = False) -> Sending:
@@ -77,6 +81,7 @@ def moved(told: list[Change]) -> list[tuple[str, str, str]]:
     return [(change.source, change.event, change.target) for change in told]
 
 
-def through_json(state: dict[str, Any]) -> Any:
+def through_json(state: dict[str, Any]) -> dict[str, Any]:
     """What a state is after it was written and read."""
-    return json.loads(json.dumps(state))
+    plain: dict[str, Any] = json.loads(json.dumps(state))
+    return plain

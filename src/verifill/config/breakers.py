@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from attrs import asdict, field, frozen
 
-from verifill.config.rules import RATE, All, Each, Some, Within
+from verifill.config.rules import RATE, Each, Some, Within
 from verifill.machines.thresholds import KEPT_MAX, FeedLimits, Thresholds
 
 DAY_S = 86_400
@@ -53,13 +53,13 @@ class BreakersConfig:
     naked_delta_s: int = field(default=60, validator=Within(0, DAY_S))
     executions_max: int | None = field(default=None, validator=Within(1, 10_000))
     executions_period_s: int = field(default=3600, validator=Within(1, DAY_S))
-    named_persons: tuple[str, ...] | None = field(default=None, validator=All(Some(), Each(Some())))
+    named_persons: tuple[str, ...] = field(default=(), validator=Each(Some()))
     persistent_loops: int = field(default=3, validator=Within(1, 100))
 
     @property
     def thresholds(self) -> Thresholds:
         """The limits as the machines take them."""
-        return Thresholds(**{**asdict(self), "named_persons": self.named_persons or ()})
+        return Thresholds(**asdict(self))
 
 
 @frozen(kw_only=True)
