@@ -53,7 +53,10 @@ class Change:
 
 
 Tell = Callable[[Change], None]
-"""What is told of every change, before it takes effect; raise to prevent it."""
+"""What is told of every change, before it takes effect.
+
+What it raises prevents the change. It must not call back whatever told it.
+"""
 
 
 @frozen

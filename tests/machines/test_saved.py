@@ -1,6 +1,7 @@
 """A state that survives a restart is taken back whole, or refused with what is wrong."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -25,7 +26,9 @@ from verifill.machines.circuit_memory import CircuitMemory
 from verifill.machines.feeds import Feeds
 from verifill.machines.gate import Gate
 from verifill.machines.health import Components, Health
+from verifill.machines.limits import Limit
 from verifill.machines.saved import handed_over, taken_back
+from verifill.machines.sending import Purpose
 from verifill.machines.steady import SteadyTime
 from verifill.machines.tally import Answer
 from verifill.machines.thresholds import FeedLimits, Thresholds
@@ -135,6 +138,21 @@ def test_a_gate_goes_on_in_the_next_life() -> None:
 
     assert one.state() == other.state()
     assert one.may_send(sending(), START + S) == other.may_send(sending(), START + S)
+
+
+def test_what_is_counted_is_counted_over_a_restart() -> None:
+    limits = evolve(LIMITS, executions_max=2, naked_delta_max=Decimal(1))
+    one = gate(limits)
+    one.may_send(sending(), START)
+    one.may_send(sending(), START)
+    one.measure(Limit.NAKED_DELTA, "carry", Decimal(2), START)
+    other = Gate.restored(limits, forget, through_json(one.state()))
+    other.measure(Limit.NAKED_DELTA, "other", Decimal(2), START + 61 * S)
+    other.measure(Limit.NAKED_DELTA, "carry", Decimal(2), START + 61 * S)
+
+    assert TradingState.ACTIVE is other.trading_state("wallet", "other")
+    assert TradingState.REDUCING is other.trading_state("wallet", "carry")
+    assert "2 sends within 3600 s" in other.may_send(sending(Purpose.REDUCE), START + 61 * S)
 
 
 @pytest.mark.parametrize("state", Breaker)
