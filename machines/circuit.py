@@ -138,7 +138,9 @@ class Circuit:
         """
         refusal = self._no_reset(actor, reason)
         if refusal:
-            self._running.refuse(self.state, BreakerEvent.RESET, refusal, actor)
+            self._running.refuse(
+                self.state, BreakerEvent.RESET, f"{refusal}; said: {reason}", actor
+            )
         elif self.state is Breaker.LATCHED_LOCKED:
             self._fire(BreakerEvent.CONSENTED, reason, actor, consent=actor)
         else:

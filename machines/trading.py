@@ -87,7 +87,9 @@ class Trading:
         """
         refusal = self._no_resume(actor, reason)
         if refusal:
-            self._running.refuse(self.state, TradingEvent.RESUME, refusal, actor)
+            self._running.refuse(
+                self.state, TradingEvent.RESUME, f"{refusal}; said: {reason}", actor
+            )
             return refusal
         left: dict[str, str] = {}
         if self.state is TradingState.HALTED:

@@ -416,7 +416,7 @@ def test_what_cannot_be_resumed_is_refused_and_told(actor: str, reason: str) -> 
     told: list[Change] = []
     refusal = gate(told=told).scopes.resume(GLOBAL, actor, reason)
 
-    assert refusal == told[0].reason
+    assert f"{refusal}; said: {reason}" == told[0].reason
     assert ("ACTIVE", "resume", "ACTIVE", "REFUSED") == (*moved(told)[0], told[0].move.name)
 
 
