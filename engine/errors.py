@@ -14,7 +14,8 @@
     |-- EngineDefect            ours: please file a bug
     |   `-- IllegalEvent        an event for which the machine has no row
     `-- EnvironmentDefect       the machine's: disk, permission, memory
-        `-- LogError            the log cannot be written or read
+        |-- LogError            the log cannot be written or read
+        `-- StateError          a state that was handed over cannot be taken back
 
 An error is a value: what happened is in its fields, and the message is made of them.
 A message says what happened, where, what is allowed and what to do. Every error can be
@@ -134,6 +135,10 @@ class IllegalEvent(EngineDefect):
 
 class LogError(EnvironmentDefect):
     """The log cannot be written or read; nothing more is sent."""
+
+
+class StateError(EnvironmentDefect):
+    """A state that an earlier life handed over cannot be taken back; it is never reset unasked."""
 
 
 def _revive(kind: type[VerifillError], args: tuple[object, ...]) -> VerifillError:

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from verifill.engine.table import Table as Table
     from verifill.engine.table import inside as inside
     from verifill.machines.atomic import ATOMIC as ATOMIC
+    from verifill.machines.breaker import BREAKER as BREAKER
+    from verifill.machines.feed import FEED as FEED
     from verifill.machines.full_loop import FULL_LOOP as FULL_LOOP
     from verifill.machines.loop import LoopPolicy as LoopPolicy
     from verifill.machines.strategy import Entry as Entry
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from verifill.machines.strategy import Positions as Positions
     from verifill.machines.strategy import Strategy as Strategy
     from verifill.machines.tight_loop import TIGHT_LOOP as TIGHT_LOOP
+    from verifill.machines.trading_state import TRADING_STATE as TRADING_STATE
     from verifill.result import RunResult as RunResult
     from verifill.running import Progress as Progress
     from verifill.running import run_backtest as run_backtest
@@ -106,10 +109,13 @@ _MODULES = {
     "engine.retry": "RetryPolicy",
     "engine.table": "Row Table inside",
     "machines.atomic": "ATOMIC",
+    "machines.breaker": "BREAKER",
+    "machines.feed": "FEED",
     "machines.full_loop": "FULL_LOOP",
     "machines.loop": "LoopPolicy",
     "machines.strategy": "Entry Fate Plan PlanReport Positions Strategy",
     "machines.tight_loop": "TIGHT_LOOP",
+    "machines.trading_state": "TRADING_STATE",
     "result": "RunResult",
     "running": "Progress run_backtest",
     "venues.chains": "Atomicity Chain Invariant Step Undo",
@@ -125,9 +131,12 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names.sp
 
 __all__ = [
     "ATOMIC",
+    "BREAKER",
+    "FEED",
     "FULL_LOOP",
     "MAX",
     "TIGHT_LOOP",
+    "TRADING_STATE",
     "Approve",
     "Atomicity",
     "Borrow",

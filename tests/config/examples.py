@@ -44,6 +44,16 @@ sends = { attempts = 2, wait_s = "0.5", factor = 3, wait_max_s = 9 }
 [retry.live.readings]
 attempts = 5
 
+[breakers]
+failures_in_row = 5
+failure_share = "0.25"
+daily_loss_max = "1000.5"
+executions_max = 100
+named_persons = ["Ann", "Bo"]
+
+[feeds]
+stale_after_s = 5
+
 [strategy]
 source = "strategy.py:Waiting"
 options = { words = ["a", 1, true], table = { deep = "0.5" } }

@@ -1,4 +1,4 @@
-"""The three loops hold what the trading rules demand, and their whole matrices are reviewed.
+"""The three loops hold what the trading rules demand, and all whole matrices are reviewed.
 
 If a matrix test fails, run `pytest --rewrite` and read the difference. Commit it only if
 you understand what caused each line.
@@ -13,12 +13,16 @@ from verifill.engine.compile import Compiled, compile_table
 from verifill.engine.render import render
 from verifill.engine.table import AnyTable
 from verifill.machines.atomic import ATOMIC
+from verifill.machines.breaker import BREAKER
+from verifill.machines.feed import FEED
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.tight_loop import TIGHT_LOOP
+from verifill.machines.trading_state import TRADING_STATE
 
 REVIEWED = Path(__file__).parent.parent.parent / "fixtures" / "tables"
 
 LOOPS: list[AnyTable] = [TIGHT_LOOP, ATOMIC, FULL_LOOP]
+MACHINES: list[AnyTable] = [*LOOPS, BREAKER, FEED, TRADING_STATE]
 TIGHT, CHAIN, FULL = map(compile_table, LOOPS)
 ENDS = ("DONE", "FAILED.CLEAN", "FAILED.PART", "FAILED.MISMATCH")
 
@@ -55,7 +59,7 @@ def walk(compiled: Compiled, *events: str) -> str:
 # The reviewed matrices.
 
 
-@pytest.mark.parametrize("loop", LOOPS, ids=lambda loop: loop.name)
+@pytest.mark.parametrize("loop", MACHINES, ids=lambda loop: loop.name)
 def test_the_whole_matrix_is_the_reviewed_one(loop: AnyTable, pytestconfig: pytest.Config) -> None:
     file = REVIEWED / f"{loop.name}.txt"
     if pytestconfig.getoption("--rewrite"):
@@ -64,8 +68,8 @@ def test_the_whole_matrix_is_the_reviewed_one(loop: AnyTable, pytestconfig: pyte
     assert file.read_text() == render(loop, "matrix")
 
 
-def test_each_reviewed_matrix_is_of_a_loop() -> None:
-    assert {loop.name for loop in LOOPS} == {file.stem for file in REVIEWED.glob("*.txt")}
+def test_each_reviewed_matrix_is_of_a_machine() -> None:
+    assert {loop.name for loop in MACHINES} == {file.stem for file in REVIEWED.glob("*.txt")}
 
 
 def test_the_full_loop_is_as_large_as_it_was_when_it_was_searched() -> None:
@@ -74,7 +78,7 @@ def test_the_full_loop_is_as_large_as_it_was_when_it_was_searched() -> None:
     assert (67, 50, 197) == (len(FULL.states), len(FULL.events), moves)
 
 
-@pytest.mark.parametrize("loop", LOOPS, ids=lambda loop: loop.name)
+@pytest.mark.parametrize("loop", MACHINES, ids=lambda loop: loop.name)
 def test_the_rows_of_one_state_stand_together(loop: AnyTable) -> None:
     sources = [row.source for row in loop.rows]
 

@@ -163,7 +163,7 @@ def backtest(
 @told
 def machines(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="tight_loop, atomic or full_loop.")
+        str, typer.Argument(metavar="[NAME]", help="One of those listed without a NAME.")
     ] = "",
     *,
     drawing: Annotated[

@@ -9,13 +9,19 @@ from verifill.engine.errors import ConfigError
 from verifill.engine.render import Drawing, render
 from verifill.engine.table import AnyTable
 from verifill.machines.atomic import ATOMIC
+from verifill.machines.breaker import BREAKER
+from verifill.machines.feed import FEED
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.tight_loop import TIGHT_LOOP
+from verifill.machines.trading_state import TRADING_STATE
 
 MACHINES: Mapping[str, tuple[AnyTable, str]] = {
     "tight_loop": (TIGHT_LOOP, "one instruction, verified"),
     "atomic": (ATOMIC, "a chain of instructions, all or nothing"),
     "full_loop": (FULL_LOOP, "one tick, with everything inside it"),
+    "breaker": (BREAKER, "whether a scope may send at all"),
+    "feed": (FEED, "whether market data is of now"),
+    "trading_state": (TRADING_STATE, "how far trading may go"),
 }
 
 

@@ -1,5 +1,6 @@
 """Configuration: a TOML file with the environment over it, checked, immutable, digested."""
 
+from verifill.config.breakers import BreakersConfig, FeedsConfig
 from verifill.config.chains import (
     ChainConfig,
     LenderConfig,
@@ -25,11 +26,13 @@ from verifill.config.settings import (
 
 __all__ = [
     "BarsConfig",
+    "BreakersConfig",
     "ChainConfig",
     "Config",
     "DataConfig",
     "ExchangeConfig",
     "ExchangeMarketConfig",
+    "FeedsConfig",
     "InstrumentConfig",
     "LenderConfig",
     "LoopConfig",

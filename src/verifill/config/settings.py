@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
+from verifill.config.breakers import BreakersConfig, FeedsConfig
 from verifill.config.chains import ChainConfig
 from verifill.config.exchanges import YEAR_S, ExchangeConfig, nothing
 from verifill.config.retries import BACKTEST, ModesConfig, RetriesConfig
@@ -152,6 +153,8 @@ class Settings:
             configuration leaves it out.
         loop: How the loop runs.
         retry: How often to try, by mode.
+        breakers: When a breaker opens and trading is narrowed; not in a backtest.
+        feeds: When market data is stale; not in a backtest.
         strategy: What decides.
         data: The history.
         assets: Decimals by asset.
@@ -170,6 +173,8 @@ class Settings:
     log: Path | None = None
     loop: LoopConfig = LoopConfig()
     retry: ModesConfig = field(factory=ModesConfig)
+    breakers: BreakersConfig = field(factory=BreakersConfig)
+    feeds: FeedsConfig = field(factory=FeedsConfig)
     strategy: StrategyConfig
     data: DataConfig
     assets: Mapping[str, int] = field(
