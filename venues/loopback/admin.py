@@ -59,12 +59,14 @@ class State(Struct, frozen=True):
 
     Attributes:
         time_ns: venue time.
+        wall_ns: the time without the venues' offset.
         armed: names of the faults that may still strike.
         arrivals: venue -> key -> how often it was submitted.
         totals: venue -> position key -> units, as they are.
     """
 
     time_ns: int
+    wall_ns: int
     armed: tuple[str, ...]
     arrivals: dict[str, dict[str, int]]
     totals: dict[str, dict[str, int]]
@@ -120,6 +122,7 @@ class Admin:
         hosted = service.world.hosted
         return State(
             time_ns=service.now_ns(),
+            wall_ns=service.now_ns() - service.offset_ns,
             armed=tuple(fault.name for fault in service.script.armed),
             arrivals={name: one.book.arrivals for name, one in hosted.items()},
             totals={name: dict(one.venue.accounts.totals) for name, one in hosted.items()},
