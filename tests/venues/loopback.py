@@ -23,6 +23,7 @@ from verifill.venues.loopback.admin import Admin, Allow, Arm, Drop, Pass, Skew, 
 from verifill.venues.loopback.chain import LoopbackChain
 from verifill.venues.loopback.effects import Effect
 from verifill.venues.loopback.faults import Break, Fault
+from verifill.venues.loopback.journal import Journal
 from verifill.venues.loopback.prices import LoopbackMarket
 from verifill.venues.loopback.remote import Feed, Remote
 from verifill.venues.loopback.server import Ready
@@ -137,14 +138,14 @@ class Server(Protocol):
         made.refresh()
         return made
 
-    def exchange(self, since: int | None = None) -> Client:
-        """A client of the exchange."""
+    def exchange(self, since: int | None = None, lag_s: int | None = None) -> Client:
+        """A client of the exchange; its rules declare a lag in class D, or the one given."""
         world = WORLDS[self.world]
         limited = self.klass is Idempotency.D
         rules = evolve(
             exchanges.rules(world.instruments),
             idempotency=self.klass,
-            query_lag_s=LAG_S if limited else 0,
+            query_lag_s=(LAG_S if limited else 0) if lag_s is None else lag_s,
             recv_window_s=WINDOW_S if limited else 0,
         )
         return Client(
@@ -252,8 +253,13 @@ class Inside(Server):
         self.world = world
         self.klass = klass
         self.reachable = True
-        self.service = service(folder, world, klass)
+        self._journal = Journal(folder / JOURNAL)
+        self.service = service(self._journal, world, klass)
         self._admin = Admin(self.service, reach=self._reach)
+
+    def close(self) -> None:
+        """Let another server have the journal."""
+        self._journal.close()
 
     def _reach(self, *, reachable: bool) -> None:
         self.reachable = reachable

@@ -5,7 +5,7 @@ where it is, the world is one of `WORLDS`.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -145,19 +145,15 @@ class Parts:
         return self.klass
 
 
-def service(folder: Path, world: str, klass: str, *, stop: Callable[[], None] = die) -> Service:
+def service(journal: Journal, world: str, klass: str) -> Service:
     """The service of a world, at a virtual time."""
-    return Service(
-        Parts(world, Idempotency(klass)),
-        Journal(folder / JOURNAL),
-        clock=None,
-        start_ns=START_NS,
-        die=stop,  # type: ignore[arg-type]  # a test may want to go on
-    )
+    parts = Parts(world, Idempotency(klass))
+    return Service(parts, journal, clock=None, start_ns=START_NS, die=die)
 
 
 def main(folder: str, world: str, klass: str) -> None:
-    Server(service(Path(folder), world, klass), ready=Path(folder) / READY).run()
+    journal = Journal(Path(folder) / JOURNAL)
+    Server(service(journal, world, klass), ready=Path(folder) / READY).run()
 
 
 if __name__ == "__main__":

@@ -242,13 +242,13 @@ class Script:
         return tuple(fault for fault, _ in self._armed)
 
     def strike(self, on: Route, venue: str) -> Fault | None:
-        """The fault of a request that has come, the first armed of several; it is counted."""
+        """The fault of a request that has come; of several, the others wait for the next one."""
         struck: Fault | None = None
         left: list[tuple[Fault, int]] = []
         for fault, seen in self._armed:
             count = seen + (fault.on is on and fault.venue in ("", venue))
-            if count > seen and fault.nth <= count < fault.nth + fault.times:
-                struck = struck or fault
+            if count > seen and count >= fault.nth:
+                count, struck = (seen, struck) if struck else (count, fault)
             if count < fault.nth + fault.times - 1:
                 left.append((fault, count))
         self._armed = left
