@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 from attrs import define, evolve, field
@@ -82,7 +82,7 @@ class Server(Protocol):
         """Attempts of a client."""
         ...
 
-    def admin(self, method: str, target: str, what: Any = None) -> bytes:
+    def admin(self, method: str, target: str, what: object = None) -> bytes:
         """A command to the server; it must be taken."""
         ...
 
@@ -233,7 +233,7 @@ class Host(Server):
     def journal(self) -> Path:
         return self.folder / JOURNAL
 
-    def admin(self, method: str, target: str, what: Any = None) -> bytes:
+    def admin(self, method: str, target: str, what: object = None) -> bytes:
         body = b"" if what is None else encode(what)
         attempt = Http(self.ready.admin_port, PATIENCE_S)(method, target, body)
         assert isinstance(attempt, Answered), attempt
@@ -264,7 +264,7 @@ class Inside(Server):
     def _reach(self, *, reachable: bool) -> None:
         self.reachable = reachable
 
-    def admin(self, method: str, target: str, what: Any = None) -> bytes:
+    def admin(self, method: str, target: str, what: object = None) -> bytes:
         outgoing = self._admin.answer(method, target, b"" if what is None else encode(what))
         assert 200 == outgoing.status, outgoing.body
         return outgoing.body

@@ -1,23 +1,18 @@
 """A server that is killed and started again, and what keys promise through all of it."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tests.venues.exchanges import BTC, buy, internal, set_leverage, withdraw
-from tests.venues.loopback import Client, Host, Inside, key
+from tests.venues.loopback import Client, Host, Inside
 from tests.venues.loopback_server import JOURNAL
-from verifill.engine.errors import ConfigError, EngineDefect, EnvironmentDefect
+from verifill.engine.errors import ConfigError, EngineDefect, EnvironmentDefect, NotObserved
 from verifill.venues.loopback.effects import effects_of
 from verifill.venues.loopback.faults import CATALOGUE, Break, Delivery, Fault, Handling
 from verifill.venues.loopback.journal import Journal, Opened, read_journal
@@ -306,9 +301,6 @@ def test_a_request_without_a_key_is_our_own_mistake(tmp_path: Path) -> None:
 def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
     client = Inside(tmp_path).exchange()
     order = client.resolve(buy("0.01"), 1, None)
-    object.__setattr__ if False else None
-    from msgspec import structs
-
     receipt = client.submit(structs.replace(order, key="Not A Key"))
 
     assert Outcome.REJECTED_DEFINITIVE is receipt.outcome
@@ -318,10 +310,12 @@ def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
 # Rows and cursors.
 
 
-@given(reads=st.lists(st.sampled_from(["read", "trade", "", *["positions_fail", "null_positions"]]), max_size=12))
+@given(
+    reads=st.lists(
+        st.sampled_from(["read", "trade", "", *["positions_fail", "null_positions"]]), max_size=12
+    )
+)
 def test_every_row_is_given_once_whatever_becomes_of_the_readings(reads: list[str]) -> None:
-    from verifill.engine.errors import NotObserved
-
     with tempfile.TemporaryDirectory() as name:
         server = Inside(Path(name))
         client = server.exchange()
@@ -346,8 +340,6 @@ def test_every_row_is_given_once_whatever_becomes_of_the_readings(reads: list[st
 
 
 def test_a_cursor_that_was_never_given_out_is_refused(tmp_path: Path) -> None:
-    from verifill.engine.errors import NotObserved
-
     client = Inside(tmp_path).exchange(since=7)
 
     with pytest.raises(NotObserved, match="BAD_CURSOR"):

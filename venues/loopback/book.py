@@ -1,4 +1,4 @@
-"""The orders of one hosted venue by their keys: who may submit what again, and what became of it."""
+"""The orders of one hosted venue by their keys: what is taken, and what became of it."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -138,7 +138,8 @@ class Book:
         if handling.late_s:
             later = structs.replace(handling, late_s=0)
             self._schedule(
-                self.now_ns + handling.late_s * SECOND_NS, lambda: _nothing(self.submit(asked, later))
+                self.now_ns + handling.late_s * SECOND_NS,
+                lambda: _nothing(self.submit(asked, later)),
             )
             return NotFound(asked.key, self.now_ns)
         answers = [self._arrive(asked, handling) for _ in range(max(1, handling.copies))]

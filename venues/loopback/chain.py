@@ -134,9 +134,7 @@ class LoopbackChain(Stated):
         if not isinstance(attempt, Answered) or attempt.status != HTTPStatus.OK:
             msg = f"{name}: no dry run: {attempt}"
             raise NotObserved(msg)
-        terms = ChainTerms(
-            self._chain, self._scales, self._market, indices=self._public, dry=True
-        )
+        terms = ChainTerms(self._chain, self._scales, self._market, indices=self._public, dry=True)
         return LoopbackFork(self.rules, terms, self._transport, FORKED.decode(attempt.body).fork)
 
 
@@ -184,5 +182,3 @@ class LoopbackFork(Stated):
     def start_up_failures(self) -> tuple[str, ...]:
         """Nothing is to be tested of a dry run."""
         return ()
-
-

@@ -39,6 +39,8 @@ def effects_of(lines: Iterable[Line]) -> tuple[Effect, ...]:
             orders.setdefault((done.venue, done.key), set()).add(done.order)
             refs.setdefault((done.venue, done.key), []).extend(done.refs)
     return tuple(
-        Effect(venue, key, count, len(orders.get((venue, key), ())), tuple(refs.get((venue, key), ())))
+        Effect(
+            venue, key, count, len(orders.get((venue, key), ())), tuple(refs.get((venue, key), ()))
+        )
         for (venue, key), count in arrivals.items()
     )

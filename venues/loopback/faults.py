@@ -185,9 +185,7 @@ _ALL: Iterable[Fault] = (
     ),
     _submit("forbidden", delivery=Delivery(before=Break.STATUS, status=403)),
     _submit("delivered_twice", handling=Handling(copies=2)),
-    _submit(
-        "late_arrival", handling=Handling(late_s=30), delivery=Delivery(after=Break.HOLD)
-    ),
+    _submit("late_arrival", handling=Handling(late_s=30), delivery=Delivery(after=Break.HOLD)),
     _submit("late_fill", handling=Handling(share=0, rest_s=30)),
     _submit("partial_then_cancelled", handling=Handling(share=50)),
     _submit("partial_then_rest", handling=Handling(share=50, rest_s=30)),
@@ -204,9 +202,7 @@ _ALL: Iterable[Fault] = (
     _seen("position_missing", View(without=True)),
     _seen("no_positions", View(empty=True)),
     _seen("null_positions", View(null=True)),
-    Fault(
-        name="query_fails", on=Route.QUERY, delivery=Delivery(before=Break.STATUS, status=503)
-    ),
+    Fault(name="query_fails", on=Route.QUERY, delivery=Delivery(before=Break.STATUS, status=503)),
     Fault(
         name="positions_fail",
         on=Route.POSITIONS,

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from verifill.engine.clock import NANOSECONDS
-from verifill.engine.errors import EngineDefect, NotObserved, VenueError
+from verifill.engine.errors import EngineDefect, NotObserved
 from verifill.venues.loopback.outcomes import answer, submitted, told, unknown
 from verifill.venues.loopback.transport import Answered, Attempt, Transport
 from verifill.venues.loopback.wire import (
@@ -33,7 +33,7 @@ from verifill.venues.orders import Fill, Outcome, Reading, Receipt, Request
 from verifill.venues.rules import Idempotency, VenueRules
 
 PROOFS: Final = 2  # not-founds after the deadline that make a proof, for class D
-OFFSET_MAX_NS: Final = NANOSECONDS
+OFFSET_MAX_MS: Final = 1_000
 
 M = TypeVar("M", bound=Struct)
 
@@ -173,24 +173,24 @@ class Remote:
         name = self._rules.name
         try:
             status = ask(self._transport, f"/{name}/status", {}, Status)
-        except (NotObserved, VenueError) as error:
+        except NotObserved as error:
             return (str(error),)
-        ours = tuple(sorted(self._rules.accounts)), tuple(sorted(self._rules.operations))
-        offset_ns = status.time_ns - self._now_ns()
+        rules, offset_ms = self._rules, (status.time_ns - self._now_ns()) // 10**6
+        ours = tuple(sorted(rules.accounts)), tuple(sorted(rules.operations))
         failures = {
-            f"{name}: this key may not read positions": not status.can_read,
-            f"{name}: this key may not trade": not status.can_trade,
-            f"{name}: it is of class {status.idempotency}, declared is {self._rules.idempotency}": (
-                status.idempotency != self._rules.idempotency
+            "this key may not read positions": not status.can_read,
+            "this key may not trade": not status.can_trade,
+            f"it is of class {status.idempotency}, declared is {rules.idempotency}": (
+                status.idempotency != rules.idempotency
             ),
-            f"{name}: its accounts or operations are not those of the configuration": (
+            "its accounts or operations are not those of the configuration": (
                 (status.accounts, status.operations) != ours
             ),
-            f"{name}: its clock is {offset_ns // 10**6} ms off, allowed is {OFFSET_MAX_NS // 10**6}": (
-                abs(offset_ns) > OFFSET_MAX_NS
+            f"its clock is {offset_ms} ms off, allowed is {OFFSET_MAX_MS}": (
+                abs(offset_ms) > OFFSET_MAX_MS
             ),
         }
-        return tuple(text for text, failed in failures.items() if failed)
+        return tuple(f"{name}: {text}" for text, failed in failures.items() if failed)
 
     def _known(self, attempt: Attempt, key: str) -> Receipt:
         said = answer(attempt, key)

@@ -28,7 +28,7 @@ from verifill.venues.loopback.service import Outgoing, Service
 
 HOST: Final = "127.0.0.1"
 LOOK_S = 0.1  # how often it looks whether it is to stop
-SILENT_S = 5  # how long a client may take to say what it wants
+SILENT_S = 1  # how long a client may take to say what it wants; others wait meanwhile
 BODY_MAX = 1 << 20
 HELD_MAX = 64
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection
@@ -102,7 +102,6 @@ class Handler(BaseHTTPRequestHandler):
     """One request of one connection."""
 
     timeout = SILENT_S
-    server: Listener
 
     def do_GET(self) -> None:
         """A question."""
@@ -115,9 +114,11 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(self.rfile.read(min(length, BODY_MAX)))
 
     def _answer(self, body: bytes) -> None:
-        outgoing = self.server.answers(self.command, self.path, body)
+        listener = self.server
+        assert isinstance(listener, Listener)  # noqa: S101 - for the type checkers
+        outgoing = listener.answers(self.command, self.path, body)
         if outgoing.ends is Break.HOLD:
-            self.server.hold(self.connection)
+            listener.hold(self.connection)
         elif outgoing.ends is Break.DROP:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             self.connection.close()

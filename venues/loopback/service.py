@@ -46,14 +46,14 @@ from verifill.venues.loopback.wire import (
     Submit,
     encode,
 )
-from verifill.venues.loopback.world import NETWORK, Hosted, Parts, World
+from verifill.venues.loopback.world import NETWORK, Parts, World
 
 STATUSES: Mapping[Code, int] = {
-    Code.RATE_LIMIT: HTTPStatus.TOO_MANY_REQUESTS,
     Code.FORBIDDEN: HTTPStatus.FORBIDDEN,
     Code.DUPLICATE: HTTPStatus.CONFLICT,
-    Code.UNKNOWN_VENUE: HTTPStatus.NOT_FOUND,
+    Code.UNKNOWN_NAME: HTTPStatus.NOT_FOUND,
 }
+HONEST_DELIVERY = Delivery()
 PAGE = b"<html><body>upstream connect error</body></html>"
 
 
@@ -76,6 +76,23 @@ class Outgoing:
     ends: Break | None = None
     truncated: bool = False
     twice: bool = False
+
+
+@frozen
+class Call:
+    """One request.
+
+    Attributes:
+        venue: the first part of its path.
+        asked: its query.
+        body: of a POST.
+        fault: what goes wrong with it; one without a name is none.
+    """
+
+    venue: str
+    asked: Mapping[str, str]
+    body: bytes
+    fault: Fault
 
 
 class Service:
@@ -113,6 +130,20 @@ class Service:
         self._die = die
         self._beat = 0
         self._forks = Forks()
+        self._routes: Mapping[Route, Callable[[Call], Outgoing]] = {
+            Route.SUBMIT: self._submit,
+            Route.QUERY: self._query,
+            Route.CANCEL: self._cancel,
+            Route.POSITIONS: self._positions,
+            Route.FILLS: self._fills,
+            Route.OPEN_ORDERS: self._open_orders,
+            Route.STATUS: self._status,
+            Route.PRICES: self._prices,
+            Route.CANDLES: self._candles,
+            Route.FORK: self._fork,
+            Route.FORK_SUBMIT: self._fork_submit,
+            Route.FORK_POSITIONS: self._fork_positions,
+        }
         self.script = Script()
         self.offset_ns = 0
         self.can_trade = True
@@ -158,17 +189,17 @@ class Service:
         self._virtual_ns += seconds * SECOND_NS
         self.record(Advanced(self.now_ns()))
 
-    def record(self, command: Command, dying: Break | None = None, at: str = "") -> Answer | None:
+    def record(self, command: Command, delivery: Delivery = HONEST_DELIVERY) -> Answer | None:
         """Carry a command out, and have it in the journal.
 
         Raises:
             EnvironmentDefect: the journal cannot be written.
         """
         answer, done = self.world.apply(command)
-        if dying is Break.DIE and at == "before":
+        if delivery.before is Break.DIE:
             self._die()
         self._journal.append(command, done)
-        if dying is Break.DIE:
+        if delivery.after is Break.DIE:
             self._die()
         return answer
 
@@ -203,83 +234,85 @@ class Service:
         ends = fault.delivery.before
         if ends and ends is not Break.DIE:
             return _ended(ends, fault.delivery)
-        try:
-            outgoing = self._routed(route, venue, asked, body, fault)
-        except (msgspec.MsgspecError, ValueError, KeyError) as error:
-            return _refused(Code.BAD_REQUEST, f"it cannot be read: {error!r}")
-        except (ConfigError, DataError) as error:
-            return _refused(Code.UNKNOWN_VENUE, str(error))
+        outgoing = self._outgoing(route, Call(venue, asked, body, fault))
         if fault.delivery.after:
             return _ended(fault.delivery.after, fault.delivery)
         return _mangled(outgoing, fault.delivery.mangle)
 
-    def _routed(
-        self, route: Route, venue: str, asked: Mapping[str, str], body: bytes, fault: Fault
-    ) -> Outgoing:
-        if route in POSTED:
-            return self._posted(route, venue, body, fault)
-        self._catch_up()
-        if route is Route.POSITIONS:
-            return self._positions(venue, asked, fault)
-        hosted = self.world.venue(venue)
-        match route:
-            case Route.QUERY:
-                return _answered(hosted.book.find(asked["key"]))
-            case Route.FILLS:
-                return _sent(hosted.book.fills(asked["key"]))
-            case Route.OPEN_ORDERS:
-                return _sent(OpenOrders(hosted.book.open_orders()))
-            case Route.STATUS:
-                return _sent(self._status(hosted))
-            case Route.CANDLES:
-                return _sent(self._candles(asked))
-            case Route.FORK:
-                begun = self._forks.begin(hosted.venue)
-                return _answered(begun) if isinstance(begun, Refusal) else _sent(begun)
-            case Route.FORK_SUBMIT:
-                step = msgspec.json.decode(body, type=DrySubmit)
-                return _answered(self._forks.submit(step, self.world.now_ns))
-            case Route.FORK_POSITIONS:
-                shown = self._forks.show(int(asked["fork"]))
-                return _sent(shown) if shown else _refused(Code.BAD_REQUEST, "no such dry run")
-            case _:
-                return _sent(self._prices())
+    def _outgoing(self, route: Route, call: Call) -> Outgoing:
+        """What is answered where nothing happens on the way."""
+        try:
+            if route not in POSTED:
+                self._catch_up()
+            return self._routes[route](call)
+        except (msgspec.MsgspecError, ValueError, KeyError) as error:
+            return _refused(Code.BAD_REQUEST, f"it cannot be read: {error!r}")
+        except (ConfigError, DataError) as error:
+            return _refused(Code.UNKNOWN_NAME, str(error))
 
-    def _posted(self, route: Route, venue: str, body: bytes, fault: Fault) -> Outgoing:
-        self.world.venue(venue)
+    # Orders.
+
+    def _submit(self, call: Call) -> Outgoing:
+        asked = msgspec.json.decode(call.body, type=Submit)
+        now_ns, handling = self.now_ns(), call.fault.handling
+        return self._ordered(call, Submitted(now_ns, call.venue, asked, handling))
+
+    def _cancel(self, call: Call) -> Outgoing:
+        key = msgspec.json.decode(call.body, type=Asked).key
+        return self._ordered(call, Cancelled(self.now_ns(), call.venue, key))
+
+    def _ordered(self, call: Call, command: Command) -> Outgoing:
+        self.world.venue(call.venue)  # so that what cannot be is not in the journal
         if not self.can_trade:
             return _refused(Code.FORBIDDEN, "this key may not trade")
-        delivery = fault.delivery
-        dying = delivery.before or delivery.after
-        at = "before" if delivery.before else "after"
-        now_ns = self.now_ns()
-        command: Command
-        if route is Route.SUBMIT:
-            asked = msgspec.json.decode(body, type=Submit)
-            command = Submitted(now_ns, venue, asked, fault.handling)
-        else:
-            command = Cancelled(now_ns, venue, msgspec.json.decode(body, type=Asked).key)
-        answer = self.record(command, dying, at)
+        answer = self.record(command, call.fault.delivery)
         if answer is None:
-            msg = f"{route} has no answer"
+            msg = f"{command} has no answer"
             raise EngineDefect(msg)
         return _answered(answer)
 
-    def _positions(self, venue: str, asked: Mapping[str, str], fault: Fault) -> Outgoing:
+    def _query(self, call: Call) -> Outgoing:
+        return _answered(self.world.venue(call.venue).book.find(call.asked["key"]))
+
+    def _fills(self, call: Call) -> Outgoing:
+        return _sent(self.world.venue(call.venue).book.fills(call.asked["key"]))
+
+    def _open_orders(self, call: Call) -> Outgoing:
+        return _sent(OpenOrders(self.world.venue(call.venue).book.open_orders()))
+
+    # Dry runs.
+
+    def _fork(self, call: Call) -> Outgoing:
+        begun = self._forks.begin(self.world.venue(call.venue).venue)
+        return _answered(begun) if isinstance(begun, Refusal) else _sent(begun)
+
+    def _fork_submit(self, call: Call) -> Outgoing:
+        step = msgspec.json.decode(call.body, type=DrySubmit)
+        return _answered(self._forks.submit(step, self.world.now_ns))
+
+    def _fork_positions(self, call: Call) -> Outgoing:
+        shown = self._forks.show(int(call.asked["fork"]))
+        return _sent(shown) if shown else _refused(Code.BAD_REQUEST, "there is no such dry run")
+
+    # Looks.
+
+    def _positions(self, call: Call) -> Outgoing:
         if not self.can_read:
             return _refused(Code.FORBIDDEN, "this key may not read")
+        venue, view = call.venue, call.fault.view
         shelf = self.world.transit if venue == NETWORK else self.world.venue(venue).shelf
-        since = int(asked["since"]) if "since" in asked else None
-        shown = shelf.show(since, fault.view)
+        since = int(call.asked["since"]) if "since" in call.asked else None
+        shown = shelf.show(since, view)
         if shown is None:
             return _refused(Code.BAD_CURSOR, f"there is no row {since} yet")
-        if fault.view.null:
+        if view.null:
             return Outgoing(body=encode({**structs.asdict(shown), "totals": None}))
         return _sent(shown)
 
-    def _status(self, hosted: Hosted) -> Status:
+    def _status(self, call: Call) -> Outgoing:
+        hosted = self.world.venue(call.venue)
         rules = hosted.venue.rules
-        return Status(
+        status = Status(
             venue=rules.name,
             time_ns=self.now_ns(),
             can_read=self.can_read,
@@ -288,15 +321,18 @@ class Service:
             operations=tuple(sorted(rules.operations)),
             idempotency=hosted.idempotency,
         )
+        return _sent(status)
 
-    def _candles(self, asked: Mapping[str, str]) -> Candles:
-        name, interval_s, count = asked["instrument"], int(asked["interval_s"]), int(asked["count"])
-        return Candles(name, self.world.market.candles(name, max(1, interval_s), count))
+    def _candles(self, call: Call) -> Outgoing:
+        name, interval_s = call.asked["instrument"], max(1, int(call.asked["interval_s"]))
+        candles = self.world.market.candles(name, interval_s, int(call.asked["count"]))
+        return _sent(Candles(name, candles))
 
-    def _prices(self) -> Prices:
+    def _prices(self, _call: Call) -> Outgoing:
         market = self.world.market
         self._beat += 1
-        return Prices(market.time_ns, self._beat, market.prices, market.marks, market.series)
+        prices = Prices(market.time_ns, self._beat, market.prices, market.marks, market.series)
+        return _sent(prices)
 
 
 POSTED = frozenset({Route.SUBMIT, Route.CANCEL})
@@ -351,4 +387,3 @@ def _mangled(outgoing: Outgoing, how: Mangle | None) -> Outgoing:
             elif "receipt" in body:
                 body["receipt"]["fills"] *= 2
             return Outgoing(status=outgoing.status, body=encode(body))
-

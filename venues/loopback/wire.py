@@ -115,11 +115,9 @@ class Code(StrEnum):
     INVALID = "INVALID"  # the rules of the venue: lot, notional, collar, route
     DUPLICATE = "DUPLICATE"  # the key is in use: look it up
     LATE = "LATE"  # it came after its deadline
-    RATE_LIMIT = "RATE_LIMIT"
     FORBIDDEN = "FORBIDDEN"
-    REJECTED = "REJECTED"  # in the venue's own words
     BAD_CURSOR = "BAD_CURSOR"  # no such row has been given out
-    UNKNOWN_VENUE = "UNKNOWN_VENUE"
+    UNKNOWN_NAME = "UNKNOWN_NAME"  # of a venue, or of an instrument
 
 
 class Ack(Struct, frozen=True, tag_field="answer", tag="ack"):

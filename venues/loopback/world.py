@@ -46,7 +46,7 @@ class Parts(Protocol):
         """The venues, as they are at the start."""
         ...
 
-    def idempotency(self, venue: str) -> Idempotency:
+    def idempotency(self, venue: str, /) -> Idempotency:
         """What a venue makes of keys."""
         ...
 

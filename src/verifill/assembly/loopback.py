@@ -70,7 +70,10 @@ class Hosting:
             config,
             history,
             amounts,
-            {name: evolve(chain, rules=_keyed(config, chain.rules)) for name, chain in chains.items()},
+            {
+                name: evolve(chain, rules=_keyed(config, chain.rules))
+                for name, chain in chains.items()
+            },
             {name: ExchangeBuilder(amounts, name, history) for name in config.exchanges},
             positions_of(amounts, chains, None),
         )

@@ -336,7 +336,9 @@ def venue_serve(
 @venue.command("effects", epilog=examples("verifill venue effects carry.jsonl"))
 @told
 def venue_effects(
-    journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="Of a server, also while it runs.")],
+    journal: Annotated[
+        Path, typer.Argument(metavar="JOURNAL", help="Of a server, also while it runs.")
+    ],
 ) -> None:
     """Say how often each key was submitted and executed."""
     from verifill.cli.venue import effects  # noqa: PLC0415 - see the module

@@ -184,4 +184,4 @@ class Settings:
     opening: Mapping[str, Decimal] = field(factory=nothing)
     entry_prices: Mapping[str, Decimal] = field(factory=nothing, validator=Each(Above(0)))
     tolerances: Mapping[str, ToleranceConfig] = field(factory=nothing)
-    loopback: LoopbackConfig = LoopbackConfig()
+    loopback: LoopbackConfig = field(factory=LoopbackConfig)
