@@ -242,7 +242,9 @@ def test_a_tape_says_what_is_written_and_then_stays() -> None:
 
 def test_candles_are_of_what_was_quoted() -> None:
     start_ns = 1_700_000_040 * 10**9  # a whole minute
-    market = TapeMarket(start_ns, [(0, {"X": 10}), (30, {"X": 14}), (59, {"X": 9}), (60, {"X": 12})])
+    market = TapeMarket(
+        start_ns, [(0, {"X": 10}), (30, {"X": 14}), (59, {"X": 9}), (60, {"X": 12})]
+    )
     market.advance(start_ns + 100 * 10**9)
 
     first, second = Candle(start_ns, 10, 14, 9, 9), Candle(start_ns + 60 * 10**9, 12, 12, 12, 12)

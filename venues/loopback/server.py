@@ -63,10 +63,10 @@ class Listener(TCPServer):
     request_queue_size = 64
 
     def __init__(self, port: int, answers: Answers) -> None:
-        super().__init__((HOST, port), Handler)
         self.answers = answers
         self.failure: BaseException | None = None
         self.held: deque[Any] = deque(maxlen=HELD_MAX)
+        super().__init__((HOST, port), Handler)
 
     @property
     def port(self) -> int:
