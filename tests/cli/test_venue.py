@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from msgspec import structs
@@ -20,7 +19,7 @@ from verifill.assembly.loopback import Connected, Hosting, ServerParts, connect
 from verifill.cli.failures import ExitCode
 from verifill.config import Config, load_config
 from verifill.engine.errors import ConfigError
-from verifill.venues.instructions import PerpTrade, Side, SpotTrade, Transfer
+from verifill.venues.instructions import Instruction, PerpTrade, Side, SpotTrade, Transfer
 from verifill.venues.loopback.market import TapeMarket, WalkMarket
 from verifill.venues.loopback.transport import Http
 from verifill.venues.orders import Order, Outcome
@@ -62,7 +61,7 @@ def config(tmp_path: Path) -> Callable[..., Path]:
         text = EXAMPLE.read_text().replace("../../fixtures", str(ROOT / "fixtures"))
         text = text.replace(
             "[opening] # everything else is zero",
-            '[opening]\n"binance.spot:BaseToken:USDT" = "5000"\n"bybit.uta:BaseToken:USDT" = "5000"',
+            '[opening]\n"binance.spot:BaseToken:USDT" = 5000\n"bybit.uta:BaseToken:USDT" = 5000',
         )
         for old, new in changes:
             assert old in text
@@ -138,7 +137,7 @@ def connected(
     return got
 
 
-def order(connection: Connected, venue: str, number: int, instruction: Any) -> Order:
+def order(connection: Connected, venue: str, number: int, instruction: Instruction) -> Order:
     made = connection.venues[venue].resolve(instruction, number, None)
     assert "" == connection.venues[venue].deny(made)
     return structs.replace(made, key=key(number))
@@ -191,9 +190,7 @@ def test_a_signal_stops_it_cleanly(
     assert f"listening on 127.0.0.1:{port}, for its operator on " in out
 
 
-def test_with_its_parent_it_ends(
-    serving: Serving, config: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_with_its_parent_it_ends(serving: Serving, config: Callable[..., Path]) -> None:
     parent = (
         "import subprocess, sys, time\n"
         "from pathlib import Path\n"
@@ -326,7 +323,7 @@ def test_funding_is_paid_on_a_grid_with_the_rates_of_the_history(
     config: Callable[..., Path], tmp_path: Path
 ) -> None:
     made = hosting(config("[loopback]\nfunding_s = 3600\n"), tmp_path)
-    paid = ServerParts(made)._funding("binance", 1_700_000_000 * 10**9)  # noqa: SLF001 - its only window
+    paid = ServerParts(made).funding("binance", 1_700_000_000 * 10**9)
     (series,) = paid.values()
 
     assert 1_700_002_800 * 10**9 == series.times[0]

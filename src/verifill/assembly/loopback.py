@@ -158,7 +158,7 @@ class ServerParts:
                 model=builder.model(None),
                 opening=opening,
                 bases={key: basis for key, basis in bases.items() if key in opening},
-                funding=self._funding(name, market.time_ns),
+                funding=self.funding(name, market.time_ns),
             )
         for name, chain in hosting.chains.items():
             yield SimulatedChain(
@@ -170,7 +170,7 @@ class ServerParts:
                 indices=opening_indices(hosting.amounts, name),
             )
 
-    def _funding(self, exchange: str, start_ns: int) -> dict[str, SeriesPoints]:
+    def funding(self, exchange: str, start_ns: int) -> dict[str, SeriesPoints]:
         """The rates of the history, one after another and again from the first."""
         hosting = self.hosting
         width_ns = hosting.config.loopback.funding_s * NANOSECONDS
