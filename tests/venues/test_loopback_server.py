@@ -1,5 +1,6 @@
 """The server itself: what it takes from strangers, its administration, its market."""
 
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,11 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.venues.exchanges import BTC_DATA, PERP_DATA, START_NS, buy
+from tests.venues.exchanges import BTC_DATA, PERP_DATA, START_NS, buy, internal, withdraw
 from tests.venues.loopback import PATIENCE_S, Host, Inside
-from verifill.engine.errors import DataError, NotObserved
+from verifill.engine.errors import DataError, EnvironmentDefect, NotObserved
+from verifill.venues.instructions import Instruction
+from verifill.venues.loopback import server as sockets
 from verifill.venues.loopback.admin import Allow, Pass
-from verifill.venues.loopback.faults import Break, Delivery, Fault, Route
+from verifill.venues.loopback.faults import Break, Delivery, Fault, Mangle, Route
 from verifill.venues.loopback.market import MovingMarket, TapeMarket, WalkMarket
 from verifill.venues.loopback.server import HELD_MAX, HOST
 from verifill.venues.loopback.transport import Answered, Http, Lost
@@ -120,6 +123,126 @@ def test_a_request_that_means_nothing_is_refused(
 
     assert told in refusal(server, method, target)
     assert lines == len(server.service.world.hosted["binance"].book.arrivals)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [internal("1", "BTC"), withdraw("1", "ETH"), internal("1", "USDT", to="elsewhere")],
+)
+def test_what_moves_a_position_that_is_not_kept_is_refused(
+    server: Inside, asked: Instruction
+) -> None:
+    client = server.exchange()
+    receipt = client.submit(client.order(1, asked))
+
+    assert Outcome.REJECTED_DEFINITIVE is receipt.outcome
+    assert "INVALID" in receipt.reason
+
+
+# The sockets, turned by hand.
+
+
+class ByHand:
+    """A server in this process, which answers when it is told to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.inside = Inside(folder)
+        self.server = sockets.Server(self.inside.service, ready=folder / "ready.json")
+
+    def ask(self, said: bytes, port: int) -> bytes:
+        with socket.create_connection((HOST, port), PATIENCE_S) as client:
+            client.sendall(said)
+            self.server.turn()
+            answer = b""
+            while got := client.recv(65_536):
+                answer += got
+            return answer
+
+    def status(self) -> bytes:
+        return self.ask(b"GET /binance/status HTTP/1.0\r\n\r\n", self.server.ready.port)
+
+    def admin(self, target: bytes, body: bytes) -> bytes:
+        head = b"POST %s HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % (target, len(body))
+        return self.ask(head + body, self.server.ready.admin_port)
+
+
+@pytest.fixture
+def by_hand(tmp_path: Path) -> Iterator[ByHand]:
+    made = ByHand(tmp_path)
+    yield made
+    made.server.close()
+    made.inside.close()
+
+
+def on_status(delivery: Delivery) -> Fault:
+    return Fault(name="status", on=Route.STATUS, delivery=delivery)
+
+
+def test_an_answer_has_its_length_and_its_headers(by_hand: ByHand) -> None:
+    limited = Delivery(before=Break.STATUS, status=429, retry_after_s=7)
+    by_hand.inside.arm(on_status(limited))
+    refused, answered = by_hand.status(), by_hand.status()
+
+    assert b" 429 " in refused.splitlines()[0]
+    assert b"Retry-After: 7" in refused
+    assert b" 200 " in answered.splitlines()[0]
+    head, _, body = answered.partition(b"\r\n\r\n")
+    assert f"Content-Length: {len(body)}".encode() in head
+
+
+def test_an_answer_can_be_broken_off_or_come_twice(by_hand: ByHand) -> None:
+    whole = by_hand.status()
+    by_hand.inside.arm(
+        on_status(Delivery(mangle=Mangle.TRUNCATE)), on_status(Delivery(mangle=Mangle.TWICE))
+    )
+    half, twice = by_hand.status(), by_hand.status()
+
+    assert len(half) < len(whole)
+    assert 2 == twice.count(b" 200 OK")
+
+
+def test_a_connection_can_be_reset(by_hand: ByHand) -> None:
+    by_hand.inside.arm(on_status(Delivery(after=Break.DROP)))
+
+    with pytest.raises(ConnectionResetError):
+        by_hand.status()
+
+
+def test_a_port_can_be_closed_and_opened_again(by_hand: ByHand) -> None:
+    by_hand.admin(b"/allow", b'{"reach": false}')
+    by_hand.admin(b"/allow", b'{"reach": false}')
+    with pytest.raises(ConnectionRefusedError):
+        by_hand.status()
+    by_hand.admin(b"/allow", b"{}")
+
+    assert b" 200 " in by_hand.status()
+
+
+def test_a_journal_that_cannot_be_written_ends_the_server_without_an_answer(
+    tmp_path: Path,
+) -> None:
+    by_hand = ByHand(tmp_path)
+    by_hand.inside.close()  # its file is gone from under it
+
+    with pytest.raises(EnvironmentDefect, match="the server stops"):
+        by_hand.admin(b"/pass", b'{"seconds": 60}')
+
+    by_hand.server.close()
+
+
+def test_it_stops_when_it_is_told_to_and_when_its_parent_is_another(tmp_path: Path) -> None:
+    inside = Inside(tmp_path)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    orphan = sockets.Server(inside.service, parent=-1)
+    orphan.run()
+    told = sockets.Server(inside.service)
+    told.stop()
+    told.run()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((HOST, told.ready.port), PATIENCE_S)
 
 
 # Dry runs.
@@ -242,9 +365,8 @@ def test_a_tape_says_what_is_written_and_then_stays() -> None:
 
 def test_candles_are_of_what_was_quoted() -> None:
     start_ns = 1_700_000_040 * 10**9  # a whole minute
-    market = TapeMarket(
-        start_ns, [(0, {"X": 10}), (30, {"X": 14}), (59, {"X": 9}), (60, {"X": 12})]
-    )
+    tape = [(0, {"X": 10}), (30, {"X": 14}), (59, {"X": 9}), (60, {"X": 12})]
+    market = TapeMarket(start_ns, tape)
     market.advance(start_ns + 100 * 10**9)
 
     first, second = Candle(start_ns, 10, 14, 9, 9), Candle(start_ns + 60 * 10**9, 12, 12, 12, 12)

@@ -8,8 +8,9 @@ from attrs import define, field
 from msgspec import Struct, structs
 
 from verifill.engine.errors import InstructionError, UserDefect
-from verifill.venues.instructions import SetLeverage
+from verifill.venues.instructions import InternalTransfer, SetLeverage, Transfer
 from verifill.venues.interfaces import Venue
+from verifill.venues.keys import account_of
 from verifill.venues.loopback.faults import HONEST, Handling
 from verifill.venues.loopback.market import SECOND_NS
 from verifill.venues.loopback.shelf import Shelf
@@ -42,6 +43,7 @@ from verifill.venues.simulated.ledger import Accounts
 from verifill.venues.trades import TRADES
 
 KEY = re.compile(r"[a-z0-9]{32}")
+KEPT = (InternalTransfer, Transfer, SetLeverage)
 
 
 class Simulated(Venue, Protocol):
@@ -55,6 +57,13 @@ class Simulated(Venue, Protocol):
     def advance(self, now_ns: int) -> None:
         """Let time pass up to now."""
         ...
+
+
+class Opening(Struct, frozen=True):
+    """Books that an expectation is made on."""
+
+    totals: dict[str, int]
+    bases: dict[str, int]
 
 
 class Done(Struct, frozen=True):
@@ -185,12 +194,22 @@ class Book:
             return refusal
         try:
             request = self._exact(asked.request)
-            reason = self._venue.deny(request)
+            reason = self._venue.deny(request) or self._untracked(request)
         except UserDefect as error:
             reason, request = str(error), None
         if reason or request is None:
             return Refusal(Code.INVALID, reason)
         return self._take(asked, request, handling)
+
+    def _untracked(self, request: Request) -> str:
+        """The position that a transfer or a setting would move and that is not kept, or empty."""
+        if isinstance(request, Bundle) or not isinstance(request.instruction, KEPT):
+            return ""
+        totals = self._venue.accounts.totals
+        own = self._venue.rules.accounts
+        moved = self._venue.expect(request, Opening(totals, {})).bounds
+        unknown = [key for key in moved if account_of(key) in own and key not in totals]
+        return f"{', '.join(unknown)} is not kept here" if unknown else ""
 
     def _again(self, asked: Submit, entry: Entry) -> Answer:
         if entry.sent != asked.request:

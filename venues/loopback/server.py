@@ -205,14 +205,22 @@ class Server:
             signal.signal(number, self.stop)
         try:
             while not self._stopping and self._parent in (0, os.getppid()):
-                self._turn()
+                self.turn()
         finally:
-            self._reach(reachable=False)
-            self._admin.server_close()
-            self._selector.close()
+            self.close()
 
-    def _turn(self) -> None:
-        """Answer whoever is there."""
+    def close(self) -> None:
+        """Close the ports and all connections."""
+        self._reach(reachable=False)
+        self._admin.server_close()
+        self._selector.close()
+
+    def turn(self) -> None:
+        """Answer whoever is there, once; wait a moment if nobody is.
+
+        Raises:
+            EnvironmentDefect: the journal cannot be written.
+        """
         for key, _ in self._selector.select(LOOK_S):
             listener: Listener = key.data
             if listener.socket.fileno() >= 0:  # it may have been closed just before

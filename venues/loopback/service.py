@@ -131,9 +131,7 @@ class Service:
         self._beat = 0
         self._forks = Forks()
         self._routes: Mapping[Route, Callable[[Call], Outgoing]] = {
-            Route.SUBMIT: self._submit,
             Route.QUERY: self._query,
-            Route.CANCEL: self._cancel,
             Route.POSITIONS: self._positions,
             Route.FILLS: self._fills,
             Route.OPEN_ORDERS: self._open_orders,
@@ -242,30 +240,36 @@ class Service:
     def _outgoing(self, route: Route, call: Call) -> Outgoing:
         """What is answered where nothing happens on the way."""
         try:
-            if route not in POSTED:
+            command = self._command(route, call) if route in POSTED else None
+            if command is None:
                 self._catch_up()
-            return self._routes[route](call)
+                return self._routes[route](call)
         except (msgspec.MsgspecError, ValueError, KeyError) as error:
             return _refused(Code.BAD_REQUEST, f"it cannot be read: {error!r}")
         except (ConfigError, DataError) as error:
             return _refused(Code.UNKNOWN_NAME, str(error))
+        # whatever is raised from here on may have changed something: then the server stops
+        return self._ordered(command, call.fault.delivery)
 
     # Orders.
 
-    def _submit(self, call: Call) -> Outgoing:
+    def _command(self, route: Route, call: Call) -> Command:
+        """What a client wants to have done.
+
+        Raises:
+            ConfigError: there is no such venue; so what cannot be is not in the journal.
+        """
+        self.world.venue(call.venue)
+        if route is Route.CANCEL:
+            key = msgspec.json.decode(call.body, type=Asked).key
+            return Cancelled(self.now_ns(), call.venue, key)
         asked = msgspec.json.decode(call.body, type=Submit)
-        now_ns, handling = self.now_ns(), call.fault.handling
-        return self._ordered(call, Submitted(now_ns, call.venue, asked, handling))
+        return Submitted(self.now_ns(), call.venue, asked, call.fault.handling)
 
-    def _cancel(self, call: Call) -> Outgoing:
-        key = msgspec.json.decode(call.body, type=Asked).key
-        return self._ordered(call, Cancelled(self.now_ns(), call.venue, key))
-
-    def _ordered(self, call: Call, command: Command) -> Outgoing:
-        self.world.venue(call.venue)  # so that what cannot be is not in the journal
+    def _ordered(self, command: Command, delivery: Delivery) -> Outgoing:
         if not self.can_trade:
             return _refused(Code.FORBIDDEN, "this key may not trade")
-        answer = self.record(command, call.fault.delivery)
+        answer = self.record(command, delivery)
         if answer is None:
             msg = f"{command} has no answer"
             raise EngineDefect(msg)
