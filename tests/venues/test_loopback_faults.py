@@ -12,6 +12,7 @@ from tests.venues.exchanges import BTC, buy, withdraw
 from tests.venues.loopback import Client, Host, Inside, Server
 from verifill.engine.errors import ConfigError, NotObserved
 from verifill.venues.instructions import Instruction
+from verifill.venues.loopback.admin import SITUATIONS
 from verifill.venues.loopback.faults import (
     CATALOGUE,
     Break,
@@ -142,6 +143,41 @@ def test_every_fault_of_an_order_is_in_the_table() -> None:
     submits = {name for name, fault in CATALOGUE.items() if fault.on is Route.SUBMIT}
 
     assert submits == CLASS_K.keys() | KILLING
+
+
+@pytest.mark.parametrize("name", [*CATALOGUE, *SITUATIONS])
+def test_every_fault_is_described(name: str) -> None:
+    page = Path(__file__).parent.parent.parent / "docs" / "reference" / "loopback.md"
+
+    assert f"`{name}`" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "effects"),
+    [
+        ("may_not_trade", REJECTED, 0),
+        ("may_not_read", EXECUTED, 1),
+        ("out_of_reach", DENIED, 0),
+        ("clock_ahead", REJECTED, 0),
+        ("clock_behind", EXECUTED, 1),
+    ],
+)
+def test_a_situation_at_a_venue_with_deadlines(
+    tmp_path: Path, name: str, outcome: Outcome, effects: int
+) -> None:
+    server = Inside(tmp_path, klass=Idempotency.D)
+    client, number = server.exchange(), next(NUMBERS)
+    server.admin("POST", *SITUATIONS[name])
+    sent = client.submit(client.order(number, buy("0.01"))).outcome
+
+    assert (outcome, effects) == (sent, server.effect(number))
+    assert 1 == len(client.start_up_failures())
+
+
+def test_every_situation_has_a_test() -> None:
+    assert {"may_not_trade", "may_not_read", "out_of_reach", "clock_ahead", "clock_behind"} == set(
+        SITUATIONS
+    )
 
 
 def test_a_fault_strikes_the_request_that_the_script_says(server: Inside) -> None:
@@ -425,7 +461,10 @@ def test_a_script_names_faults_or_spells_them_out() -> None:
     assert (slow, blind, CATALOGUE["timeout_after"]) == faults
 
 
-@pytest.mark.parametrize("text", ["use = ['nothing']", "faults = 3", "[[", "other = 1"])
+TOO_MUCH = "[[faults]]\nname = 'x'\nhandling = { share = 101 }"
+
+
+@pytest.mark.parametrize("text", ["use = ['nothing']", "faults = 3", "[[", "other = 1", TOO_MUCH])
 def test_a_script_that_means_nothing_is_refused(text: str) -> None:
     with pytest.raises(ConfigError):
         read_script(text)

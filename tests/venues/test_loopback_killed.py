@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from tests.venues.exchanges import BTC, buy, internal, set_leverage, withdraw
-from tests.venues.loopback import Client, Host, Inside
+from tests.venues.loopback import LAG_S, Client, Host, Inside
 from tests.venues.loopback_server import JOURNAL
 from verifill.engine.errors import ConfigError, EngineDefect, EnvironmentDefect, NotObserved
 from verifill.venues.loopback.effects import effects_of
@@ -184,15 +184,13 @@ def test_a_disk_that_refuses_stops_the_server(tmp_path: Path) -> None:
 
 # What keys promise.
 
-PLENTY = st.lists(
-    st.sampled_from(["", *(n for n, f in CATALOGUE.items() if not f.handling.late_s)]),
-    min_size=1,
-    max_size=8,
+LIVING = [name for name in CATALOGUE if not name.startswith("killed")]
+
+
+@given(
+    struck=st.lists(st.sampled_from(["", *LIVING]), min_size=1, max_size=8),
+    passing=st.integers(0, 60),
 )
-QUIET = {"killed_before", "killed_after"}
-
-
-@given(struck=PLENTY, passing=st.integers(0, 60))
 def test_any_number_of_submits_of_one_key_is_one_effect_in_class_k(
     struck: list[str], passing: int
 ) -> None:
@@ -200,7 +198,7 @@ def test_any_number_of_submits_of_one_key_is_one_effect_in_class_k(
         server = Inside(Path(name))
         client = server.exchange()
         order = client.order(1, buy("0.01"))
-        server.arm(*(fault for fault in struck if fault and fault not in QUIET))
+        server.arm(*filter(None, struck))
         for _ in range(len(struck) + 1):
             client.submit(order)
             server.wait(passing)
@@ -224,6 +222,43 @@ def test_the_trap_of_class_d_is_there_the_same_key_is_executed_again(tmp_path: P
     assert 2 == server.effect(1)
     assert 2 == len(client.remote.fills(order))
     assert 2 * HIT == server.total(BTC) - 2 * 10**8
+
+
+BROKEN = st.builds(
+    Delivery,
+    before=st.sampled_from([None, Break.DROP, Break.STATUS]),
+    after=st.sampled_from([Break.DROP, Break.HOLD]),
+)
+
+
+@given(
+    delivery=BROKEN,
+    late_s=st.integers(0, 60),
+    hidden_s=st.integers(0, LAG_S),
+    waits=st.lists(st.integers(0, 12), min_size=1, max_size=12),
+    lives=st.booleans(),
+)
+def test_what_class_d_proves_absent_is_never_executed(
+    delivery: Delivery, late_s: int, hidden_s: int, waits: list[int], *, lives: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        server = Inside(Path(name), klass=Idempotency.D)
+        client = server.exchange()
+        handling = Handling(late_s=late_s, hidden_s=hidden_s)
+        server.arm(Fault(name="any", handling=handling, delivery=delivery))
+        order = client.order(1, buy("0.01"))
+        client.submit(order)
+        client = server.exchange() if lives else client
+        told: list[Outcome] = []
+        for wait in waits:
+            server.wait(wait)
+            told.append(client.query(order).outcome)
+        server.wait(1_000)
+
+        assert Outcome.ABSENT not in told or 0 == server.effect(1)
+        assert {*told} <= {Outcome.UNKNOWN, Outcome.ABSENT, Outcome.EXECUTED}
+
+        server.close()
 
 
 def test_class_d_refuses_a_key_while_its_order_is_open(tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 It has a port of its own, which clients do not know and faults do not touch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from verifill.engine.errors import ConfigError
 from verifill.venues.loopback.faults import Fault, known
@@ -28,7 +28,7 @@ class Arm(Struct, frozen=True, forbid_unknown_fields=True):
 class Pass(Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds of virtual time to let pass."""
 
-    seconds: int
+    seconds: Annotated[int, Meta(ge=0)]
 
 
 class Skew(Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +52,17 @@ class Drop(Struct, frozen=True, forbid_unknown_fields=True):
     key: str
     units: int
     cause: Cause = Cause.TRANSFER
+
+
+SITUATIONS: Mapping[str, tuple[str, Allow | Skew]] = {
+    "out_of_reach": ("/allow", Allow(reach=False)),
+    "may_not_trade": ("/allow", Allow(trade=False)),
+    "may_not_read": ("/allow", Allow(read=False)),
+    "clock_ahead": ("/skew", Skew(60_000)),
+    "clock_behind": ("/skew", Skew(-60_000)),
+}
+"""What befalls a whole server, for a matrix to enumerate: a name, and the command that does it.
+`Allow()` and `Skew(0)` end it."""
 
 
 class State(Struct, frozen=True):

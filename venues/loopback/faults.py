@@ -9,11 +9,16 @@ the request and to its answer on the wire. `View` is what a look at the position
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from random import Random
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 
 from verifill.engine.errors import ConfigError
+
+Count = Annotated[int, Meta(ge=1)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+Seconds = Annotated[int, Meta(ge=0)]
 
 
 class Route(StrEnum):
@@ -53,16 +58,16 @@ class Handling(Struct, frozen=True, kw_only=True, omit_defaults=True):
         key: position of `funding` and `foreign`; empty for the first of the venue, by name.
     """
 
-    late_s: int = 0
-    copies: int = 1
-    share: int = 100
-    rest_s: int | None = None
-    pieces: int = 1
+    late_s: Seconds = 0
+    copies: Count = 1
+    share: Percent = 100
+    rest_s: Seconds | None = None
+    pieces: Count = 1
     backwards: bool = False
     refused: bool = False
-    hidden_s: int = 0
-    review_s: int = 0
-    rollback_s: int | None = None
+    hidden_s: Seconds = 0
+    review_s: Seconds = 0
+    rollback_s: Seconds | None = None
     funding: int = 0
     foreign: int = 0
     key: str = ""
@@ -122,7 +127,7 @@ class View(Struct, frozen=True, kw_only=True, omit_defaults=True):
         null: a null where the positions should be.
     """
 
-    stale_s: int = 0
+    stale_s: Seconds = 0
     pretend: bool = False
     off: int = 0
     key: str = ""
@@ -151,8 +156,8 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     on: Route = Route.SUBMIT
     venue: str = ""
-    nth: int = 1
-    times: int = 1
+    nth: Count = 1
+    times: Count = 1
     handling: Handling = HONEST
     delivery: Delivery = Delivery()
     view: View = HONEST_VIEW
@@ -211,7 +216,7 @@ _ALL: Iterable[Fault] = (
 )
 CATALOGUE: Mapping[str, Fault] = {fault.name: fault for fault in _ALL}
 """One fault of every kind, by name; besides them, a whole venue can be out of reach, its clock
-be wrong, its permissions be gone, and a token can fall from the sky (see `admin`)."""
+be wrong, its permissions be gone, and a token can fall from the sky (see `admin.SITUATIONS`)."""
 
 
 class Script:
