@@ -138,7 +138,12 @@ class Server(Protocol):
         made.refresh()
         return made
 
-    def exchange(self, since: int | None = None, lag_s: int | None = None) -> Client:
+    def exchange(
+        self,
+        since: int | None = None,
+        lag_s: int | None = None,
+        of: type[Client] = Client,
+    ) -> Client:
         """A client of the exchange; its rules declare a lag in class D, or the one given."""
         world = WORLDS[self.world]
         limited = self.klass is Idempotency.D
@@ -148,7 +153,7 @@ class Server(Protocol):
             query_lag_s=(LAG_S if limited else 0) if lag_s is None else lag_s,
             recv_window_s=WINDOW_S if limited else 0,
         )
-        return Client(
+        return of(
             rules,
             Remote(
                 rules,

@@ -100,6 +100,14 @@ def test_an_answer_that_never_comes_is_lost_and_not_asked_for_again(host: Host) 
     assert "timed out" in attempt.reason
 
 
+def test_an_answer_that_breaks_off_is_lost(host: Host) -> None:
+    host.arm(Fault(name="half", on=Route.STATUS, delivery=Delivery(mangle=Mangle.TRUNCATE)))
+    attempt = host.transport()("GET", "/binance/status")
+
+    assert isinstance(attempt, Lost)
+    assert "breaks off" in attempt.reason
+
+
 @pytest.mark.parametrize(
     ("method", "target", "told"),
     [

@@ -322,11 +322,16 @@ class Book:
 
     def _meanwhile(self, handling: Handling) -> None:
         """What others do just then."""
-        accounts = self._venue.accounts
-        key = handling.key or min(accounts.totals)
-        for units, cause in ((handling.funding, Cause.FUNDING), (handling.foreign, Cause.TRANSFER)):
+        first = min(self._venue.accounts.totals)
+        listed = self._venue.rules.instruments.values()
+        margin = next((i.quote_key for i in listed if i.perpetual), first)
+        for units, cause, key in (
+            (handling.funding, Cause.FUNDING, margin),
+            (handling.foreign, Cause.TRANSFER, first),
+        ):
             if units:
-                self.post(f"{cause.lower()}-{self._number()}", key, units, cause)
+                ref = f"{cause.lower()}-{self._number()}"
+                self.post(ref, handling.key or key, units, cause)
 
     def post(self, ref: str, key: str, units: int, cause: Cause) -> None:
         """Move a balance without an order; the position need not exist."""

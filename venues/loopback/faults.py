@@ -55,7 +55,8 @@ class Handling(Struct, frozen=True, kw_only=True, omit_defaults=True):
         rollback_s: seconds after its credit at which a transfer is taken back; None if never.
         funding: units of funding that are posted just after the order.
         foreign: units that somebody else moves just after the order.
-        key: position of `funding` and `foreign`; empty for the first of the venue, by name.
+        key: position of `funding` and `foreign`; empty for the margin of a perpetual, and for the
+            first position by name.
     """
 
     late_s: Seconds = 0
