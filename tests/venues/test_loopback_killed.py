@@ -194,6 +194,7 @@ LIVING = [name for name in CATALOGUE if not name.startswith("killed")]
     struck=st.lists(st.sampled_from(["", *LIVING]), min_size=1, max_size=8),
     passing=st.integers(0, 60),
 )
+@settings(max_examples=40)
 def test_any_number_of_submits_of_one_key_is_one_effect_in_class_k(
     struck: list[str], passing: int
 ) -> None:
@@ -241,6 +242,7 @@ BROKEN = st.builds(
     waits=st.lists(st.integers(0, 12), min_size=1, max_size=12),
     lives=st.booleans(),
 )
+@settings(max_examples=40)
 def test_what_class_d_proves_absent_is_never_executed(
     delivery: Delivery, late_s: int, hidden_s: int, waits: list[int], *, lives: bool
 ) -> None:
@@ -353,6 +355,7 @@ def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
         st.sampled_from(["read", "trade", "", *["positions_fail", "null_positions"]]), max_size=12
     )
 )
+@settings(max_examples=40)
 def test_every_row_is_given_once_whatever_becomes_of_the_readings(reads: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         server = Inside(Path(name))
