@@ -24,10 +24,10 @@ from verifill.venues.loopback.chain import LoopbackChain
 from verifill.venues.loopback.effects import Effect
 from verifill.venues.loopback.faults import Break, Fault
 from verifill.venues.loopback.journal import Journal
+from verifill.venues.loopback.outgoing import Outgoing
 from verifill.venues.loopback.prices import LoopbackMarket
 from verifill.venues.loopback.remote import Feed, Remote
 from verifill.venues.loopback.server import Ready
-from verifill.venues.loopback.service import Outgoing
 from verifill.venues.loopback.transport import (
     Answered,
     Attempt,

@@ -13,7 +13,8 @@ from msgspec import Meta, Struct
 from verifill.engine.errors import ConfigError
 from verifill.venues.loopback.faults import Fault, known
 from verifill.venues.loopback.journal import Posted
-from verifill.venues.loopback.service import Outgoing, Service
+from verifill.venues.loopback.outgoing import Outgoing
+from verifill.venues.loopback.service import Service
 from verifill.venues.loopback.wire import Code, Refusal, encode
 from verifill.venues.orders import Cause
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from attrs import define, field
 from msgspec import Struct, structs
 
 from verifill.engine.errors import InstructionError, UserDefect
 from verifill.venues.instructions import InternalTransfer, SetLeverage, Transfer
 from verifill.venues.interfaces import Venue
 from verifill.venues.keys import account_of
+from verifill.venues.loopback.entries import Entry, fills_of, sizes, together
 from verifill.venues.loopback.faults import HONEST, Handling
 from verifill.venues.loopback.market import SECOND_NS
 from verifill.venues.loopback.shelf import Shelf
@@ -32,7 +32,6 @@ from verifill.venues.orders import (
     MAX_UNITS,
     Bundle,
     Cause,
-    Fill,
     Order,
     Outcome,
     Receipt,
@@ -80,29 +79,6 @@ class Done(Struct, frozen=True):
     key: str
     order: str
     refs: tuple[str, ...]
-
-
-@define
-class Entry:
-    """One order that was taken.
-
-    Attributes:
-        order: the venue's id.
-        sent: as it came.
-        request: the exact request.
-        handling: what the venue does with it.
-        parts: what was executed of it, each with the venue's last word on it.
-        rest: units that rest in the book.
-        found_ns: when it can be found.
-    """
-
-    order: str
-    sent: Sent
-    request: Request
-    handling: Handling
-    found_ns: int
-    parts: list[tuple[Request, Receipt]] = field(factory=list[tuple[Request, Receipt]])
-    rest: int = 0
 
 
 Schedule = Callable[[int, Callable[[], None]], None]
@@ -168,7 +144,7 @@ class Book:
     def fills(self, key: str) -> Fills:
         """All fills under a key, of all its orders."""
         entries = self._entries.get(key, ())
-        return Fills(key, tuple(fill for entry in entries for fill in _fills(entry)))
+        return Fills(key, tuple(fill for entry in entries for fill in fills_of(entry)))
 
     def open_orders(self) -> tuple[OpenOrder, ...]:
         """The orders of which something may still be executed."""
@@ -280,23 +256,17 @@ class Book:
 
     def _at_once(self, entry: Entry) -> Iterator[Request]:
         """The parts that are executed at once; what is left rests, or is cancelled."""
-        request, handling = entry.request, entry.handling
-        if not isinstance(request, Order) or not isinstance(request.instruction, TRADES):
-            if handling.share:
-                yield request
-            else:
-                entry.rest = 1
-            return
-        asked = request.instruction
-        lot = self._venue.rules.instrument(asked.account, asked.symbol).lot
-        now = _cut(request.quantity * handling.share // 100, lot)
-        entry.rest = request.quantity - now if handling.rest_s is not None else 0
-        each = max(lot, _cut(now // max(1, handling.pieces), lot))
-        while now > 0:
-            units = now if now < 2 * each else each
-            now -= units
-            whole = units == request.quantity
-            yield request if whole else self._part(request, units)
+        request = entry.request
+        if isinstance(request, Order) and isinstance(request.instruction, TRADES):
+            asked = request.instruction
+            lot = self._venue.rules.instrument(asked.account, asked.symbol).lot
+            for units in sizes(entry, request.quantity, lot):
+                whole = units == request.quantity
+                yield request if whole else self._part(request, units)
+        elif entry.handling.share:
+            yield request
+        else:  # only a trade can be executed in parts
+            entry.rest = 1
 
     def _part(self, request: Order, units: int) -> Order:
         return structs.replace(request, number=self._number(), quantity=units)
@@ -359,31 +329,7 @@ class Book:
         receipts = [receipt for _, receipt in entry.parts]
         if len(receipts) == 1 and entry.parts[0][0] is entry.request:
             return receipts[0]
-        return _together(entry, receipts)
-
-
-def _together(entry: Entry, receipts: list[Receipt]) -> Receipt:
-    """The receipt of an order that was executed in parts, or not at all."""
-    fills = tuple(fill for receipt in receipts for fill in receipt.fills)
-    effect_ns = max((receipt.effect_ns for receipt in receipts), default=0)
-    filled = sum(fill.quantity for fill in fills)
-    whole = isinstance(entry.request, Order) and filled == entry.request.quantity
-    if entry.rest:
-        outcome = Outcome.ACCEPTED
-    elif filled:
-        outcome = Outcome.EXECUTED if whole else Outcome.EXECUTED_PARTIAL
-    else:
-        outcome = Outcome.EXPIRED
-    return Receipt(outcome, fills, (), effect_ns, retryable=outcome is Outcome.EXPIRED)
-
-
-def _fills(entry: Entry) -> Iterator[Fill]:
-    for _, receipt in entry.parts:
-        yield from receipt.fills
-
-
-def _cut(units: int, lot: int) -> int:
-    return units - units % lot
+        return together(entry, receipts)
 
 
 def _nothing(_answer: Answer) -> None:

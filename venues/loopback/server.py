@@ -24,7 +24,8 @@ from msgspec import Struct
 from verifill.engine.errors import EnvironmentDefect
 from verifill.venues.loopback.admin import Admin
 from verifill.venues.loopback.faults import Break
-from verifill.venues.loopback.service import Outgoing, Service
+from verifill.venues.loopback.outgoing import Outgoing
+from verifill.venues.loopback.service import Service
 
 HOST: Final = "127.0.0.1"
 LOOK_S = 0.1  # how often it looks whether it is to stop

@@ -4,12 +4,11 @@ Every command is carried out, written to the journal, and only then answered.
 """
 
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import NoReturn
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
-from attrs import field, frozen
+from attrs import frozen
 from msgspec import structs
 
 from verifill.engine.errors import ConfigError, DataError, EngineDefect
@@ -18,7 +17,6 @@ from verifill.venues.loopback.faults import (
     Break,
     Delivery,
     Fault,
-    Mangle,
     Route,
     Script,
 )
@@ -32,13 +30,19 @@ from verifill.venues.loopback.journal import (
     Submitted,
 )
 from verifill.venues.loopback.market import SECOND_NS
+from verifill.venues.loopback.outgoing import (
+    Outgoing,
+    answered,
+    ended,
+    in_json,
+    mangled,
+    refused,
+)
 from verifill.venues.loopback.wire import (
-    Ack,
     Answer,
     Asked,
     Candles,
     Code,
-    NotFound,
     OpenOrders,
     Prices,
     Refusal,
@@ -48,34 +52,7 @@ from verifill.venues.loopback.wire import (
 )
 from verifill.venues.loopback.world import NETWORK, Parts, World
 
-STATUSES: Mapping[Code, int] = {
-    Code.FORBIDDEN: HTTPStatus.FORBIDDEN,
-    Code.DUPLICATE: HTTPStatus.CONFLICT,
-    Code.UNKNOWN_NAME: HTTPStatus.NOT_FOUND,
-}
 HONEST_DELIVERY = Delivery()
-PAGE = b"<html><body>upstream connect error</body></html>"
-
-
-@frozen(kw_only=True)
-class Outgoing:
-    """An answer, and what becomes of it on the way.
-
-    Attributes:
-        status: HTTP status.
-        body: JSON.
-        headers: besides the usual.
-        ends: how the connection ends without it.
-        truncated: whether only half of the body is sent.
-        twice: whether it is sent two times over.
-    """
-
-    status: int = HTTPStatus.OK
-    body: bytes = b""
-    headers: Mapping[str, str] = field(factory=dict[str, str])
-    ends: Break | None = None
-    truncated: bool = False
-    twice: bool = False
 
 
 @frozen
@@ -225,17 +202,17 @@ class Service:
         try:
             route = Route(name)
         except ValueError:
-            return _refused(Code.BAD_REQUEST, f"there is no {split.path}")
+            return refused(Code.BAD_REQUEST, f"there is no {split.path}")
         if method != ("POST" if route in POSTED or route in DRY else "GET"):
-            return _refused(Code.BAD_REQUEST, f"{method} is not how to ask for {split.path}")
+            return refused(Code.BAD_REQUEST, f"{method} is not how to ask for {split.path}")
         fault = self.script.strike(route, venue) or Fault(name="")
         ends = fault.delivery.before
         if ends and ends is not Break.DIE:
-            return _ended(ends, fault.delivery)
+            return ended(ends, fault.delivery)
         outgoing = self._outgoing(route, Call(venue, asked, body, fault))
         if fault.delivery.after:
-            return _ended(fault.delivery.after, fault.delivery)
-        return _mangled(outgoing, fault.delivery.mangle)
+            return ended(fault.delivery.after, fault.delivery)
+        return mangled(outgoing, fault.delivery.mangle)
 
     def _outgoing(self, route: Route, call: Call) -> Outgoing:
         """What is answered where nothing happens on the way."""
@@ -245,9 +222,9 @@ class Service:
                 self._catch_up()
                 return self._routes[route](call)
         except (msgspec.MsgspecError, ValueError, KeyError) as error:
-            return _refused(Code.BAD_REQUEST, f"it cannot be read: {error!r}")
+            return refused(Code.BAD_REQUEST, f"it cannot be read: {error!r}")
         except (ConfigError, DataError) as error:
-            return _refused(Code.UNKNOWN_NAME, str(error))
+            return refused(Code.UNKNOWN_NAME, str(error))
         # whatever is raised from here on may have changed something: then the server stops
         return self._ordered(command, call.fault.delivery)
 
@@ -268,50 +245,50 @@ class Service:
 
     def _ordered(self, command: Command, delivery: Delivery) -> Outgoing:
         if not self.can_trade:
-            return _refused(Code.FORBIDDEN, "this key may not trade")
+            return refused(Code.FORBIDDEN, "this key may not trade")
         answer = self.record(command, delivery)
         if answer is None:
             msg = f"{command} has no answer"
             raise EngineDefect(msg)
-        return _answered(answer)
+        return answered(answer)
 
     def _query(self, call: Call) -> Outgoing:
-        return _answered(self.world.venue(call.venue).book.find(call.asked["key"]))
+        return answered(self.world.venue(call.venue).book.find(call.asked["key"]))
 
     def _fills(self, call: Call) -> Outgoing:
-        return _sent(self.world.venue(call.venue).book.fills(call.asked["key"]))
+        return in_json(self.world.venue(call.venue).book.fills(call.asked["key"]))
 
     def _open_orders(self, call: Call) -> Outgoing:
-        return _sent(OpenOrders(self.world.venue(call.venue).book.open_orders()))
+        return in_json(OpenOrders(self.world.venue(call.venue).book.open_orders()))
 
     # Dry runs.
 
     def _fork(self, call: Call) -> Outgoing:
         begun = self._forks.begin(self.world.venue(call.venue).venue)
-        return _answered(begun) if isinstance(begun, Refusal) else _sent(begun)
+        return answered(begun) if isinstance(begun, Refusal) else in_json(begun)
 
     def _fork_submit(self, call: Call) -> Outgoing:
         step = msgspec.json.decode(call.body, type=DrySubmit)
-        return _answered(self._forks.submit(step, self.world.now_ns))
+        return answered(self._forks.submit(step, self.world.now_ns))
 
     def _fork_positions(self, call: Call) -> Outgoing:
         shown = self._forks.show(int(call.asked["fork"]))
-        return _sent(shown) if shown else _refused(Code.BAD_REQUEST, "there is no such dry run")
+        return in_json(shown) if shown else refused(Code.BAD_REQUEST, "there is no such dry run")
 
     # Looks.
 
     def _positions(self, call: Call) -> Outgoing:
         if not self.can_read:
-            return _refused(Code.FORBIDDEN, "this key may not read")
+            return refused(Code.FORBIDDEN, "this key may not read")
         venue, view = call.venue, call.fault.view
         shelf = self.world.transit if venue == NETWORK else self.world.venue(venue).shelf
         since = int(call.asked["since"]) if "since" in call.asked else None
         shown = shelf.show(since, view)
         if shown is None:
-            return _refused(Code.BAD_CURSOR, f"there is no row {since} yet")
+            return refused(Code.BAD_CURSOR, f"there is no row {since} yet")
         if view.null:
             return Outgoing(body=encode({**structs.asdict(shown), "totals": None}))
-        return _sent(shown)
+        return in_json(shown)
 
     def _status(self, call: Call) -> Outgoing:
         hosted = self.world.venue(call.venue)
@@ -325,69 +302,19 @@ class Service:
             operations=tuple(sorted(rules.operations)),
             idempotency=hosted.idempotency,
         )
-        return _sent(status)
+        return in_json(status)
 
     def _candles(self, call: Call) -> Outgoing:
         name, interval_s = call.asked["instrument"], max(1, int(call.asked["interval_s"]))
         candles = self.world.market.candles(name, interval_s, int(call.asked["count"]))
-        return _sent(Candles(name, candles))
+        return in_json(Candles(name, candles))
 
     def _prices(self, _call: Call) -> Outgoing:
         market = self.world.market
         self._beat += 1
         prices = Prices(market.time_ns, self._beat, market.prices, market.marks, market.series)
-        return _sent(prices)
+        return in_json(prices)
 
 
 POSTED = frozenset({Route.SUBMIT, Route.CANCEL})
 DRY = frozenset({Route.FORK, Route.FORK_SUBMIT})
-
-
-def _sent(what: Any) -> Outgoing:  # noqa: ANN401 - any message of the wire
-    return Outgoing(body=encode(what))
-
-
-def _answered(answer: Answer) -> Outgoing:
-    match answer:
-        case Ack():
-            return _sent(answer)
-        case NotFound():
-            return Outgoing(status=HTTPStatus.NOT_FOUND, body=encode(answer))
-        case Refusal():
-            status = STATUSES.get(answer.code, HTTPStatus.BAD_REQUEST)
-            return Outgoing(status=status, body=encode(answer))
-
-
-def _refused(code: Code, reason: str) -> Outgoing:
-    return _answered(Refusal(code, reason))
-
-
-def _ended(ends: Break, delivery: Delivery) -> Outgoing:
-    """No answer, or a status that says nothing of the request."""
-    if ends is not Break.STATUS:
-        return Outgoing(ends=ends)
-    after_s = delivery.retry_after_s
-    headers = {"Retry-After": str(after_s)} if after_s else {}
-    return Outgoing(status=delivery.status, body=PAGE, headers=headers)
-
-
-def _mangled(outgoing: Outgoing, how: Mangle | None) -> Outgoing:
-    """The answer, spoilt."""
-    match how:
-        case None:
-            return outgoing
-        case Mangle.GARBAGE:
-            return Outgoing(body=PAGE)
-        case Mangle.TRUNCATE:
-            return Outgoing(status=outgoing.status, body=outgoing.body, truncated=True)
-        case Mangle.TWICE:
-            return Outgoing(status=outgoing.status, body=outgoing.body, twice=True)
-        case Mangle.NULL_ID | Mangle.NO_ID | Mangle.FILL_TWICE:
-            body: dict[str, Any] = msgspec.json.decode(outgoing.body)
-            if how is Mangle.NULL_ID:
-                body["order"] = None
-            elif how is Mangle.NO_ID:
-                body.pop("order", None)
-            elif "receipt" in body:
-                body["receipt"]["fills"] *= 2
-            return Outgoing(status=outgoing.status, body=encode(body))

@@ -49,7 +49,7 @@ Attempt = Answered | NotSent | Lost
 class Transport(Protocol):
     """Makes one attempt at a request."""
 
-    def __call__(self, method: str, target: str, body: bytes = b"") -> Attempt:
+    def __call__(self, method: str, target: str, body: bytes = b"", /) -> Attempt:
         """Ask once.
 
         Args:
