@@ -1,5 +1,7 @@
 """A server that is killed and started again, and what keys promise through all of it."""
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from tests.venues.exchanges import BTC, buy, internal, set_leverage, withdraw
-from tests.venues.loopback import LAG_S, Client, Host, Inside
+from tests.venues.loopback import LAG_S, PATIENCE_S, Client, Host, Inside
 from tests.venues.loopback_server import JOURNAL
 from verifill.engine.errors import ConfigError, EngineDefect, EnvironmentDefect, NotObserved
 from verifill.venues.loopback.effects import effects_of
@@ -20,6 +22,7 @@ from verifill.venues.orders import Outcome
 from verifill.venues.rules import Idempotency
 
 KILLED = 137
+DONE = {Outcome.EXECUTED}
 HIT = 10**6 * 999 // 1000  # what a purchase of 0.01 BTC leaves after its fee
 
 
@@ -90,6 +93,38 @@ def test_a_server_killed_after_it_wrote_has_the_order(host: Host) -> None:
     assert Outcome.UNKNOWN is sent.outcome
     assert Outcome.EXECUTED is known(host.exchange(), 1)
     assert (1, 2 * 10**8 + HIT) == (host.effect(1), host.total(BTC))
+
+
+KILLER = "import os, sys, time; time.sleep(float(sys.argv[2])); os.kill(int(sys.argv[1]), 9)"
+SUBMITS_MAX = 5_000
+
+
+@pytest.mark.parametrize("after_s", ["0.02", "0.11", "0.23"])
+def test_a_kill_at_any_moment_loses_nothing_that_was_answered(host: Host, after_s: str) -> None:
+    client = host.exchange()
+    orders = [client.order(number, buy("0.00001")) for number in range(1, SUBMITS_MAX)]
+    told: list[Outcome] = []
+    killer = subprocess.Popen([sys.executable, "-c", KILLER, str(host.ready.pid), after_s])
+    for order in orders:
+        told.append(client.submit(order).outcome)
+        if told[-1] is Outcome.DENIED_LOCAL:
+            break
+    killer.wait(PATIENCE_S)
+    host.gone()
+    host.start()
+    again, effects = host.exchange(), host.effects()
+    done = [effects[order.key].effects if order.key in effects else 0 for order in orders]
+    bought = host.total(BTC) - 2 * 10**8
+
+    assert {Outcome.EXECUTED, Outcome.DENIED_LOCAL} <= {*told} <= {*told, Outcome.UNKNOWN}
+    assert all(count == 1 for count, one in zip(done, told, strict=False) if one in DONE)
+    assert 0 == sum(done[len(told) - 1 :])
+    assert {0, 1} >= set(done)
+    assert sum(done) * 999 == bought
+    for order, one, count in zip(orders, told, done, strict=False):
+        if one is Outcome.UNKNOWN:
+            expected = Outcome.EXECUTED if count else Outcome.ABSENT
+            assert expected is again.query(order).outcome
 
 
 def test_the_server_outlives_its_client_and_ends_cleanly(host: Host) -> None:
