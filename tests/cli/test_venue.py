@@ -83,7 +83,7 @@ class Serving:
 
     def command(self, config: Path, *more: str) -> Sequence[str]:
         files = ("--journal", str(self.journal), "--ready", str(self.ready))
-        return (*COMMAND, str(config), *files, *more)
+        return (*COMMAND, str(config), *files, "--with-parent", *more)
 
     def start(self, config: Path, *more: str) -> "subprocess.Popen[str]":
         self.ready.unlink(missing_ok=True)
@@ -200,7 +200,7 @@ def test_with_its_parent_it_ends(serving: Serving, config: Callable[..., Path]) 
         "        break\n"
         "    time.sleep(0.02)\n"
     )
-    command = serving.command(config(), "--with-parent")
+    command = serving.command(config())
     subprocess.run(
         [sys.executable, "-c", parent, serving.ready, *command], check=True, timeout=PATIENCE_S
     )

@@ -4,6 +4,7 @@
 where it is, the world is one of `WORLDS`.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -153,7 +154,8 @@ def service(journal: Journal, world: str, klass: str) -> Service:
 
 def main(folder: str, world: str, klass: str) -> None:
     journal = Journal(Path(folder) / JOURNAL)
-    Server(service(journal, world, klass), ready=Path(folder) / READY).run()
+    parent = os.getppid()  # so that nothing is left running, whatever becomes of the tests
+    Server(service(journal, world, klass), ready=Path(folder) / READY, parent=parent).run()
 
 
 if __name__ == "__main__":
