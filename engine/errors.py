@@ -9,8 +9,9 @@
     |   |-- LogExists           a log is in the way and is never overwritten unasked
     |   |-- StrategyError       a strategy that raised, or returned something else
     |   `-- TableError          a table that is no sound machine
-    |-- VenueDefect             the venue's: it broke its own contract
-    |   `-- VenueError          an answer that cannot be right
+    |-- VenueDefect             the venue's: it broke its own contract, or says nothing
+    |   |-- VenueError          an answer that cannot be right
+    |   `-- NotObserved         no answer, or none that can be read: nothing is known
     |-- EngineDefect            ours: please file a bug
     |   `-- IllegalEvent        an event for which the machine has no row
     `-- EnvironmentDefect       the machine's: disk, permission, memory
@@ -108,6 +109,13 @@ class TableError(UserDefect):
 
 class VenueError(VenueDefect):
     """An answer of a venue that cannot be right."""
+
+
+class NotObserved(VenueDefect):
+    """A venue was asked and nothing was learned: no answer, or none that can be read.
+
+    Missing is not zero: whoever asked knows what he knew before, and may ask again.
+    """
 
 
 class IllegalEvent(EngineDefect):

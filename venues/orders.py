@@ -75,12 +75,15 @@ class Order(Struct, frozen=True, gc=False):
         instruction: what the strategy asked for.
         quantity: amount in units of the asset traded or moved; MAX_UNITS for `MAX`.
         limit: worst price in ticks of the instrument, or least output in units; 0: none.
+        key: the intent's key, 32 characters of [a-z0-9], under which a venue knows it; empty
+            in a backtest.
     """
 
     number: int
     instruction: Instruction
     quantity: int
     limit: int = 0
+    key: str = ""
 
 
 MAX_UNITS = -1
@@ -94,11 +97,13 @@ class Bundle(Struct, frozen=True):
         number: number of the one intent.
         account: the account that sends and pays the gas.
         orders: its steps, exact.
+        key: the intent's key, as of an `Order`.
     """
 
     number: int
     account: str
     orders: tuple[Order, ...]
+    key: str = ""
 
 
 Request = Order | Bundle

@@ -7,6 +7,7 @@ market model of a simulated venue has them as its own law.
 
 from collections.abc import Mapping
 from decimal import Decimal
+from enum import StrEnum
 
 from attrs import Factory, field, frozen
 
@@ -141,6 +142,14 @@ class Instrument:
         return -(-quantity * price // self.scale)
 
 
+class Idempotency(StrEnum):
+    """What a venue makes of the key of an order, and so what can prove that it is absent."""
+
+    K = "K"  # a key is executed at most once, for ever; a second submit tells of the first
+    D = "D"  # a request is refused after its deadline; keys are unique among open orders only
+    N = "N"  # neither: a key is but a name to ask by
+
+
 @frozen(kw_only=True)
 class VenueRules:
     """The static data of one venue.
@@ -152,6 +161,11 @@ class VenueRules:
         instruments: (account, symbol) -> instrument.
         windows_s: operation -> settlement window in seconds (R9).
         poll_s: seconds between two looks at something pending, doubled each time.
+        idempotency: what the venue makes of an order's key.
+        query_lag_s: how long after an order arrived the venue may still say that it is not
+            found, in seconds: until then not found is no proof of anything.
+        recv_window_s: validity of a request in seconds of the venue's time; it is refused
+            after that. Only class D has one.
     """
 
     name: str
@@ -160,6 +174,9 @@ class VenueRules:
     instruments: Mapping[tuple[str, str], Instrument] = Factory(dict[tuple[str, str], Instrument])
     windows_s: Mapping[Operation, int] = Factory(dict[Operation, int])
     poll_s: int = 1
+    idempotency: Idempotency = Idempotency.K
+    query_lag_s: int = 0
+    recv_window_s: int = 0
 
     def instrument(self, account: str, symbol: str) -> Instrument:
         """The instrument of an account.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import field, frozen
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from verifill.engine.errors import VenueDefect
 from verifill.venues.expectation import Assessment, Expectation
@@ -118,7 +118,8 @@ class Trying:
         """The exact request for a trial; one transaction is rehearsed first."""
         if isinstance(trial, Instruction):
             self._number += 1
-            return self.venue.resolve(trial, self._number, None)
+            order = self.venue.resolve(trial, self._number, None)
+            return structs.replace(order, key=trial_key(self._number))
         demand(isinstance(self.venue, Forkable), "a chain of instructions needs a venue to fork")
         assert isinstance(self.venue, Forkable)  # noqa: S101 - for the type checkers
         fork = self.venue.fork()
@@ -129,7 +130,8 @@ class Trying:
             fork.submit(order)
             orders.append(order)
         self._number += 1
-        return Bundle(self._number, trial[0].account, tuple(orders))
+        key = trial_key(self._number)
+        return Bundle(self._number, trial[0].account, tuple(orders), key)
 
     def carry_out(self, trial: Trial) -> Attempt:
         """Expect, send, wait, read, assess."""
@@ -157,6 +159,11 @@ class Trying:
         """Every trial, carried out one after the other."""
         for trial in self.subject.trials:
             yield self.carry_out(trial)
+
+
+def trial_key(number: int) -> str:
+    """The key of a trial's request: 32 characters of [a-z0-9], as a venue may demand."""
+    return f"trial{number:027}"
 
 
 def steps(trial: Trial) -> tuple[Instruction, ...]:

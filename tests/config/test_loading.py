@@ -225,7 +225,7 @@ def test_the_environment_of_the_process_is_read_unless_another_is_given(
     [
         ("LOOP_INTERVALS", "3", "belongs to no setting; the closest are VERIFILL_LOOP_INTERVAL_S,"),
         ("XYZ", "3", "belongs to no setting; the closest are VERIFILL_"),
-        ("LOP_X", "1", "VERIFILL_LOOP_REMAINDERS"),
+        ("LOP_REMAINDER", "1", "VERIFILL_LOOP_REMAINDERS"),
         ("LOOP_INTERVAL_S", "soon", 'VERIFILL_LOOP_INTERVAL_S: loop.interval_s is "soon"; allowed'),
         ("LOOP_INTERVAL_S", "0", "loop.interval_s is 0; allowed is 1 to 31536000"),
         ("ASSETS", "{ BTC = 99 }", "assets.BTC is 99; allowed is 0 to 36"),

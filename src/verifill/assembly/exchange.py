@@ -64,11 +64,14 @@ class ExchangeBuilder:
             poll_s=exchange.poll_s,
         )
 
-    def model(self, timeline: Timeline) -> ExchangeModel:
+    def model(self, timeline: Timeline | None) -> ExchangeModel:
         """Its market model.
 
+        Args:
+            timeline: the bars; None where there are prices only, but no volumes.
+
         Raises:
-            ConfigError: a fee has more decimals than its asset.
+            ConfigError: a fee has more decimals than its asset, or there are no volumes to fill by.
         """
         market = self.amounts.config.exchanges[self.name].market
         key = f"{self._key}.market.withdrawal_fees"
@@ -103,10 +106,16 @@ class ExchangeBuilder:
     def _key(self) -> str:
         return f"exchanges.{self.name}"
 
-    def _liquidity(self, timeline: Timeline) -> Liquidity:
+    def _liquidity(self, timeline: Timeline | None) -> Liquidity:
         config = self.amounts.config
         market = config.exchanges[self.name].market
         if market.liquidity == "volume":
+            if timeline is None:
+                problem = (
+                    f'{self._key}.market.liquidity is "volume", and a server has no volumes; '
+                    'allowed there are "unlimited", "random"'
+                )
+                raise config.error(problem)
             rate = rate_of(market.participation)
             return Participation(timeline, self.history.volume_decimals, rate)
         if market.liquidity == "random":

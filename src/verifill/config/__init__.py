@@ -12,6 +12,7 @@ from verifill.config.chains import (
 from verifill.config.config import Config
 from verifill.config.exchanges import ExchangeConfig, ExchangeMarketConfig, InstrumentConfig
 from verifill.config.loading import load_config
+from verifill.config.loopback import LoopbackConfig, LoopbackVenueConfig
 from verifill.config.retries import ModesConfig, RetriesConfig, RetryConfig
 from verifill.config.settings import (
     BarsConfig,
@@ -36,6 +37,8 @@ __all__ = [
     "InstrumentConfig",
     "LenderConfig",
     "LoopConfig",
+    "LoopbackConfig",
+    "LoopbackVenueConfig",
     "ModesConfig",
     "PoolConfig",
     "ReserveConfig",

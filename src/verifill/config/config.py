@@ -19,6 +19,18 @@ from verifill.machines.execution import Policies
 
 LOG = "log"  # where a run is written does not change the run
 FILE = "file"
+HOSTED = (
+    "seed",
+    "data",
+    "assets",
+    "exchanges",
+    "chains",
+    "routes",
+    "opening",
+    "entry_prices",
+    "loopback",
+)
+LOOPBACK = "loopback"  # a server's settings do not change a backtest
 
 
 @frozen(kw_only=True)
@@ -46,6 +58,12 @@ class Config(Settings):
         """The strategy's retries, those of the mode where it says nothing."""
         return self.strategy.retry.over(self.retry.of(self.mode), self.mode)
 
+    @property
+    def hosted_digest(self) -> str:
+        """SHA-256 of what a server of the venues simulates, the strategy left out."""
+        plain: dict[str, Any] = _plain(self)
+        return sha256_hex(canonical_json({name: plain[name] for name in HOSTED}))
+
     def path(self, path: Path) -> Path:
         """A path of the settings; a relative one starts at the folder of the file."""
         return Path(os.path.normpath(self.file.parent / path))
@@ -57,7 +75,7 @@ class Config(Settings):
     def as_dict(self) -> dict[str, Any]:
         """All that a run depends on, as plain values: no float, no secret."""
         plain: dict[str, Any] = _plain(self)
-        return {name: value for name, value in plain.items() if name not in {LOG, FILE}}
+        return {name: value for name, value in plain.items() if name not in {LOG, FILE, LOOPBACK}}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any setting

@@ -10,6 +10,7 @@ from attrs import field, frozen
 from verifill.config.breakers import BreakersConfig, FeedsConfig
 from verifill.config.chains import ChainConfig
 from verifill.config.exchanges import YEAR_S, ExchangeConfig, nothing
+from verifill.config.loopback import LoopbackConfig
 from verifill.config.retries import BACKTEST, ModesConfig, RetriesConfig
 from verifill.config.rules import RATE, Above, All, Each, Name, NoSecret, OneOf, Some, Within
 
@@ -165,6 +166,8 @@ class Settings:
             lending market are in shares.
         entry_prices: Of perpetuals that are open at the start, by position key.
         tolerances: Differences that are accepted, by position key; none if left out.
+        loopback: The venues as a server of their own. The digest of the configuration leaves it
+            out.
     """
 
     mode: str = field(default=BACKTEST, validator=OneOf((BACKTEST,), later=("paper", "live")))
@@ -186,3 +189,4 @@ class Settings:
     opening: Mapping[str, Decimal] = field(factory=nothing)
     entry_prices: Mapping[str, Decimal] = field(factory=nothing, validator=Each(Above(0)))
     tolerances: Mapping[str, ToleranceConfig] = field(factory=nothing)
+    loopback: LoopbackConfig = field(factory=LoopbackConfig)

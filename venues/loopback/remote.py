@@ -1,0 +1,251 @@
+"""The connection to one hosted venue: submit, query, cancel, read. One call is one attempt.
+
+What a not-found proves follows from the venue's class (see `Idempotency`), by the venue's own
+clock as it stands in the answer, never by ours.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import Struct
+
+from verifill.engine.clock import NANOSECONDS
+from verifill.engine.errors import EngineDefect, NotObserved
+from verifill.venues.loopback.outcomes import answer, submitted, told, unknown
+from verifill.venues.loopback.transport import Answered, Attempt, Transport
+from verifill.venues.loopback.wire import (
+    Ack,
+    Asked,
+    Fills,
+    NotFound,
+    OpenOrder,
+    OpenOrders,
+    Shown,
+    Status,
+    Submit,
+    encode,
+    sent,
+)
+from verifill.venues.orders import Fill, Outcome, Reading, Receipt, Request
+from verifill.venues.rules import Idempotency, VenueRules
+
+PROOFS: Final = 2  # not-founds after the deadline that make a proof, for class D
+OFFSET_MAX_MS: Final = 1_000
+
+M = TypeVar("M", bound=Struct)
+
+
+class Window(Struct):
+    """Until when a key may still be executed, and how often it was not found after that.
+
+    Attributes:
+        deadline_ns: venue time after which it cannot arrive any more.
+        not_found: how often in a row it was not found after deadline and lag.
+    """
+
+    deadline_ns: int
+    not_found: int = 0
+
+
+class Feed:
+    """Positions of one feed, from a cursor on; implements `PositionFeed`.
+
+    Args:
+        name: of the venue, or `network`.
+        transport: makes the attempts.
+        tracked: the positions that every reading must have.
+        since: the cursor of an earlier life; None to begin with what comes from now on.
+
+    Attributes:
+        cursor: where the next reading begins; None before the first.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        transport: Transport,
+        *,
+        tracked: frozenset[str],
+        since: int | None = None,
+    ) -> None:
+        self._name = name
+        self._transport = transport
+        self._tracked = tracked
+        self.cursor = since
+
+    def read(self) -> Reading:
+        """The accounts now, with the rows since the reading before.
+
+        Raises:
+            NotObserved: no answer, or one that cannot be read or lacks a position; the next
+                reading has the rows that this one would have had.
+        """
+        asked = {} if self.cursor is None else {"since": str(self.cursor)}
+        shown = ask(self._transport, f"/{self._name}/positions", asked, Shown)
+        missing = sorted(self._tracked - shown.totals.keys())
+        if missing:
+            msg = f"{self._name}: a reading lacks {', '.join(missing)}; missing is not zero"
+            raise NotObserved(msg)
+        if self.cursor not in (None, shown.since) or shown.next - shown.since != len(shown.rows):
+            msg = (
+                f"{self._name}: asked for rows from {self.cursor}, got {len(shown.rows)} from "
+                f"{shown.since} to {shown.next}"
+            )
+            raise NotObserved(msg)
+        self.cursor = shown.next
+        return Reading(shown.as_of_ns, shown.totals, shown.rows)
+
+
+class Remote:
+    """One venue over the wire.
+
+    Args:
+        rules: its static data, with its class, lag and window.
+        transport: makes the attempts.
+        tracked: the positions that every reading must have.
+        now_ns: our wall time, for the deadline of a request and the check of the clocks.
+        since: the cursor of an earlier life; see `Feed`.
+
+    Attributes:
+        feed: its positions.
+    """
+
+    def __init__(
+        self,
+        rules: VenueRules,
+        transport: Transport,
+        *,
+        tracked: frozenset[str],
+        now_ns: Callable[[], int],
+        since: int | None = None,
+    ) -> None:
+        self._rules = rules
+        self._transport = transport
+        self._now_ns = now_ns
+        self._windows: dict[str, Window] = {}
+        self.feed = Feed(rules.name, transport, tracked=tracked, since=since)
+
+    def submit(self, request: Request) -> Receipt:
+        """Send it, once."""
+        key = _key(request)
+        self._windows.pop(key, None)
+        deadline_ns = None
+        if self._rules.idempotency is Idempotency.D:
+            deadline_ns = self._now_ns() + self._rules.recv_window_s * NANOSECONDS
+            self._windows[key] = Window(deadline_ns)
+        body = encode(Submit(key, sent(request), deadline_ns))
+        return submitted(self._transport("POST", f"/{self._rules.name}/submit", body), key)
+
+    def query(self, request: Request) -> Receipt:
+        """What the venue knows of it now, or what it proves that it does not."""
+        key = _key(request)
+        target = f"/{self._rules.name}/query?{urlencode({'key': key})}"
+        return self._known(self._transport("GET", target), key)
+
+    def cancel(self, request: Request) -> Receipt:
+        """Cancel what rests of it, and tell what became of it; one attempt."""
+        key = _key(request)
+        attempt = self._transport("POST", f"/{self._rules.name}/cancel", encode(Asked(key)))
+        return self._known(attempt, key)
+
+    def fills(self, request: Request) -> tuple[Fill, ...]:
+        """All fills under its key, of all that was executed under it.
+
+        Raises:
+            NotObserved: no answer that can be read.
+        """
+        key = _key(request)
+        return ask(self._transport, f"/{self._rules.name}/fills", {"key": key}, Fills).fills
+
+    def open_orders(self) -> tuple[OpenOrder, ...]:
+        """The orders of which something may still be executed.
+
+        Raises:
+            NotObserved: no answer that can be read.
+        """
+        return ask(self._transport, f"/{self._rules.name}/open_orders", {}, OpenOrders).orders
+
+    def start_up_failures(self) -> tuple[str, ...]:
+        """Whether it is reached, is the venue of our rules, lets us trade, has our time."""
+        name = self._rules.name
+        try:
+            status = ask(self._transport, f"/{name}/status", {}, Status)
+        except NotObserved as error:
+            return (str(error),)
+        rules, offset_ms = self._rules, (status.time_ns - self._now_ns()) // 10**6
+        ours = tuple(sorted(rules.accounts)), tuple(sorted(rules.operations))
+        failures = {
+            "this key may not read positions": not status.can_read,
+            "this key may not trade": not status.can_trade,
+            f"it is of class {status.idempotency}, declared is {rules.idempotency}": (
+                status.idempotency != rules.idempotency
+            ),
+            "its accounts or operations are not those of the configuration": (
+                (status.accounts, status.operations) != ours
+            ),
+            f"its clock is {offset_ms} ms off, allowed is {OFFSET_MAX_MS}": (
+                abs(offset_ms) > OFFSET_MAX_MS
+            ),
+        }
+        return tuple(f"{name}: {text}" for text, failed in failures.items() if failed)
+
+    def _known(self, attempt: Attempt, key: str) -> Receipt:
+        said = answer(attempt, key)
+        if isinstance(said, Ack):
+            self._windows.pop(key, None)
+            return told(said)
+        if isinstance(said, NotFound):
+            return self._absent(key, said.time_ns)
+        return unknown(str(said))
+
+    def _absent(self, key: str, time_ns: int) -> Receipt:
+        """What it proves that a key is not found at this venue time."""
+        rules = self._rules
+        if rules.idempotency is Idempotency.N:
+            return unknown("not found, which proves nothing at this venue")
+        # when it was sent is not known to a new life, but that it was before now
+        latest = Window(time_ns + rules.recv_window_s * NANOSECONDS)
+        window = self._windows.setdefault(key, latest)
+        proven_ns = window.deadline_ns + rules.query_lag_s * NANOSECONDS
+        if time_ns <= proven_ns and (rules.recv_window_s or rules.query_lag_s):
+            window.not_found = 0
+            return unknown("not found, too early to prove anything")
+        window.not_found += 1
+        if rules.idempotency is Idempotency.D and window.not_found < PROOFS:
+            return unknown("not found after its deadline; asked once more it is a proof")
+        return Receipt(Outcome.ABSENT, reason="no such order, by proof", retryable=True)
+
+
+def ask(transport: Transport, path: str, asked: dict[str, str], kind: type[M]) -> M:
+    """The answer to a question, as what it is to be.
+
+    Raises:
+        NotObserved: there is none, or it cannot be read.
+    """
+    attempt = transport("GET", f"{path}?{urlencode(asked)}" if asked else path)
+    if not isinstance(attempt, Answered):
+        msg = f"{path}: {attempt.reason}"
+        raise NotObserved(msg)
+    if attempt.status != HTTPStatus.OK:
+        msg = f"{path}: status {attempt.status}: {attempt.body[:200]!r}"
+        raise NotObserved(msg)
+    try:
+        return msgspec.json.decode(attempt.body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        msg = f"{path}: the answer cannot be read: {error}"
+        raise NotObserved(msg) from None
+
+
+def _key(request: Request) -> str:
+    """The key of a request.
+
+    Raises:
+        EngineDefect: it has none.
+    """
+    if request.key:
+        return request.key
+    msg = f"request {request.number} has no key; give it one before it is sent"
+    raise EngineDefect(msg)
