@@ -1,9 +1,12 @@
 """Time as a value that is handed in: from the data in a backtest, else from the wall."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 NANOSECONDS = 1_000_000_000
+SLICE_NS = NANOSECONDS
+"""No sleep is longer: whoever has something to say in between is heard within a second."""
 
 
 class Clock(Protocol):
@@ -28,12 +31,29 @@ class WallClock:
 
     Args:
         interval_ns: between two ticks.
+        monotonic_ns: a clock that never goes back.
+        sleep: sleeps for so many seconds.
+        between: called between slices of sleep; True ends the wait for a tick, for good.
+
+    Attributes:
+        late: ticks that were taken together with the last one, because it came late.
     """
 
-    def __init__(self, interval_ns: int) -> None:
+    def __init__(
+        self,
+        interval_ns: int,
+        *,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        sleep: Callable[[float], None] = time.sleep,
+        between: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Start the grid now; the first tick is due at once."""
         self._interval_ns = interval_ns
-        self._due_ns = time.monotonic_ns()
+        self._monotonic_ns = monotonic_ns
+        self._sleep = sleep
+        self.between = between
+        self._due_ns = monotonic_ns()
+        self.late = 0
 
     @property
     def now_ns(self) -> int:
@@ -42,17 +62,23 @@ class WallClock:
 
     def next_tick(self) -> bool:
         """Sleep until the next tick of the grid; late ticks are taken together."""
-        late_ns = time.monotonic_ns() - self._due_ns
-        if late_ns < 0:
-            time.sleep(-late_ns / NANOSECONDS)
-            late_ns = 0
-        self._due_ns += (late_ns // self._interval_ns + 1) * self._interval_ns
+        while (left_ns := self._due_ns - self._monotonic_ns()) > 0:
+            if self.between():
+                return False
+            self._sleep(min(left_ns, SLICE_NS) / NANOSECONDS)
+        if self.between():
+            return False
+        self.late = -left_ns // self._interval_ns
+        self._due_ns += (self.late + 1) * self._interval_ns
         return True
 
     def wait(self, duration_ns: int) -> int:
         """Sleep; the number of ticks of the grid that fell due meanwhile."""
-        start_ns = time.monotonic_ns()
-        time.sleep(duration_ns / NANOSECONDS)
-        missed = (time.monotonic_ns() - self._due_ns) // self._interval_ns
+        start_ns = self._monotonic_ns()
+        end_ns = start_ns + duration_ns
+        while (left_ns := end_ns - self._monotonic_ns()) > 0:
+            self.between()
+            self._sleep(min(left_ns, SLICE_NS) / NANOSECONDS)
+        missed = (self._monotonic_ns() - self._due_ns) // self._interval_ns
         before = (start_ns - self._due_ns) // self._interval_ns
         return max(0, missed + 1) - max(0, before + 1)

@@ -5,6 +5,7 @@ is the SHA-256 of canonical JSON: keys sorted, no spaces, ASCII only, and no flo
 two machines need not print a float alike.
 """
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,16 @@ def canonical_json(value: object) -> bytes:
 def sha256_hex(data: bytes) -> str:
     """The SHA-256 of the bytes, as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def intent_key(*parts: str | int) -> str:
+    """The key of one send: 32 characters of [a-z2-7], the same for the same parts.
+
+    Args:
+        parts: run, loop, instruction, leg and generation; a new generation only after proof.
+    """
+    digest = hashlib.sha256(canonical_json(list(parts))).digest()
+    return base64.b32encode(digest[:20]).decode("ascii").lower()
 
 
 def sha256_file(path: Path) -> str:

@@ -196,3 +196,42 @@ class TransitionsExecutor(Executor):
             raise self._refuse(event)
         move = Move.IGNORED if answer is Answer.IGNORED else Move.MOVED
         self._take(event, self.compiled.state(model.state), move)
+
+
+class TransitionLog(PathLog, Protocol):
+    """What a durable executor writes to."""
+
+    def transition(
+        self, source: str, event: str, target: str, move: Move, context: Context
+    ) -> None:
+        """Write one transition; it is on the disk when this returns."""
+        ...
+
+
+class DurableExecutor(Executor):
+    """Runs the flat table; each transition is on the disk before the state moves (law 4).
+
+    Args:
+        compiled: the flat table.
+        log: what it writes to.
+    """
+
+    def __init__(self, compiled: Compiled, log: TransitionLog) -> None:
+        super().__init__(compiled, log)
+        self._transitions = log
+
+    def fire(self, event: str) -> None:
+        """See `Executor.fire`.
+
+        Raises:
+            LogError: it cannot be written; the state is unchanged.
+        """
+        compiled, state = self.compiled, self.node.state
+        cell = compiled.cells[state * len(compiled.events) + compiled.event(event)]
+        move = {REFUSED: Move.REFUSED, IGNORED: Move.IGNORED}.get(cell, Move.MOVED)
+        target = cell if move is Move.MOVED else state
+        names = compiled.states
+        self._transitions.transition(names[state], event, names[target], move, self.context)
+        if move is Move.REFUSED:
+            raise self._refuse(event)
+        self._take(event, target, move)

@@ -5,6 +5,7 @@ each of a known cause. What is not explained, and what is explained by a liquida
 the assumptions that the strategy was made on.
 """
 
+from verifill.engine.errors import NotObserved
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.reconcile import sort_rows, strays
 from verifill.machines.records import Records
@@ -55,8 +56,15 @@ class Continuity:
         )
 
     def look(self) -> str:
-        """Look at the positions now; the risk."""
-        observation = self._monitor.observe()
+        """Look at the positions now.
+
+        Returns:
+            The risk; or that nothing could be observed, which is no risk that stays.
+        """
+        try:
+            observation = self._monitor.observe()
+        except NotObserved as error:
+            return str(error)
         if observation.rows or observation.totals != self._monitor.totals:
             self._explain(observation)
         return self.risk

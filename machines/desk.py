@@ -68,7 +68,7 @@ class Desk:
         venue = self._subscribed.get(instruction.account)
         if venue is None:
             denial = self._not_subscribed(instruction)
-            venue = self._of_account.get(instruction.account, self.venues[0])
+            venue = self.venue_for(instruction.account)
         elif units is None:
             size = instruction.size
             if type(size) is Late:
@@ -109,6 +109,10 @@ class Desk:
             monitor=self.monitor,
             rules=venue.rules,
         )
+
+    def venue_for(self, account: str) -> Venue:
+        """The venue that an account belongs to, whether or not the strategy subscribes to it."""
+        return self._of_account.get(account, self.venues[0])
 
     def venue_of(self, account: str) -> Venue | None:
         """The venue that an account belongs to, if the strategy subscribes to it."""

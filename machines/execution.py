@@ -11,7 +11,8 @@ from attrs import frozen
 from msgspec import structs
 
 from verifill.engine.clock import NANOSECONDS, Clock
-from verifill.engine.errors import EngineDefect, EnvironmentDefect, UserDefect
+from verifill.engine.digest import intent_key
+from verifill.engine.errors import EngineDefect, EnvironmentDefect, NotObserved, UserDefect
 from verifill.engine.executor import Executor
 from verifill.engine.paths import Activity
 from verifill.engine.retry import FAIL_FAST, RetryPolicy
@@ -89,6 +90,7 @@ class ExecutionManager:
 
     Attributes:
         leg: what is under way, or was last.
+        run: name of a live run, of which the keys of its orders are made; a backtest has no keys.
         intents: how many orders were made so far; each has the number of its intent.
     """
 
@@ -108,6 +110,7 @@ class ExecutionManager:
         self._policies = policies
         self._missed_ticks = missed_ticks
         self._watch = watch
+        self.run = ""
         self.intents = 0
         self.leg: Leg
         self.activities: Mapping[Tight, Activity] = {
@@ -141,7 +144,10 @@ class ExecutionManager:
         self.intents += 1
         reason = leg.denial or self._prepare(leg)
         self._records.decision(leg)
-        return self.answered(leg, self._denied(leg, reason) if reason else self._submit(leg))
+        if reason:
+            return self.answered(leg, self._denied(leg, reason))
+        self._records.intent(leg)
+        return self.answered(leg, self._submit(leg))
 
     def await_position(self) -> TightEvent:
         """Wait until the order is final and a reading shows its effect."""
@@ -151,7 +157,10 @@ class ExecutionManager:
         if not final:
             leg.receipt = receipt = self._query(leg)
             final = receipt.outcome in FINAL
-        leg.observation = leg.monitor.observe()
+        try:
+            leg.observation = leg.monitor.observe()
+        except NotObserved:
+            return self._pend(leg)
         return self._look(leg, final=final)
 
     def _look(self, leg: Leg, *, final: bool) -> TightEvent:
@@ -190,6 +199,7 @@ class ExecutionManager:
         kind = verdict.kind
         if kind in SETTLED:
             monitor.settle(verdict.ledger, verdict.accepted, assessment.bases, as_of_ns)
+            self._records.settled()
         return FOUND[kind]
 
     def retry_query(self) -> TightEvent:
@@ -229,6 +239,10 @@ class ExecutionManager:
         leg.had = False
         return TightEvent.RESEND
 
+    def ask(self, leg: Leg) -> Receipt:
+        """What the venue says of a leg's order now; it changes nothing."""
+        return self._query(leg)
+
     # Where another has sent the order and goes no further.
 
     def answered(self, leg: Leg, receipt: Receipt) -> TightEvent:
@@ -252,6 +266,9 @@ class ExecutionManager:
             else:
                 request = handler.resolve(wanted, self.intents, leg.late)
             leg.request = request
+            if self.run:
+                key = intent_key(self.run, *self._place(), leg.number, leg.sends)
+                leg.request = request = structs.replace(request, key=key)
             reason = handler.deny(request)
             if reason:
                 return reason
@@ -262,6 +279,11 @@ class ExecutionManager:
             return ""
         untracked = sorted(expectation.bounds.keys() - monitor.totals.keys())
         return f"not tracked: {', '.join(untracked)}; declare the position"
+
+    def _place(self) -> tuple[int, int]:
+        """Tick and chain, as parts of a key."""
+        context = self._machine.context
+        return context.tick, context.chain
 
     def _denied(self, leg: Leg, reason: str) -> Receipt:
         """The answer to what never left."""

@@ -172,7 +172,7 @@ class FullLoop:
         self._machine.context.time_ns = self._clock.now_ns
         return FullEvent.RECOVER
 
-    def recover(self) -> FullEvent:
+    def recover(self) -> str:
         """Start-up tests, then the opening balance on every account: fail closed (R18)."""
         failures = [f for venue in self._desk.venues for f in venue.start_up_failures()]
         opening = self._continuity.open()
@@ -185,7 +185,7 @@ class FullLoop:
 
     # IDLE
 
-    def idle(self) -> FullEvent:
+    def idle(self) -> str:
         """Wait for the next tick, or finish when there is none."""
         machine = self._machine
         machine.cut()
@@ -224,6 +224,8 @@ class FullLoop:
             self._plan = checked(plan)
         except StrategyError as error:
             return self._blame(error)
+        if self._plan:
+            self._records.plan(self._plan)
         return self._next()
 
     def _take_one(self, plan: Plan, trade: SpotTrade) -> str:

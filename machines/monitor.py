@@ -68,6 +68,14 @@ class PositionMonitor:
                 behind |= dict.fromkeys(reading.totals, reading.as_of_ns)
         return Reading(newest_ns, totals, rows, behind)
 
+    def restore(self, totals: Mapping[str, int], bases: Mapping[str, int], settled_ns: int) -> None:
+        """Take up the books of an earlier life; what moved since is in the next readings."""
+        self.totals.clear()
+        self.totals.update(totals)
+        self.bases.clear()
+        self.bases.update(bases)
+        self.settled_ns = settled_ns
+
     def settle(
         self,
         ledger: Mapping[str, int],

@@ -1,13 +1,15 @@
 """What the loops write beside the transitions: decisions, receipts, readings, notes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import msgspec
 
 from verifill.engine.executor import Executor
-from verifill.engine.log.writer import Writer
+from verifill.engine.log.usual import Kind
 from verifill.machines.leg import Leg
 from verifill.machines.reconcile import Verdict
+from verifill.machines.strategy import Plan
 from verifill.venues.expectation import Bound
 from verifill.venues.instructions import SpotTrade
 from verifill.venues.orders import Bundle, LedgerRow, Outcome
@@ -24,6 +26,44 @@ Subject = tuple[int, int, int, int, int, int]
 """Their codes."""
 
 
+class Rows(Protocol):
+    """One stream."""
+
+    @property
+    def append(self) -> Callable[[tuple[object, ...]], None]:
+        """Adds a row."""
+        ...
+
+
+class UsualRows(Protocol):
+    """What takes an instruction that went the usual way as one row; see `engine.log.usual`."""
+
+    kinds: dict[Kind, int]
+
+    def begin(self, ref: str, *numbers: int) -> bool:
+        """Take a row, or not."""
+        ...
+
+
+class Sink(Protocol):
+    """A log, as far as the loops write to it."""
+
+    @property
+    def codes(self) -> Mapping[str, Any]:
+        """Text -> what stands for it."""
+        ...
+
+    @property
+    def streams(self) -> Mapping[str, Rows]:
+        """Name -> stream."""
+        ...
+
+    @property
+    def usual(self) -> UsualRows:
+        """For what went the usual way."""
+        ...
+
+
 class Records:
     """The records of one run.
 
@@ -35,7 +75,7 @@ class Records:
         usual: writes a trade that went the usual way; see `engine.log.usual.Usual.begin`.
     """
 
-    def __init__(self, log: Writer, machine: Executor) -> None:
+    def __init__(self, log: Sink, machine: Executor) -> None:
         self._machine = machine
         self._codes = log.codes
         self._subjects: dict[Spelt, Subject] = {}
@@ -49,6 +89,15 @@ class Records:
         self._position = streams["positions"].append
         self._ledger = streams["ledger"].append
         self._note = streams["notes"].append
+
+    def plan(self, plan: Plan) -> None:
+        """What the strategy wants; a backtest has it in the decisions."""
+
+    def intent(self, leg: Leg) -> None:
+        """What is about to be sent; in live mode it is on the disk when this returns."""
+
+    def settled(self) -> None:
+        """The books were closed; in live mode the next record holds them."""
 
     def decision(self, leg: Leg) -> None:
         """What an instruction asks for, made exact as far as that was possible."""

@@ -97,6 +97,14 @@ class Suspense:
             self.totals[key] = self.totals.get(key, 0) + amount
             self._spent[key] = self._spent.get(key, 0) + abs(amount)
 
+    def state(self) -> tuple[dict[str, int], dict[str, int], int]:
+        """What was accepted so far, what was spent of the day's budget, and the day."""
+        return dict(self.totals), dict(self._spent), self._day
+
+    def restore(self, totals: Mapping[str, int], spent: Mapping[str, int], day: int) -> None:
+        """Take a state up again: a restart gives no new budget."""
+        self.totals, self._spent, self._day = dict(totals), dict(spent), day
+
     def _begin(self, time_ns: int) -> None:
         """A new day has a whole budget."""
         day = time_ns // DAY_NS

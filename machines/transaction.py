@@ -14,6 +14,7 @@ from verifill.machines.atomic import Atomic, AtomicEvent
 from verifill.machines.continuity import Continuity
 from verifill.machines.desk import Desk
 from verifill.machines.execution import ExecutionManager
+from verifill.machines.memory import EffectMemory, TransactionMemory
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.tight_loop import Tight
 from verifill.venues.chains import Atomicity, Chain, Invariant, Step, Undo
@@ -50,6 +51,7 @@ class AtomicTransaction:
         continuity: knows of a risk that no further step may be taken with.
 
     Attributes:
+        chains: how many there were so far.
         reason: why the chain was abandoned, rolled back or stranded.
     """
 
@@ -69,7 +71,7 @@ class AtomicTransaction:
         self._scales = scales
         self._remainders = remainders
         self._continuity = continuity
-        self._chains = 0
+        self.chains = 0
         self._chain: Chain
         self._steps: Sequence[Step] = ()
         self._next = 0
@@ -90,10 +92,10 @@ class AtomicTransaction:
 
     def take_up(self, chain: Chain) -> None:
         """Start on a chain; the machine is on its way to BEGIN."""
-        self._chains += 1
+        self.chains += 1
         machine = self._machine
         machine.cut()
-        machine.context.chain = self._chains
+        machine.context.chain = self.chains
         machine.context.instruction = 0
         self._chain = chain
         self._steps = [s if isinstance(s, Step) else Step(s) for s in chain.steps]
@@ -101,6 +103,66 @@ class AtomicTransaction:
         self._orders, self._effects = [], []
         self._opening = dict(self._desk.monitor.totals)
         self.reason = ""
+
+    # A new life.
+
+    def remember(self) -> TransactionMemory | None:
+        """How far the chain under way has come; None outside one."""
+        if not self._machine.context.chain:
+            return None
+        steps = list(self._steps)
+        return TransactionMemory(
+            number=self.chains,
+            next=self._next,
+            children=self._children,
+            effects=tuple(
+                EffectMemory(steps.index(e.step), e.number, dict(e.own)) for e in self._effects
+            ),
+            opening=dict(self._opening),
+            reason=self.reason,
+        )
+
+    def restore(self, memory: TransactionMemory, chain: Chain) -> None:
+        """Take up a chain where an earlier life left it."""
+        self._chain = chain
+        self._steps = [s if isinstance(s, Step) else Step(s) for s in chain.steps]
+        self._next, self._children = memory.next, memory.children
+        self._effects = [Effect(self._steps[e.step], e.number, dict(e.own)) for e in memory.effects]
+        self._opening = dict(memory.opening)
+        self.reason = memory.reason
+
+    def resume(self, state: str) -> str:
+        """What follows the state, inside the chain, in which an earlier life ended.
+
+        Nothing of the chain is in flight: the step was not sent, or its end is known.
+        """
+        holder, _, leaf = state.partition(".")
+        if holder in (Atomic.BEGIN, Atomic.REHEARSE):
+            return self._abandon("the process ended before the chain was sent")
+        if holder == Atomic.COMMIT:
+            return self._resume_commit(leaf)
+        if holder == Atomic.STEP:
+            return _from_recovery(self._resume_step(leaf))
+        if holder == Atomic.COMPENSATE:
+            return _from_recovery(self._resume_compensation(leaf))
+        return AtomicEvent.STRAND
+
+    def _resume_commit(self, leaf: str) -> AtomicEvent:
+        if leaf in (Tight.FAILED_PART, Tight.FAILED_MISMATCH):
+            return AtomicEvent.STRAND
+        if leaf == Tight.DONE:
+            return AtomicEvent.COMMITTED
+        return self._abandon("the chain was not executed")
+
+    def _resume_step(self, leaf: str) -> AtomicEvent:
+        if leaf == Tight.SEND:
+            return self._step()
+        return self.stepped() if leaf == Tight.DONE else self._unstepped(leaf)
+
+    def _resume_compensation(self, leaf: str) -> AtomicEvent:
+        if leaf in (Tight.DONE, Tight.SEND):
+            return self._turn_back()
+        return self._uncompensated(leaf)
 
     # BEGIN
 
@@ -185,9 +247,11 @@ class AtomicTransaction:
 
     def unstepped(self) -> AtomicEvent:
         """A step failed: go on with its remainder, or turn back."""
+        return self._unstepped(self._machine.state)
+
+    def _unstepped(self, state: str) -> AtomicEvent:
         leg = self._manager.leg
         self.reason = f"step {self._next + 1}: {leg.reason}"
-        state = self._machine.state
         if state.endswith(Tight.FAILED_MISMATCH):
             return AtomicEvent.STRAND
         if state.endswith(Tight.FAILED_PART):
@@ -270,8 +334,11 @@ class AtomicTransaction:
 
     def uncompensated(self) -> AtomicEvent:
         """A compensation failed: go on with its remainder, else a person must settle it."""
+        return self._uncompensated(self._machine.state)
+
+    def _uncompensated(self, state: str) -> AtomicEvent:
         leg = self._manager.leg
-        part = self._machine.state.endswith(Tight.FAILED_PART)
+        part = state.endswith(Tight.FAILED_PART)
         if part and self._children < self._remainders:
             self._children += 1
             self._manager.begin(self._desk.remainder(leg))
@@ -301,3 +368,8 @@ def _ending(
 def _told(invariant: Invariant, change: object) -> str:
     keys = " + ".join(invariant.keys)
     return f"{keys} changed by {change}, allowed is {invariant.low} to {invariant.high}"
+
+
+def _from_recovery(event: AtomicEvent) -> AtomicEvent:
+    """The same claim where recovery makes it: nothing of the chain is left."""
+    return AtomicEvent.ABANDON if event is AtomicEvent.ROLLED_BACK else event

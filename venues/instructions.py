@@ -366,3 +366,28 @@ class Cancel(Instruction, frozen=True, kw_only=True, tag="CANCEL"):
 
     op = Operation.CANCEL
     order: str
+
+
+AnyInstruction = (
+    SpotTrade
+    | PerpTrade
+    | SetLeverage
+    | InternalTransfer
+    | Transfer
+    | Approve
+    | Wrap
+    | Unwrap
+    | Supply
+    | Withdraw
+    | Borrow
+    | Repay
+    | Stake
+    | Unstake
+    | Claim
+    | Swap
+    | FlashBorrow
+    | FlashRepay
+    | ClaimReward
+    | Cancel
+)
+"""Every operation, as its type: what JSON is read as."""

@@ -195,7 +195,7 @@ def _header(parts: Parts, config: Mapping[str, Any]) -> dict[str, Any]:
         "instruments": _instruments(parts),
         "links": to_header([*_links(parts), *parts.links]),
         "quote": parts.quote or _first_quote(parts),
-        "versions": _versions(),
+        "versions": versions(),
     }
     run = sha256_hex(canonical_json(what | {"opening": dict(parts.opening)}))[:12]
     return what | {"run": run}
@@ -221,7 +221,8 @@ def _first_quote(parts: Parts) -> str:
     return next(iter([*quotes, *parts.scales.as_dict()]), "")
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that a result depends on."""
     packages = ("verifill", "transitions", "polars", "msgspec", "attrs", "tenacity")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 

@@ -54,7 +54,7 @@ def build(
     amounts = Amounts(config, scales_of(config))
     chains = {name: chain_rules(amounts, name) for name in config.chains}
     positions = positions_of(amounts, chains, start_from)
-    tolerance = _tolerance(amounts)
+    tolerance = tolerance_of(amounts)
     strategy = load_strategy(config)
     history = prepared(config, work, progress)
     builder = _Builder(amounts, positions, chains, history)
@@ -67,7 +67,7 @@ def build(
         scales=amounts.scales,
         opening=positions.opening(),
         bases=builder.bases,
-        policy=_policy(config),
+        policy=policy_of(config),
         tolerance=tolerance,
         links=builder.links,
         quote=config.quote,
@@ -154,7 +154,8 @@ class _Builder:
         )
 
 
-def _policy(config: Config) -> LoopPolicy:
+def policy_of(config: Config) -> LoopPolicy:
+    """How the loops behave in the configuration's mode."""
     fail_fast = config.loop.fail_fast
     return LoopPolicy(
         fail_fast=config.mode == BACKTEST if fail_fast is None else fail_fast,
@@ -163,7 +164,8 @@ def _policy(config: Config) -> LoopPolicy:
     )
 
 
-def _tolerance(amounts: Amounts) -> Tolerance:
+def tolerance_of(amounts: Amounts) -> Tolerance:
+    """The differences that the configuration accepts."""
     said = amounts.config.tolerances.items()
 
     def units(key: str, name: str) -> int:

@@ -1,12 +1,11 @@
 """`verifill venue`: the configured venues as a process, stopped, killed, and started again."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from msgspec import structs
 
 from tests.cli.conftest import Verifill
+from tests.serving import Serving
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Connected, Hosting, ServerParts, connect
 from verifill.cli.failures import ExitCode
@@ -27,7 +27,6 @@ from verifill.venues.rules import Idempotency
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "docs" / "examples" / "cash_and_carry.toml"
-COMMAND = (sys.executable, "-W", "error", "-m", "verifill", "venue", "serve")
 PATIENCE_S = 120
 VIRTUAL = """
 [loopback]
@@ -73,53 +72,11 @@ def config(tmp_path: Path) -> Callable[..., Path]:
     return written
 
 
-class Serving:
-    """Servers of one folder; none is left running."""
-
-    def __init__(self, folder: Path) -> None:
-        self.journal = folder / "journal.jsonl"
-        self.ready = folder / "ready.json"
-        self.processes: list[subprocess.Popen[str]] = []
-
-    def command(self, config: Path, *more: str) -> Sequence[str]:
-        files = ("--journal", str(self.journal), "--ready", str(self.ready))
-        return (*COMMAND, str(config), *files, "--with-parent", *more)
-
-    def start(self, config: Path, *more: str) -> "subprocess.Popen[str]":
-        self.ready.unlink(missing_ok=True)
-        process = subprocess.Popen(
-            self.command(config, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        self.processes.append(process)
-        self.listening(process)
-        return process
-
-    def listening(self, process: "subprocess.Popen[str]") -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not self.ready.exists():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    @property
-    def told(self) -> dict[str, int]:
-        told: dict[str, int] = json.loads(self.ready.read_text())
-        return told
-
-    def admin(self, target: str, what: object) -> None:
-        Http(self.told["admin_port"])("POST", target, json.dumps(what).encode())
-
-    def http(self) -> Http:
-        return Http(self.told["port"])
-
-
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[Serving]:
     made = Serving(tmp_path)
     yield made
-    for process in made.processes:
-        process.kill()
-        process.communicate()
+    made.end()
 
 
 def hosting(config: Path, tmp_path: Path) -> Hosting:

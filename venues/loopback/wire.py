@@ -10,52 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from verifill.venues.instructions import (
-    Approve,
-    Borrow,
-    Cancel,
-    Claim,
-    ClaimReward,
-    FlashBorrow,
-    FlashRepay,
-    InternalTransfer,
-    PerpTrade,
-    Repay,
-    SetLeverage,
-    SpotTrade,
-    Stake,
-    Supply,
-    Swap,
-    Transfer,
-    Unstake,
-    Unwrap,
-    Withdraw,
-    Wrap,
-)
+from verifill.venues.instructions import AnyInstruction
 from verifill.venues.orders import Bundle, Fill, LedgerRow, Order, Receipt, Request
-
-AnyInstruction = (
-    SpotTrade
-    | PerpTrade
-    | SetLeverage
-    | InternalTransfer
-    | Transfer
-    | Approve
-    | Wrap
-    | Unwrap
-    | Supply
-    | Withdraw
-    | Borrow
-    | Repay
-    | Stake
-    | Unstake
-    | Claim
-    | Swap
-    | FlashBorrow
-    | FlashRepay
-    | ClaimReward
-    | Cancel
-)
 
 
 class SentOrder(Struct, frozen=True, tag="order"):

@@ -161,6 +161,48 @@ def backtest(
 
 @app.command(
     epilog=examples(
+        "verifill live carry.toml --port 4711",
+        "verifill live carry.toml --port 4711 --log runs/live --anchor /elsewhere/live.anchor",
+    )
+)
+@told
+def live(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")],
+    *,
+    port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="Port of `verifill venue serve`, here.")
+    ],
+    log_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--log", metavar="DIR", help="Folder of the log.  [default: the configuration's]"
+        ),
+    ] = None,
+    anchor: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where else the log's progress is kept, best on another disk.  "
+            "[default: LOG.anchor]",
+        ),
+    ] = None,
+    ticks: Annotated[int, typer.Option(min=0, help="Stop after so many ticks; 0: never.")] = 0,
+    timeout_s: Annotated[
+        float, typer.Option(min=0.1, max=600, help="For one request to a venue, in seconds.")
+    ] = 30.0,
+) -> None:
+    """Trade live, on the venues of a loopback server, until stopped.
+
+    A log that is there is gone on with: what was in flight is resolved first. Ctrl-C and SIGTERM
+    stop it; an instruction that waits is parked, and the next start goes on with it.
+    """
+    from verifill.cli.live import live as run  # noqa: PLC0415 - see the module
+
+    run(config, port=port, log=log_folder, anchor=anchor, ticks=ticks, timeout_s=timeout_s)
+
+
+@app.command(
+    epilog=examples(
         "verifill machines",
         "verifill machines tight_loop --format matrix",
         "verifill machines full_loop --format dot | dot -Tsvg -o full_loop.svg",

@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
     BAD_INPUT = 2
     ENVIRONMENT = 3
     DEFECT = 4
+    PARKED = 5  # a live run was stopped with something under way
     INTERRUPTED = 130  # what a shell says of a command that was interrupted
     TERMINATED = 143  # and of one that was told to end
 
@@ -39,6 +40,7 @@ EXIT_CODES = """Exit codes:
   2    usage or input: command line, configuration, data, strategy
   3    the machine: disk, permission, memory
   4    a defect of Verifill; please report it
+  5    a live run was stopped with something under way; the next start goes on with it
   130  interrupted: Ctrl-C
   143  interrupted: SIGTERM"""
 

@@ -1,0 +1,169 @@
+"""What a live engine writes: every transition durable before what it allows is done.
+
+The same streams are appended to as in a backtest's log. Here their rows wait until the next
+record is written, and go into its payload: what was seen, what follows from it and the new
+state are one transaction.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from verifill.engine.executor import Context
+from verifill.engine.log.durable import DurableLog
+from verifill.engine.log.expand import Nesting
+from verifill.engine.log.record import EVIDENCE, Kind, Record
+from verifill.engine.log.usual import Kind as UsualKind
+from verifill.engine.paths import Move
+
+TRANSITIONS: Mapping[Move, Literal["TRANSITION", "IGNORED", "REFUSED"]] = {
+    Move.MOVED: "TRANSITION",
+    Move.IGNORED: "IGNORED",
+    Move.REFUSED: "REFUSED",
+}
+
+
+class Moment(NamedTuple):
+    """Now.
+
+    Attributes:
+        wall_ns: by the wall clock, since the epoch, UTC.
+        mono_ns: by a clock that never goes back within a process life.
+    """
+
+    wall_ns: int
+    mono_ns: int
+
+
+class Texts(dict[str, Any]):
+    """Codes that are the texts themselves: a durable log stores them as they are."""
+
+    def __missing__(self, text: str) -> str:
+        """The text."""
+        return str(text)
+
+
+class Waiting:
+    """Rows of one stream that wait for the next record."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[Any]] = []
+
+    def append(self, row: tuple[object, ...]) -> None:
+        """Add a row; its first value, the number of a record, is that of the next one."""
+        self.rows.append(list(row[1:]))
+
+
+class NoUsual:
+    """A live engine takes no short cut: every step of an instruction is a record."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[UsualKind, int] = {}
+
+    def begin(self, _ref: str, *_numbers: int) -> bool:
+        """Take nothing."""
+        return False
+
+
+class LiveLog:
+    """Writes records with the evidence that came since the one before.
+
+    Args:
+        log: where they go.
+        nesting: tells the table that an event belongs to.
+        now: the moment.
+
+    Attributes:
+        streams: name -> where rows of evidence are appended.
+        codes: text -> the text.
+        usual: takes nothing.
+        on_record: called after each record is on the disk.
+    """
+
+    def __init__(self, log: DurableLog, nesting: Nesting, now: Callable[[], Moment]) -> None:
+        self._log = log
+        self._nesting = nesting
+        self._now = now
+        self._levels = nesting.levels
+        self.streams = {name: Waiting() for name in EVIDENCE}
+        self.codes = Texts()
+        self.usual = NoUsual()
+        self.on_record: Callable[[], None] = _nothing
+        self._told: dict[str, object] = {}
+
+    def tell(self, name: str, value: object) -> None:
+        """Put something into the payload of the next record."""
+        self._told[name] = value
+
+    def transition(
+        self, source: str, event: str, target: str, move: Move, context: Context
+    ) -> None:
+        """Write a transition; the state may move when this returns.
+
+        Raises:
+            LogError: it cannot be written, and nothing may be sent any more.
+        """
+        owner = self._nesting.owner(source, event, target)
+        self._write(owner, TRANSITIONS[move], context, source=source, event=event, target=target)
+
+    def note(self, kind: Kind, state: str, context: Context, *, intent_id: str = "") -> None:
+        """Write what is no transition, with all that was told.
+
+        Raises:
+            EngineDefect: an INTENT whose key was used before; nothing is written.
+            LogError: as `transition`.
+        """
+        innermost, _ = self._levels[-1]
+        owner = innermost if context.instruction else self._levels[0][0]
+        self._write(owner, kind, context, source=state, target=state, intent_id=intent_id or None)
+
+    def _write(
+        self,
+        owner: str,
+        kind: Kind,
+        context: Context,
+        *,
+        source: str,
+        target: str,
+        event: str | None = None,
+        intent_id: str | None = None,
+    ) -> None:
+        numbers = {"tick": context.tick, "chain": context.chain, "instruction": context.instruction}
+        instance = parent = 0
+        for table, column in self._levels:
+            if table == owner:
+                instance = numbers[column]
+                break
+            parent = numbers[column] or parent
+        evidence = {name: one.rows for name, one in self.streams.items() if one.rows}
+        payload = self._told | ({"streams": evidence} if evidence else {})
+        wall_ns, mono_ns = self._now()
+        record = Record(
+            machine=owner,
+            instance=instance,
+            parent=parent,
+            source=source,
+            event=event,
+            target=target,
+            attempt=context.attempt if owner == self._levels[-1][0] else 0,
+            kind=kind,
+            intent_id=intent_id,
+            wall_ns=wall_ns,
+            mono_ns=mono_ns,
+            payload=payload or None,
+        )
+        self._log.append([record])
+        self._told = {}
+        for one in self.streams.values():
+            one.rows = []
+        self.on_record()
+
+    def anchor(self) -> None:
+        """Tell the second place how far the log has come."""
+        self._log.anchor()
+
+    def path(self, seq: int, number: int, context: Context) -> None:
+        """Nothing: every transition of the path is written already."""
+
+
+def _nothing() -> None:
+    """What happens after a record if nobody asked for more."""

@@ -1,0 +1,299 @@
+"""The full loop of a live engine: the same machine, with a past, an operator and a wall clock.
+
+Beside what the full loop does, it recovers before it does anything else, waits in place where
+a person must look (HELD, STRANDED, HALTED), skips ticks without fresh market data, and
+remembers in its log what it cannot ask the venues for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from verifill.engine.clock import WallClock
+from verifill.engine.log.live import LiveLog
+from verifill.machines.full_loop import Full, FullEvent
+from verifill.machines.live_records import LiveRecords
+from verifill.machines.loop import FullLoop
+from verifill.machines.memory import BooksMemory, LegMemory, Memory
+from verifill.machines.operator import Command, Handler, Operators, ParkedError
+from verifill.machines.recovering import Bases, Recovering
+from verifill.machines.recovery import Found
+from verifill.machines.strategy import Entry, Fate, Plan, PlanReport
+from verifill.machines.tight_loop import Tight, TightEvent
+from verifill.venues.orders import Outcome, Receipt
+
+HOLDERS = (Full.INSTRUCTION, "ATOMIC.COMMIT", "ATOMIC.STEP", "ATOMIC.COMPENSATE")
+STRANDED = "ATOMIC.STRANDED"
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A strategy that has a state of its own, as a small plain value that JSON can hold."""
+
+    def state(self) -> Mapping[str, Any]:
+        """What it wants to know again after a restart."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take it back."""
+        ...
+
+
+class LiveLoop(FullLoop):
+    """A live engine. Made like a `FullLoop`, then told of its surroundings by `live`.
+
+    Attributes:
+        parked: why it stopped where it was; empty if it did not.
+    """
+
+    parked = ""
+
+    def live(
+        self,
+        *,
+        log: LiveLog,
+        clock: WallClock,
+        operators: Operators,
+        found: Found,
+        bases: Bases,
+        cursors: Callable[[], dict[str, int]],
+        refresh: Callable[[], str],
+    ) -> None:
+        """Connect it.
+
+        Args:
+            log: the durable log.
+            clock: the wall clock; it listens to operators and to `stop` between slices.
+            operators: who may say what.
+            found: what an earlier process life left behind.
+            bases: entry values where no life has known them yet.
+            cursors: feed -> the ledger row that its next reading begins with.
+            refresh: fetches market data; why it is not fresh, or empty.
+        """
+        self._log = log
+        self._operators = operators
+        self._cursors = cursors
+        self._refresh = refresh
+        self._wall = clock
+        self._lapsed: tuple[Entry, ...] = ()
+        self._recovering = Recovering(
+            machine=self._machine,
+            manager=self.manager,
+            transaction=self.transaction,
+            desk=self._desk,
+            continuity=self._continuity,
+            records=self._records,
+            found=found,
+            bases=bases,
+            restore=self._restore_strategy,
+        )
+        self.express.open = False
+        clock.between = self._between
+        operators.always["abort"] = self._abort
+        if isinstance(self._records, LiveRecords):
+            self._records.memory = self.memory
+
+    def activities(self) -> Mapping[str, Callable[[], str]]:
+        """Those of the full loop, and where a person must look: wait for one."""
+        held = {f"{holder}.{Tight.HELD}": self.held for holder in HOLDERS}
+        return {**super().activities(), **held, STRANDED: self.stranded}
+
+    def run(self) -> None:
+        """Run until it is stopped, or parked."""
+        try:
+            super().run()
+        except ParkedError as error:
+            self.parked = str(error)
+
+    def _between(self) -> bool:
+        """Between slices of a wait: hear operators; a stop parks what is under way."""
+        self._operators.hear({})
+        if self._stopping and self._machine.state != Full.IDLE:
+            msg = f"stopped in {self._machine.state}; the next start goes on from the log"
+            raise ParkedError(msg)
+        return self._stopping
+
+    # START, RECOVER, IDLE, COMPLETE
+
+    def recover(self) -> str:
+        """Resolve what was in flight, before anything else; see `Recovering`."""
+        context = self._machine.context
+        context.time_ns = self._clock.now_ns
+        problem = self._refresh()
+        if problem:
+            self._because(problem)
+            return FullEvent.BLOCKED
+        event = self._recovering.event(self)
+        if event == FullEvent.BLOCKED:
+            self._because(self._recovering.reason)
+        return event
+
+    def take_up_again(self, plan: Plan, done: Sequence[tuple[str, str]], children: int) -> None:
+        """Go on with the entry after those that are done; what follows it has expired."""
+        at = len(done)
+        self._entries = _ended(plan, done)
+        self._plan, self._children = plan[: at + 1], children
+        self._lapsed = self._expired(plan[at + 1 :])
+
+    def take_leave(self, plan: Plan, done: Sequence[tuple[str, str]]) -> None:
+        """Go on with nothing of a plan; what is not done has expired."""
+        entries = (*_ended(plan, done), *self._expired(plan[len(done) :]))
+        self.report = PlanReport(entries)
+
+    def _expired(self, never: Plan) -> tuple[Entry, ...]:
+        """Entries that were never sent, by name; never forgotten."""
+        why = "the process ended before it was sent"
+        for entry in never:
+            self._records.note(0, "EXPIRED", {"name": entry.name, "reason": why})
+        return tuple(Entry(entry, Fate.EXPIRED, why) for entry in never)
+
+    def idle(self) -> str:
+        """Wait for the next tick; skip it where the market data is not fresh."""
+        self._log.anchor()
+        event = super().idle()
+        if event != FullEvent.TICK:
+            return event
+        if self._wall.late:
+            self._records.note(0, "COALESCED", {"ticks": self._wall.late})
+        problem = self._refresh()
+        if problem:
+            self._records.note(0, "SKIPPED", {"reason": problem})
+            return FullEvent.SKIP
+        return event
+
+    def complete(self) -> FullEvent:
+        """The tick is over, and remembered."""
+        self._report_lapsed()
+        self._records.settled()
+        return super().complete()
+
+    def failed(self) -> FullEvent:
+        """Let the strategy see what became of its plan."""
+        self._report_lapsed()
+        self._records.settled()
+        return super().failed()
+
+    def _report_lapsed(self) -> None:
+        if self._lapsed:
+            self.report = PlanReport(self.report.entries + self._lapsed)
+            self._lapsed = ()
+
+    # Where a person must look.
+
+    def held(self) -> str:
+        """Nobody can say what became of an order: a person must."""
+        return self._wait_for({"ask": self._ask, "adopt": self._adopt, "void": self._void})
+
+    def stranded(self) -> str:
+        """A chain that cannot be completed or taken back by itself."""
+        return self._wait_for({"compensate": self._compensate, "settle": self._settle})
+
+    def halted(self) -> FullEvent:
+        """Nothing is sent until an operator resumes."""
+        event = self._wait_for({"resume": self._resume, "adopt-external": self._adopt_external})
+        return FullEvent(event)
+
+    def _wait_for(self, here: Mapping[str, Handler]) -> str:
+        self._log.anchor()
+        while True:
+            event = self._operators.hear(here)
+            if event:
+                self._machine.context.time_ns = self._clock.now_ns
+                return event
+            if self._stopping and self._machine.state == Full.HALTED:
+                return FullEvent.FINISH
+            self._clock.wait(10**9)
+
+    def _ask(self, _command: Command) -> tuple[str, str]:
+        return TightEvent.ASK, "the venue is asked again"
+
+    def _adopt(self, _command: Command) -> tuple[str, str]:
+        leg = self.manager.leg
+        receipt = self.manager.ask(leg)
+        if receipt.outcome not in (Outcome.EXECUTED, Outcome.EXECUTED_PARTIAL):
+            text = f"refused: the venue says {receipt.outcome}, {receipt.reason}; void it, or ask"
+            return "", text
+        leg.receipt = receipt
+        return TightEvent.ADOPTED, "adopted as the venue tells it; the position is verified next"
+
+    def _void(self, command: Command) -> tuple[str, str]:
+        reason = f"void, says {command.actor}: {command.reason}"
+        self.manager.leg.receipt = Receipt(Outcome.ABSENT, reason=reason)
+        return TightEvent.VOIDED, "void; that nothing moved is verified next"
+
+    def _compensate(self, _command: Command) -> tuple[str, str]:
+        event = self.transaction.resume("COMPENSATE.DONE")
+        if event != FullEvent.COMPENSATE:
+            return "", "refused: nothing of the chain is left that can be taken back"
+        return event, "the newest effect that is left is taken back"
+
+    def _settle(self, command: Command) -> tuple[str, str]:
+        self._because(f"settled by hand, says {command.actor}: {command.reason}")
+        return FullEvent.SETTLED, "settled; the engine is halted until it is resumed"
+
+    def _resume(self, _command: Command) -> tuple[str, str]:
+        self._recovering.resumed()
+        self.reason = ""
+        return FullEvent.RESUME, "resumed; start-up tests and the opening balance come first"
+
+    def _adopt_external(self, command: Command) -> tuple[str, str]:
+        """Take the venues' positions as they are; an operator knows why they differ."""
+        monitor = self.monitor
+        reading = monitor.observe()
+        moved = {
+            key: total - monitor.totals.get(key, 0)
+            for key, total in reading.totals.items()
+            if total != monitor.totals.get(key, 0)
+        }
+        monitor.restore(reading.totals, monitor.bases, reading.as_of_ns)
+        monitor.settle({}, {}, {}, reading.as_of_ns)
+        self._log.tell("adopted", {"moved": moved, "reason": command.reason})
+        self._records.settled()
+        return "", f"adopted: {moved or 'nothing differs'}"
+
+    def _abort(self, command: Command) -> tuple[str, str]:
+        self.stop()
+        return "", f"stopping, says {command.actor}: {command.reason}"
+
+    # What is remembered.
+
+    def memory(self) -> Memory:
+        """All that it cannot ask the venues for, now."""
+        monitor, context = self.monitor, self._machine.context
+        totals, spent, day = monitor.suspense.state()
+        leg = self.manager.leg if context.instruction else None
+        return Memory(
+            tick=context.tick,
+            legs=self._desk.legs,
+            intents=self.manager.intents,
+            chains=self.transaction.chains,
+            done=tuple((str(entry.fate), entry.reason) for entry in self._entries),
+            children=self._children,
+            outputs={name: dict(own) for name, own in self._desk.outputs.items()},
+            books=BooksMemory(
+                totals=dict(monitor.totals),
+                bases=dict(monitor.bases),
+                settled_ns=monitor.settled_ns,
+                cursors=self._cursors(),
+                suspense=totals,
+                spent=spent,
+                day=day,
+            ),
+            leg=None if leg is None else LegMemory.of(leg),
+            transaction=self.transaction.remember(),
+            strategy=self._strategy_state(),
+        )
+
+    def _strategy_state(self) -> dict[str, Any] | None:
+        strategy = self._strategy
+        return dict(strategy.state()) if isinstance(strategy, Stateful) else None
+
+    def _restore_strategy(self, state: Mapping[str, Any]) -> None:
+        strategy = self._strategy
+        if isinstance(strategy, Stateful):
+            strategy.restore(state)
+
+
+def _ended(plan: Plan, done: Sequence[tuple[str, str]]) -> list[Entry]:
+    """What became of the first entries of a plan."""
+    told = zip(plan, done, strict=False)
+    return [Entry(entry, Fate(fate), reason) for entry, (fate, reason) in told]

@@ -1,0 +1,68 @@
+"""What a live engine writes beside its transitions: plans, intents, and what it remembers.
+
+The order of writing is the protocol (DURABILITY, section 3): the PLAN before its first
+instruction, the INTENT before the send; the verdict and the memory of it go with the
+transition that they lead to, in one transaction.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from verifill.engine.executor import Executor
+from verifill.engine.log.live import LiveLog
+from verifill.machines.leg import Leg
+from verifill.machines.memory import ChainMemory, EntryMemory, Memory, plain
+from verifill.machines.records import Records
+from verifill.machines.strategy import Plan
+from verifill.venues.chains import Chain
+from verifill.venues.orders import Bundle
+
+REHEARSAL = "REHEARSAL"
+
+
+class LiveRecords(Records):
+    """The records of a live run.
+
+    Args:
+        log: where they go.
+        machine: tells state and context.
+
+    Attributes:
+        memory: tells what is to be remembered now; set by whoever has put the loop together.
+    """
+
+    def __init__(self, log: LiveLog, machine: Executor) -> None:
+        super().__init__(log, machine)
+        self._log = log
+        self._engine = machine
+        self.memory: Callable[[], Memory]
+
+    def plan(self, plan: Plan) -> None:
+        """Write the plan, all legs of it, before its first instruction."""
+        entries: list[Any] = [
+            plain(EntryMemory(chain=ChainMemory.of(entry)))
+            if isinstance(entry, Chain)
+            else plain(EntryMemory(instruction=_any(entry)))
+            for entry in plan
+        ]
+        self._log.tell("plan", entries)
+        self._log.tell("memory", plain(self.memory()))
+        self._log.note("PLAN", self._engine.state, self._engine.context)
+
+    def intent(self, leg: Leg) -> None:
+        """Write what is about to be sent, and where the books stand; a dry run sends nothing."""
+        if leg.role == REHEARSAL:
+            return
+        request = leg.request
+        quantity = None if isinstance(request, Bundle) else request.quantity
+        self._log.tell("request", {"key": request.key, "quantity": quantity})
+        self._log.tell("memory", plain(self.memory()))
+        self._log.note("INTENT", self._engine.state, self._engine.context, intent_id=request.key)
+
+    def settled(self) -> None:
+        """Let the verdict's transition hold where the books stand now."""
+        self._log.tell("memory", plain(self.memory()))
+
+
+def _any(entry: Any) -> Any:  # noqa: ANN401 - one of the union, which no base class can say
+    return entry

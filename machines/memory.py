@@ -1,0 +1,281 @@
+"""What a live engine remembers: all that it cannot ask the venues for, as plain values.
+
+Positions are asked for, intents are not: which plan was taken up, how far it had come, what
+each step of a chain had moved, which order was sent with which limits, and where the books
+stood then. A memory is written into the record of every intent and of every verdict, so the
+newest one in the log and the last state say all that a new process life needs.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct, structs
+
+from verifill.engine.errors import StateError
+from verifill.machines.leg import Leg
+from verifill.venues.chains import Atomicity, Chain, Invariant, Step, Undo
+from verifill.venues.expectation import Bound, Expectation, Origin
+from verifill.venues.instructions import AnyInstruction
+from verifill.venues.interfaces import OrderHandler
+from verifill.venues.orders import Bundle, Order, Request
+
+
+class StepMemory(Struct, frozen=True):
+    """One step of a chain; see `Step`."""
+
+    instruction: AnyInstruction
+    undo: Undo | None = None
+    undo_by: AnyInstruction | None = None
+
+    @classmethod
+    def of(cls, step: Step) -> "StepMemory":
+        """The memory of a step."""
+        instruction: Any = step.instruction  # one of the union, which no base class can say
+        undo: Any = step.undo
+        return cls(instruction, undo) if isinstance(undo, Undo) else cls(instruction, None, undo)
+
+    def step(self) -> Step:
+        """The step."""
+        return Step(self.instruction, self.undo or self.undo_by or Undo.REVERSE)
+
+
+class ChainMemory(Struct, frozen=True):
+    """A chain as the strategy planned it; see `Chain`."""
+
+    kind: Atomicity
+    steps: tuple[StepMemory, ...]
+    name: str = ""
+    invariants: tuple[Invariant, ...] = ()
+
+    @classmethod
+    def of(cls, chain: Chain) -> "ChainMemory":
+        """The memory of a chain."""
+        steps = [s if isinstance(s, Step) else Step(s) for s in chain.steps]
+        return cls(chain.kind, tuple(map(StepMemory.of, steps)), chain.name, chain.invariants)
+
+    def chain(self) -> Chain:
+        """The chain."""
+        steps = tuple(step.step() for step in self.steps)
+        return Chain(steps=steps, kind=self.kind, name=self.name, invariants=self.invariants)
+
+
+class EntryMemory(Struct, frozen=True):
+    """One entry of a plan: an instruction or a chain."""
+
+    instruction: AnyInstruction | None = None
+    chain: ChainMemory | None = None
+
+
+class OrderMemory(Struct, frozen=True):
+    """An order, exact.
+
+    Attributes:
+        instruction: what was asked for.
+        number: of the intent.
+        quantity: in units.
+        limit: in ticks or units.
+        key: of the intent.
+        prices: what else a trade was made with: last, lowest and highest price, price of a fee.
+    """
+
+    instruction: AnyInstruction
+    number: int
+    quantity: int
+    limit: int
+    key: str
+    prices: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, order: Order) -> "OrderMemory":
+        """The memory of an order."""
+        own = {"number", "quantity", "limit"}
+        prices = {
+            name: value
+            for name in order.__struct_fields__
+            if name not in own and type(value := getattr(order, name)) is int
+        }
+        instruction: Any = order.instruction
+        return cls(instruction, order.number, order.quantity, order.limit, order.key, prices)
+
+    def order(self, handler: OrderHandler) -> Order:
+        """The order, with what its venue makes of its instruction beside its own numbers."""
+        exact = {"number": self.number, "quantity": self.quantity, "limit": self.limit}
+        if not self.prices:
+            return Order(instruction=self.instruction, key=self.key, **exact)
+        made = handler.resolve(self.instruction, self.number, self.quantity)
+        return structs.replace(made, key=self.key, **exact, **self.prices)
+
+
+class LegMemory(Struct, frozen=True):
+    """An instruction on its way; see `Leg`.
+
+    Attributes:
+        orders: its order, or those of its bundle.
+        bundle: whether it is one.
+        bounds: position key -> least and greatest change, and why it is as wide.
+        own: position key -> units that it moved, once that is verified.
+        executed: units that took effect, once that is verified.
+    """
+
+    number: int
+    parent: int
+    role: str
+    child: int
+    sends: int
+    late: int | None
+    orders: tuple[OrderMemory, ...]
+    bundle: bool
+    account: str
+    key: str
+    bounds: dict[str, tuple[int, int, Origin]]
+    own: dict[str, int] = {}
+    executed: int = 0
+    reason: str = ""
+
+    @classmethod
+    def of(cls, leg: Leg) -> "LegMemory":
+        """The memory of a leg that has a request."""
+        request = leg.request
+        bundle = isinstance(request, Bundle)
+        orders = request.orders if isinstance(request, Bundle) else (request,)
+        return cls(
+            number=leg.number,
+            parent=leg.parent,
+            role=leg.role,
+            child=leg.child,
+            sends=leg.sends,
+            late=leg.late,
+            orders=tuple(map(OrderMemory.of, orders)),
+            bundle=bundle,
+            account=orders[0].instruction.account if orders else "",
+            key=request.key,
+            bounds={k: (b.low, b.high, b.origin) for k, b in leg.expectation.bounds.items()},
+            own=dict(leg.verdict.own),
+            executed=leg.assessment.executed,
+            reason=leg.reason,
+        )
+
+    def request(self, handler: OrderHandler, number: int) -> Request:
+        """What was sent.
+
+        Args:
+            handler: where it was sent.
+            number: of a bundle's intent.
+        """
+        orders = tuple(order.order(handler) for order in self.orders)
+        return Bundle(number, self.account, orders, self.key) if self.bundle else orders[0]
+
+    def expectation(self) -> Expectation:
+        """What it should make of the positions."""
+        return Expectation({key: Bound(*told) for key, told in self.bounds.items()})
+
+
+class EffectMemory(Struct, frozen=True):
+    """A step of a saga that moved something; see `machines.transaction.Effect`."""
+
+    step: int
+    number: int
+    own: dict[str, int]
+
+
+class TransactionMemory(Struct, frozen=True):
+    """How far a chain has come; see `AtomicTransaction`."""
+
+    number: int
+    next: int
+    children: int
+    effects: tuple[EffectMemory, ...]
+    opening: dict[str, int]
+    reason: str
+
+
+class BooksMemory(Struct, frozen=True):
+    """The books as they were last settled, and where the readings had come to.
+
+    Attributes:
+        totals: position key -> units.
+        bases: perpetual's key -> entry value.
+        settled_ns: the moment they were verified for.
+        cursors: feed -> the ledger row that its next reading begins with.
+        suspense: position key -> units that were accepted so far.
+        spent: position key -> units of the day's budget.
+        day: the day of that budget, since the epoch.
+    """
+
+    totals: dict[str, int]
+    bases: dict[str, int]
+    settled_ns: int
+    cursors: dict[str, int] = {}
+    suspense: dict[str, int] = {}
+    spent: dict[str, int] = {}
+    day: int = -1
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """All of it.
+
+    Attributes:
+        tick: number of the tick.
+        legs: how many legs were made so far.
+        intents: how many orders.
+        chains: how many chains.
+        done: fate and reason of every entry of the plan that has ended.
+        children: how many remainders the entry under way has had.
+        outputs: step's name -> position key -> units that it moved.
+        books: see `BooksMemory`.
+        leg: the instruction under way, or the last one.
+        transaction: the chain under way, or none.
+        strategy: what the strategy handed over of its own state.
+    """
+
+    tick: int
+    legs: int
+    intents: int
+    chains: int
+    done: tuple[tuple[str, str], ...]
+    children: int
+    outputs: dict[str, dict[str, int]]
+    books: BooksMemory
+    leg: LegMemory | None = None
+    transaction: TransactionMemory | None = None
+    strategy: dict[str, Any] | None = None
+
+
+def plain(value: Struct) -> Any:  # noqa: ANN401 - of any shape
+    """A memory as the plain values that a record's payload is made of."""
+    return msgspec.to_builtins(value)
+
+
+def remembered(told: Mapping[str, Any]) -> Memory:
+    """The memory that a payload holds.
+
+    Raises:
+        StateError: it is none.
+    """
+    try:
+        return msgspec.convert(told, Memory)
+    except msgspec.ValidationError as error:
+        msg = f"the log holds a memory that cannot be read: {error}. Restore the log from a copy"
+        raise StateError(msg) from error
+
+
+def plan_of(told: object) -> tuple[AnyInstruction | Chain, ...]:
+    """The plan that a payload holds.
+
+    Raises:
+        StateError: it is none.
+    """
+    try:
+        entries = msgspec.convert(told, tuple[EntryMemory, ...])
+    except msgspec.ValidationError as error:
+        msg = f"the log holds a plan that cannot be read: {error}. Restore the log from a copy"
+        raise StateError(msg) from error
+    return tuple(e.chain.chain() if e.chain else _instruction(e) for e in entries)
+
+
+def _instruction(entry: EntryMemory) -> AnyInstruction:
+    if entry.instruction is None:
+        msg = "the log holds an empty entry of a plan. Restore the log from a copy"
+        raise StateError(msg)
+    return entry.instruction

@@ -1,0 +1,196 @@
+"""What the RECOVER state does in live mode: resolve what was in flight, then say what was found.
+
+Start-up tests come first, then whatever an earlier process life left open, then the opening
+balance: what the venues say must be where the books stood and the ledger rows since. Nothing
+new is sent before all of it is done, and recovery itself may be cut off at any point: it
+begins again from the same records.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from attrs import define, field
+
+from verifill.engine.errors import NotObserved
+from verifill.engine.executor import Executor
+from verifill.machines.continuity import Continuity
+from verifill.machines.desk import Desk
+from verifill.machines.execution import ExecutionManager
+from verifill.machines.full_loop import FullEvent
+from verifill.machines.leg import Leg
+from verifill.machines.memory import LegMemory, Memory
+from verifill.machines.reconcile import Verdict, VerdictKind
+from verifill.machines.records import Records
+from verifill.machines.recovery import Found
+from verifill.machines.strategy import Plan, PlanReport
+from verifill.machines.transaction import AtomicTransaction
+from verifill.venues.chains import Chain
+from verifill.venues.expectation import Assessment
+from verifill.venues.orders import Outcome, Receipt
+
+Bases = Callable[[Mapping[str, int]], tuple[Mapping[str, int], str]]
+"""Positions -> entry values of those that have one, and why one is not known, or empty."""
+
+NOT_KNOWN = Receipt(Outcome.UNKNOWN, reason="the process that sent it ended before the answer")
+
+
+class Loop(Protocol):
+    """What of the full loop an earlier life's plan is handed back to."""
+
+    report: PlanReport
+
+    def take_up_again(self, plan: Plan, done: Sequence[tuple[str, str]], children: int) -> None:
+        """Go on with the entry after those that are done; what follows it has expired."""
+        ...
+
+    def take_leave(self, plan: Plan, done: Sequence[tuple[str, str]]) -> None:
+        """Go on with nothing of a plan; what is not done has expired."""
+        ...
+
+
+@define(kw_only=True)
+class Recovering:
+    """The work of RECOVER for a live engine.
+
+    Attributes:
+        machine: the running machine.
+        manager: takes over an instruction that was in flight.
+        transaction: takes over a chain.
+        desk: knows venues and books.
+        continuity: compares books and balances.
+        records: what is written of it.
+        found: what an earlier life left behind.
+        bases: tells entry values where no life has known them yet.
+        restore: hands the strategy its own state back.
+        reason: why it is blocked.
+    """
+
+    _machine: Executor
+    _manager: ExecutionManager
+    _transaction: AtomicTransaction
+    _desk: Desk
+    _continuity: Continuity
+    _records: Records
+    _found: Found
+    _bases: Bases
+    _restore_strategy: Callable[[Mapping[str, object]], None] = field(alias="restore")
+    _began: bool = field(default=False, init=False)
+    _resumed: bool = field(default=False, init=False)
+    reason: str = field(default="", init=False)
+
+    def resumed(self) -> None:
+        """An operator has resumed what was halted."""
+        self._resumed = True
+        self._continuity.risk = ""
+
+    def event(self, loop: Loop) -> str:
+        """What recovery leads to; `reason` says why where it is blocked."""
+        failures = [f for venue in self._desk.venues for f in venue.start_up_failures()]
+        if not self._began and not failures:
+            failures += self._begin()
+        if not self._resumed and self._found.blocked:
+            failures.append(self._found.blocked)
+        if failures:
+            self.reason = "; ".join(failures)
+            return FullEvent.BLOCKED
+        found, self._found = self._found, Found()
+        return self._go_on(found, loop)
+
+    def _begin(self) -> list[str]:
+        """Take the books up; the first time, from the venues themselves."""
+        memory, monitor = self._found.memory, self._desk.monitor
+        if memory is not None:
+            self._restore(memory)
+            self._began = True
+            return []
+        try:
+            reading = monitor.observe()
+        except NotObserved as error:
+            return [str(error)]
+        bases, unknown = self._bases(reading.totals)
+        if unknown:
+            return [unknown]
+        monitor.restore(reading.totals, bases, reading.as_of_ns)
+        monitor.settle({}, {}, {}, reading.as_of_ns)
+        self._records.opening(monitor.totals, reading.as_of_ns)
+        self._machine.context.tick = self._found.tick
+        self._began = True
+        return []
+
+    def _restore(self, memory: Memory) -> None:
+        books = memory.books
+        monitor = self._desk.monitor
+        monitor.restore(books.totals, books.bases, books.settled_ns)
+        monitor.suspense.restore(books.suspense, books.spent, books.day)
+        self._desk.legs = memory.legs
+        self._desk.outputs = {name: dict(own) for name, own in memory.outputs.items()}
+        self._manager.intents = memory.intents
+        self._transaction.chains = memory.chains
+        self._machine.context.tick = max(memory.tick, self._found.tick)
+        if memory.strategy is not None:
+            self._restore_strategy(memory.strategy)
+
+    def _go_on(self, found: Found, loop: Loop) -> str:
+        memory = found.memory
+        done = memory.done if memory else ()
+        children = memory.children if memory else 0
+        if memory and memory.tick == found.tick and (found.resolving or found.in_chain):
+            loop.take_up_again(found.plan, done, children)
+            return self._take_over(found, memory, len(done))
+        reason = self._continuity.look()
+        if reason:
+            self.reason = f"opening balance: {reason}"
+            self._resumed = False
+            return FullEvent.BLOCKED
+        if memory and found.cut_off:
+            fate = (str(found.fate), "") if found.fate else None
+            loop.take_leave(found.plan, (*done, fate) if fate else done)
+        self._tell(found, "nothing was in flight")
+        return FullEvent.RECOVERED
+
+    def _take_over(self, found: Found, memory: Memory, at: int) -> str:
+        context = self._machine.context
+        if memory.transaction is not None:
+            chain = found.plan[at]
+            if isinstance(chain, Chain):
+                self._transaction.restore(memory.transaction, chain)
+            context.chain = memory.transaction.number
+        if memory.leg is not None:
+            leg = self._leg(memory.leg, memory.intents)
+            self._manager.leg = leg
+            context.instruction, context.attempt = leg.number, leg.sends
+        resolving = found.resolving
+        if resolving:
+            told = memory.leg.key if memory.leg else ""
+            self._tell(found, f"order {told} may be in flight; the venue is asked first")
+            return resolving
+        self._tell(found, f"a chain was under way, in {found.in_chain}")
+        return self._transaction.resume(found.in_chain)
+
+    def _leg(self, memory: LegMemory, number: int) -> Leg:
+        """The instruction as it was; what became of it is not known."""
+        venue = self._desk.venue_for(memory.account)
+        request = memory.request(venue, number)
+        wanted = memory.orders[0].instruction
+        return Leg(
+            number=memory.number,
+            parent=memory.parent,
+            role=memory.role,
+            child=memory.child,
+            wanted=getattr(request, "orders", ()) if memory.bundle else wanted,
+            late=memory.late,
+            denial="",
+            handler=venue,
+            monitor=self._desk.monitor,
+            rules=venue.rules,
+            request=request,
+            expectation=memory.expectation(),
+            receipt=NOT_KNOWN,
+            sends=memory.sends,
+            assessment=Assessment(memory.executed, {}),
+            verdict=Verdict(VerdictKind.NOT_EXECUTED, {}, memory.own, [], {}, {}, memory.reason),
+        )
+
+    def _tell(self, found: Found, what: str) -> None:
+        text = {"state": found.state, "epoch": found.epoch, "found": what}
+        self._records.note(0, "RECOVERY", text)

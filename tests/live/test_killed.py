@@ -1,0 +1,87 @@
+"""Kill -9 at every moment of a live run, and again while it recovers: one effect per intent.
+
+The process is real, and so is the venue: a server of its own that outlives it. The first
+tick of a life commits twelve times; every one of these moments is tried.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.worlds import LiveWorld, written
+from tests.serving import Serving
+
+KILLED = -9
+COMMITS = {
+    2: "recover", 3: "recovered", 4: "tick", 5: "plan", 6: "instruct", 7: "intent",
+    8: "accepted", 9: "observed", 10: "matched", 11: "complete", 12: "rest",
+}  # fmt: skip
+VIRTUAL = '[loopback]\nwidth = "0"\n'
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("venue")
+    made = Serving(folder)
+    made.start(written(folder, VIRTUAL))
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def world(tmp_path: Path, serving: Serving) -> LiveWorld:
+    return LiveWorld(tmp_path, written(tmp_path, VIRTUAL), serving)
+
+
+def test_a_run_that_nobody_kills_sends_once_a_tick(world: LiveWorld) -> None:
+    assert 0 == world.run(ticks=2)
+
+    world.check()
+    assert [1, 1] == list(world.effects.values())
+
+
+@pytest.mark.parametrize("number", COMMITS, ids=COMMITS.__getitem__)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_life_that_ends_at_a_commit(world: LiveWorld, when: str, number: int) -> None:
+    assert KILLED == world.run(f"{when} commit", str(number))
+    assert 0 == world.run(ticks=1)
+
+    world.check()
+
+
+@pytest.mark.parametrize("moment", ["before send", "after send", "after reading"])
+def test_a_life_that_ends_at_a_send_or_a_reading(world: LiveWorld, moment: str) -> None:
+    number = 4 if moment == "after reading" else 1  # at the start, twice, and for the decision
+    assert KILLED == world.run(moment, str(number))
+    assert 0 == world.run(ticks=1)
+
+    world.check()
+    resolved = "resolve_instruction" in set(world.records["event"])
+    assert resolved
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        *(f"before commit {number}" for number in range(2, 8)),
+        "before question 1",
+        "after question 1",
+    ],
+)
+def test_recovery_may_end_at_any_moment_and_is_begun_again(world: LiveWorld, moment: str) -> None:
+    assert KILLED == world.run("after send", "1")
+    when, number = moment.rsplit(" ", 1)
+    assert KILLED == world.run(when, number)
+    assert 0 == world.run(ticks=1)
+
+    world.check()
+    assert 1 == next(iter(world.effects.values()))
+
+
+def test_the_strategy_has_its_own_state_again(world: LiveWorld) -> None:
+    assert 0 == world.run(ticks=2)
+    assert 0 == world.run(ticks=1)
+
+    names = [one["instruction"]["name"] for plan in world.payloads("plan") for one in plan]
+    assert ["B1", "B2", "B3"] == names
