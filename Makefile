@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo bench lock clean
+.PHONY: help setup test lint format demo faults bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ format: setup ## write the code in the project's format
 
 demo: setup ## run the cash-and-carry backtest
 	$(BIN)/verifill backtest docs/examples/cash_and_carry.toml --overwrite
+
+faults: setup ## cut live runs off at every moment there is, not at a sample
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --every 1 \
+		tests/machines/test_lives.py tests/live
 
 bench: setup ## measure speed and memory
 	$(BIN)/python -m bench

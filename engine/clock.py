@@ -31,6 +31,7 @@ class WallClock:
 
     Args:
         interval_ns: between two ticks.
+        wall_ns: the wall clock.
         monotonic_ns: a clock that never goes back.
         sleep: sleeps for so many seconds.
         between: called between slices of sleep; True ends the wait for a tick, for good.
@@ -43,12 +44,14 @@ class WallClock:
         self,
         interval_ns: int,
         *,
+        wall_ns: Callable[[], int] = time.time_ns,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
         sleep: Callable[[float], None] = time.sleep,
         between: Callable[[], bool] = lambda: False,
     ) -> None:
         """Start the grid now; the first tick is due at once."""
         self._interval_ns = interval_ns
+        self._wall_ns = wall_ns
         self._monotonic_ns = monotonic_ns
         self._sleep = sleep
         self.between = between
@@ -58,7 +61,7 @@ class WallClock:
     @property
     def now_ns(self) -> int:
         """The wall time, for records; time-outs use the monotonic clock."""
-        return time.time_ns()
+        return self._wall_ns()
 
     def next_tick(self) -> bool:
         """Sleep until the next tick of the grid; late ticks are taken together."""

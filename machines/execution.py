@@ -128,8 +128,9 @@ class ExecutionManager:
         if context.instruction:
             self._machine.cut()
         context.instruction = leg.number
-        context.attempt = 1
+        context.attempt = leg.sends + 1  # an earlier process life may have sent it before
         self.leg = leg
+        self._records.remember()
 
     # One method for each state.
 
@@ -199,7 +200,7 @@ class ExecutionManager:
         kind = verdict.kind
         if kind in SETTLED:
             monitor.settle(verdict.ledger, verdict.accepted, assessment.bases, as_of_ns)
-            self._records.settled()
+            self._records.remember()
         return FOUND[kind]
 
     def retry_query(self) -> TightEvent:
@@ -238,6 +239,10 @@ class ExecutionManager:
         leg.deadline_ns = leg.overdue = leg.queries = 0
         leg.had = False
         return TightEvent.RESEND
+
+    def remember(self) -> None:
+        """Let the next record hold where things stand."""
+        self._records.remember()
 
     def ask(self, leg: Leg) -> Receipt:
         """What the venue says of a leg's order now; it changes nothing."""

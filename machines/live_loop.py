@@ -8,7 +8,7 @@ remembers in its log what it cannot ask the venues for.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from verifill.engine.clock import WallClock
+from verifill.engine.clock import SLICE_NS, WallClock
 from verifill.engine.log.live import LiveLog
 from verifill.machines.full_loop import Full, FullEvent
 from verifill.machines.live_records import LiveRecords
@@ -75,6 +75,7 @@ class LiveLoop(FullLoop):
         self._refresh = refresh
         self._wall = clock
         self._lapsed: tuple[Entry, ...] = ()
+        self._listening = False  # whether a state waits for an operator, and hears by itself
         self._recovering = Recovering(
             machine=self._machine,
             manager=self.manager,
@@ -106,7 +107,8 @@ class LiveLoop(FullLoop):
 
     def _between(self) -> bool:
         """Between slices of a wait: hear operators; a stop parks what is under way."""
-        self._operators.hear({})
+        if not self._listening:
+            self._operators.hear({})
         if self._stopping and self._machine.state != Full.IDLE:
             msg = f"stopped in {self._machine.state}; the next start goes on from the log"
             raise ParkedError(msg)
@@ -163,13 +165,13 @@ class LiveLoop(FullLoop):
     def complete(self) -> FullEvent:
         """The tick is over, and remembered."""
         self._report_lapsed()
-        self._records.settled()
+        self._records.remember()
         return super().complete()
 
     def failed(self) -> FullEvent:
         """Let the strategy see what became of its plan."""
         self._report_lapsed()
-        self._records.settled()
+        self._records.remember()
         return super().failed()
 
     def _report_lapsed(self) -> None:
@@ -194,14 +196,16 @@ class LiveLoop(FullLoop):
 
     def _wait_for(self, here: Mapping[str, Handler]) -> str:
         self._log.anchor()
-        while True:
-            event = self._operators.hear(here)
-            if event:
-                self._machine.context.time_ns = self._clock.now_ns
-                return event
-            if self._stopping and self._machine.state == Full.HALTED:
-                return FullEvent.FINISH
-            self._clock.wait(10**9)
+        self._listening = True
+        try:
+            while not (event := self._operators.hear(here)):
+                if self._stopping and self._machine.state == Full.HALTED:
+                    return FullEvent.FINISH
+                self._clock.wait(SLICE_NS)
+        finally:
+            self._listening = False
+        self._machine.context.time_ns = self._clock.now_ns
+        return event
 
     def _ask(self, _command: Command) -> tuple[str, str]:
         return TightEvent.ASK, "the venue is asked again"
@@ -247,7 +251,7 @@ class LiveLoop(FullLoop):
         monitor.restore(reading.totals, monitor.bases, reading.as_of_ns)
         monitor.settle({}, {}, {}, reading.as_of_ns)
         self._log.tell("adopted", {"moved": moved, "reason": command.reason})
-        self._records.settled()
+        self._records.remember()
         return "", f"adopted: {moved or 'nothing differs'}"
 
     def _abort(self, command: Command) -> tuple[str, str]:

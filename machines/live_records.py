@@ -59,8 +59,8 @@ class LiveRecords(Records):
         self._log.tell("memory", plain(self.memory()))
         self._log.note("INTENT", self._engine.state, self._engine.context, intent_id=request.key)
 
-    def settled(self) -> None:
-        """Let the verdict's transition hold where the books stand now."""
+    def remember(self) -> None:
+        """Let the next record hold all that cannot be asked for."""
         self._log.tell("memory", plain(self.memory()))
 
 

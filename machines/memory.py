@@ -111,7 +111,9 @@ class LegMemory(Struct, frozen=True):
     """An instruction on its way; see `Leg`.
 
     Attributes:
-        orders: its order, or those of its bundle.
+        wanted: what to do, if it is no bundle.
+        late: the amount in units, where it is not the instruction's own.
+        orders: its order, or those of its bundle; none before it was made exact.
         bundle: whether it is one.
         bounds: position key -> least and greatest change, and why it is as wide.
         own: position key -> units that it moved, once that is verified.
@@ -123,6 +125,7 @@ class LegMemory(Struct, frozen=True):
     role: str
     child: int
     sends: int
+    wanted: AnyInstruction | None
     late: int | None
     orders: tuple[OrderMemory, ...]
     bundle: bool
@@ -135,20 +138,22 @@ class LegMemory(Struct, frozen=True):
 
     @classmethod
     def of(cls, leg: Leg) -> "LegMemory":
-        """The memory of a leg that has a request."""
+        """The memory of a leg."""
         request = leg.request
-        bundle = isinstance(request, Bundle)
+        bundle = isinstance(leg.wanted, tuple)
         orders = request.orders if isinstance(request, Bundle) else (request,)
+        wanted: Any = None if bundle else leg.wanted
         return cls(
             number=leg.number,
             parent=leg.parent,
             role=leg.role,
             child=leg.child,
             sends=leg.sends,
+            wanted=wanted,
             late=leg.late,
             orders=tuple(map(OrderMemory.of, orders)),
             bundle=bundle,
-            account=orders[0].instruction.account if orders else "",
+            account=_account(leg),
             key=request.key,
             bounds={k: (b.low, b.high, b.origin) for k, b in leg.expectation.bounds.items()},
             own=dict(leg.verdict.own),
@@ -164,11 +169,18 @@ class LegMemory(Struct, frozen=True):
             number: of a bundle's intent.
         """
         orders = tuple(order.order(handler) for order in self.orders)
-        return Bundle(number, self.account, orders, self.key) if self.bundle else orders[0]
+        if orders and not self.bundle:
+            return orders[0]
+        return Bundle(number, self.account, orders, self.key)
 
     def expectation(self) -> Expectation:
         """What it should make of the positions."""
         return Expectation({key: Bound(*told) for key, told in self.bounds.items()})
+
+
+def _account(leg: Leg) -> str:
+    wanted = leg.wanted
+    return wanted[0].instruction.account if isinstance(wanted, tuple) else wanted.account
 
 
 class EffectMemory(Struct, frozen=True):

@@ -96,8 +96,8 @@ class Records:
     def intent(self, leg: Leg) -> None:
         """What is about to be sent; in live mode it is on the disk when this returns."""
 
-    def settled(self) -> None:
-        """The books were closed; in live mode the next record holds them."""
+    def remember(self) -> None:
+        """Something is not to be forgotten; in live mode the next record holds it."""
 
     def decision(self, leg: Leg) -> None:
         """What an instruction asks for, made exact as far as that was possible."""

@@ -22,11 +22,11 @@ from verifill.machines.memory import LegMemory, Memory
 from verifill.machines.reconcile import Verdict, VerdictKind
 from verifill.machines.records import Records
 from verifill.machines.recovery import Found
-from verifill.machines.strategy import Plan, PlanReport
+from verifill.machines.strategy import Fate, Plan, PlanReport
 from verifill.machines.transaction import AtomicTransaction
 from verifill.venues.chains import Chain
 from verifill.venues.expectation import Assessment
-from verifill.venues.orders import Outcome, Receipt
+from verifill.venues.orders import Bundle, Outcome, Receipt
 
 Bases = Callable[[Mapping[str, int]], tuple[Mapping[str, int], str]]
 """Positions -> entry values of those that have one, and why one is not known, or empty."""
@@ -143,8 +143,8 @@ class Recovering:
             self._resumed = False
             return FullEvent.BLOCKED
         if memory and found.cut_off:
-            fate = (str(found.fate), "") if found.fate else None
-            loop.take_leave(found.plan, (*done, fate) if fate else done)
+            fate = Fate.IN_PART if children and found.fate is not Fate.DONE else found.fate
+            loop.take_leave(found.plan, (*done, (str(fate), "")) if fate else done)
         self._tell(found, "nothing was in flight")
         return FullEvent.RECOVERED
 
@@ -171,13 +171,13 @@ class Recovering:
         """The instruction as it was; what became of it is not known."""
         venue = self._desk.venue_for(memory.account)
         request = memory.request(venue, number)
-        wanted = memory.orders[0].instruction
+        orders = request.orders if isinstance(request, Bundle) else ()
         return Leg(
             number=memory.number,
             parent=memory.parent,
             role=memory.role,
             child=memory.child,
-            wanted=getattr(request, "orders", ()) if memory.bundle else wanted,
+            wanted=memory.wanted or orders,
             late=memory.late,
             denial="",
             handler=venue,

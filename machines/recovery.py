@@ -37,6 +37,7 @@ RESOLVE: Mapping[str, FullEvent] = {
 FATES: Mapping[str, Fate] = {
     f"{Full.INSTRUCTION}.{Tight.DONE}": Fate.DONE,
     f"{Full.INSTRUCTION}.{Tight.FAILED_CLEAN}": Fate.FAILED_CLEAN,
+    f"{Full.INSTRUCTION}.{Tight.RETRY_RESEND}": Fate.FAILED_CLEAN,
     f"{Full.INSTRUCTION}.{Tight.FAILED_PART}": Fate.IN_PART,
     f"{Full.ATOMIC}.{Atomic.COMMITTED}": Fate.DONE,
     f"{Full.ATOMIC}.{Atomic.ROLLED_BACK}": Fate.ROLLED_BACK,

@@ -103,6 +103,7 @@ class AtomicTransaction:
         self._orders, self._effects = [], []
         self._opening = dict(self._desk.monitor.totals)
         self.reason = ""
+        self._manager.remember()
 
     # A new life.
 
@@ -156,13 +157,15 @@ class AtomicTransaction:
 
     def _resume_step(self, leaf: str) -> AtomicEvent:
         if leaf == Tight.SEND:
-            return self._step()
+            self._manager.begin(self._manager.leg)
+            return AtomicEvent.STEP
         return self.stepped() if leaf == Tight.DONE else self._unstepped(leaf)
 
     def _resume_compensation(self, leaf: str) -> AtomicEvent:
-        if leaf in (Tight.DONE, Tight.SEND):
-            return self._turn_back()
-        return self._uncompensated(leaf)
+        if leaf in (Tight.SEND, Tight.RETRY_RESEND):
+            self._manager.begin(self._manager.leg)
+            return AtomicEvent.COMPENSATE
+        return self._turn_back() if leaf == Tight.DONE else self._uncompensated(leaf)
 
     # BEGIN
 

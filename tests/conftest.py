@@ -29,6 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--gate", action="store_true", help="fail if an area's coverage is below its share"
     )
     parser.addoption(
+        "--every", type=int, default=12, help="cut runs off at every so-manieth moment; 1 is all"
+    )
+    parser.addoption(
         "--rewrite", action="store_true", help="write the reviewed texts anew; read the difference"
     )
 
@@ -37,6 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--gate") and not config.getoption("--cov"):
         message = "--gate judges what --cov measures: give both"
         raise pytest.UsageError(message)
+
+
+@pytest.fixture
+def every(request: pytest.FixtureRequest) -> int:
+    """Of how many moments one is tried."""
+    count: int = request.config.getoption("--every")
+    return count
 
 
 @pytest.hookimpl(tryfirst=True)

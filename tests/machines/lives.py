@@ -1,0 +1,322 @@
+"""Process lives of a live engine, in memory but for the log: cut off at any moment, gone on with.
+
+The venue is one object that outlives them. A life that is killed drops everything else, as a
+process would, and the next one has the log and the venue.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field, frozen
+
+from tests.machines.support import MINUTE_NS, SECOND_NS, START_NS, Scripted, Stage
+from verifill.engine.clock import WallClock
+from verifill.engine.compile import compile_table
+from verifill.engine.executor import DurableExecutor
+from verifill.engine.log.anchor import FileAnchor
+from verifill.engine.log.durable import DurableLog
+from verifill.engine.log.durable_reader import DurableReader
+from verifill.engine.log.expand import Nesting
+from verifill.engine.log.live import LiveLog, Moment
+from verifill.engine.log.opening import create_log, reopen_log
+from verifill.engine.log.record import Record
+from verifill.engine.log.writer import is_log
+from verifill.machines.desk import Desk
+from verifill.machines.full_loop import FULL_LOOP
+from verifill.machines.live_loop import LiveLoop
+from verifill.machines.live_records import LiveRecords
+from verifill.machines.loop import LoopPolicy
+from verifill.machines.monitor import PositionMonitor
+from verifill.machines.nesting import nesting
+from verifill.machines.operator import Operators
+from verifill.machines.recovery import Found, found_in
+from verifill.machines.strategy import Plan, PlanReport, Positions
+from verifill.venues.interfaces import Venue
+from verifill.venues.market import MarketView
+from verifill.venues.orders import LedgerRow, Reading, Receipt, Request
+
+SLEEPS_MAX = 400
+"""After so many slices of sleep a life is stopped: it waits for somebody who does not come."""
+
+
+class KilledError(BaseException):
+    """The process is gone."""
+
+
+@define
+class Moments:
+    """Counts what passes, and ends the life at one moment.
+
+    Attributes:
+        place: what is counted: `commit` or `send`.
+        number: which one, from 1; 0 for none.
+        after: whether the life ends after it, not before.
+    """
+
+    place: str = ""
+    number: int = 0
+    after: bool = False
+    seen: dict[str, int] = field(factory=dict[str, int])
+
+    def around(self, place: str, do: Callable[[], Any]) -> Any:  # noqa: ANN401 - of any type
+        self.seen[place] = self.seen.get(place, 0) + 1
+        here = place == self.place and self.seen[place] == self.number
+        if here and not self.after:
+            raise KilledError
+        answer = do()
+        if here:
+            raise KilledError
+        return answer
+
+
+class MortalLog(LiveLog):
+    """A log whose commits are moments."""
+
+    moments = Moments()
+
+    def _write(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 - as it is called
+        self.moments.around("commit", lambda: super(MortalLog, self)._write(*given, **named))
+
+
+@define
+class Kept:
+    """All ledger rows of a venue, so that every life may read from where it knows."""
+
+    venue: Scripted
+    rows: list[LedgerRow] = field(factory=list[LedgerRow])
+
+    def read(self, since: int) -> Reading:
+        reading = self.venue.read()
+        self.rows += reading.rows
+        return Reading(reading.as_of_ns, reading.totals, tuple(self.rows[since:]))
+
+
+class Client:
+    """One life's connection to a venue; implements `venues.interfaces.Venue`."""
+
+    def __init__(self, kept: Kept, moments: Moments, since: int) -> None:
+        self._kept = kept
+        self._venue = kept.venue
+        self._moments = moments
+        self.cursor = since
+        self.rules = kept.venue.rules
+        self.resolve = self._venue.resolve
+        self.deny = self._venue.deny
+        self.expect = self._venue.expect
+        self.assess = self._venue.assess
+        self.query = self._venue.query
+        self.start_up_failures = self._venue.start_up_failures
+
+    def submit(self, request: Request) -> Receipt:
+        receipt: Receipt = self._moments.around("send", lambda: self._venue.submit(request))
+        return receipt
+
+    def read(self) -> Reading:
+        reading = self._kept.read(self.cursor)
+        self.cursor += len(reading.rows)
+        return reading
+
+
+class Scheduled:
+    """A strategy with one plan for each time it is asked, which knows where it was."""
+
+    def __init__(self, plans: Sequence[Plan]) -> None:
+        self._plans = plans
+        self.count = 0
+        self.reports: list[PlanReport] = []
+
+    def decide(self, market: MarketView, positions: Positions, last: PlanReport) -> Plan:  # noqa: ARG002 - one protocol
+        self.reports.append(last)
+        plan = self._plans[self.count] if self.count < len(self._plans) else ()
+        self.count += 1
+        return plan
+
+    def state(self) -> Mapping[str, Any]:
+        return {"count": self.count}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.count = state["count"]
+
+
+@frozen
+class Said:
+    """A command; implements `machines.operator.Command`."""
+
+    id: int
+    name: str
+    actor: str = "ann"
+    reason: str = "because"
+    arguments: Mapping[str, str] = {}
+
+
+@define
+class Mailbox:
+    """Commands that come when the engine waits in a state; implements `Mailbox`.
+
+    Attributes:
+        replies: end of a state's name -> the commands given there, one at a time.
+        answers: what was answered, by name of the command, in order.
+    """
+
+    replies: dict[str, list[str]] = field(factory=dict[str, list[str]])
+    answers: list[tuple[str, str]] = field(factory=list[tuple[str, str]])
+    state: Callable[[], str] = lambda: ""
+    _waiting: list[Said] = field(factory=list[Said])
+    _count: int = 0
+
+    def pending(self) -> Sequence[Said]:
+        for end, names in self.replies.items():
+            if self.state().endswith(end) and names and not self._waiting:
+                self._count += 1
+                self._waiting.append(Said(self._count, names.pop(0)))
+        return list(self._waiting)
+
+    def answer(self, number: int, text: str, at_ns: int) -> None:  # noqa: ARG002 - one protocol
+        (said,) = [one for one in self._waiting if one.id == number]
+        self._waiting.remove(said)
+        self.answers.append((said.name, text))
+
+
+@define
+class World:
+    """One log and one venue, over as many lives as it takes.
+
+    Attributes:
+        folder: of the log.
+        stage: market and venue.
+        venue: the venue.
+        plans: what the strategy wants, tick by tick.
+        policy: how the loops behave.
+        mailbox: what operators say.
+    """
+
+    folder: Path
+    stage: Stage
+    venue: Scripted
+    plans: Sequence[Plan]
+    policy: LoopPolicy = field(factory=lambda: LoopPolicy(fail_fast=False))
+    mailbox: Mailbox = field(factory=Mailbox)
+    strategy: Scheduled = field(init=False)
+    _kept: Kept = field(init=False)
+    _mono_ns: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        self._kept = Kept(self.venue)
+        self.strategy = Scheduled(self.plans)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    def live(self, ticks: int = 3, moments: Moments | None = None) -> str:
+        """One life: the state that it ends in, or `KILLED`."""
+        watched = moments or Moments()
+        log, found, header = self._open()
+        try:
+            return self._live(ticks, watched, log, found, header)
+        except KilledError:
+            return "KILLED"
+        finally:
+            log.close()
+
+    def _live(
+        self,
+        ticks: int,
+        moments: Moments,
+        log: DurableLog,
+        found: Found,
+        header: Mapping[str, Any],
+    ) -> str:
+        compiled = compile_table(FULL_LOOP)
+        live = MortalLog(log, Nesting(**header["nesting"]), self._moment)
+        live.moments = moments
+        machine = DurableExecutor(compiled, live)
+        self.mailbox.state = lambda: machine.state
+        since = found.memory.books.cursors.get("desk", 0) if found.memory else 0
+        client = Client(self._kept, moments, since)
+        monitor = PositionMonitor([client], {}, {})
+        venues: list[Venue] = [client]
+        self.strategy = Scheduled(self.plans)
+        sleeps = 0
+
+        def sleep(seconds: float) -> None:
+            nonlocal sleeps
+            sleeps += 1
+            self._go(round(seconds * SECOND_NS))
+            if sleeps > SLEEPS_MAX:
+                loop.stop()
+
+        clock = WallClock(
+            MINUTE_NS,
+            wall_ns=lambda: self.stage.bars.time_ns,
+            monotonic_ns=lambda: self._mono_ns,
+            sleep=sleep,
+        )
+        loop = LiveLoop(
+            machine=machine,
+            clock=clock,
+            market=self.stage.bars,
+            strategy=self.strategy,
+            desk=Desk(venues, {self.venue.rules.name}, monitor),
+            records=LiveRecords(live, machine),
+            scales=self.stage.scales,
+            policy=self.policy,
+        )
+        loop.manager.run = header["run"]
+        left = ticks
+
+        def refresh() -> str:
+            nonlocal left
+            if left == 0:
+                loop.stop()
+            left -= 1
+            return ""
+
+        loop.live(
+            log=live,
+            clock=clock,
+            operators=Operators(self.mailbox, live, machine, lambda: self.stage.bars.time_ns),
+            found=found,
+            bases=lambda _totals: ({}, ""),
+            cursors=lambda: {"desk": client.cursor},
+            refresh=refresh,
+        )
+        loop.run()
+        return machine.state
+
+    def _go(self, duration_ns: int) -> None:
+        self._mono_ns += duration_ns
+        bars = self.stage.bars
+        bars.time_ns = START_NS + self._mono_ns
+        for simulation in bars.simulations:
+            simulation.advance(bars.time_ns)
+
+    def _moment(self) -> Moment:
+        return Moment(self.stage.bars.time_ns, self._mono_ns)
+
+    def _open(self) -> tuple[DurableLog, Found, Mapping[str, Any]]:
+        nested = nesting(FULL_LOOP, compile_table(FULL_LOOP))
+        header = {"run": "r", "epoch": 1, "nesting": nested}
+        wall_ns, mono_ns = self._moment()
+        life = Record(machine="process", kind="EPOCH", wall_ns=wall_ns, mono_ns=mono_ns)
+        anchor = FileAnchor(self.folder / "anchor")
+        if not is_log(self.log):
+            return create_log(self.log, header, life, anchor=anchor), Found(), header
+        log = reopen_log(self.log, life, definition_hash=nested["digest"], anchor=anchor)
+        return log, found_in(DurableReader(self.log)), header
+
+    @property
+    def reader(self) -> DurableReader:
+        return DurableReader(self.log)
+
+    @property
+    def events(self) -> list[str]:
+        return [event for event in self.reader.records().collect()["event"] if event]
+
+    @property
+    def story(self) -> str:
+        """The events of the newest life."""
+        records = self.reader.records().collect()
+        last = records.filter(epoch=records["epoch"].max())
+        return " ".join(event for event in last["event"] if event)
