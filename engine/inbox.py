@@ -34,13 +34,14 @@ POSTER_BUSY_S: Final = 5.0  # how long a lock of another process is waited for
 ENGINE_BUSY_S: Final = 0.5  # the engine has more to do
 PENDING_MAX: Final = 1_000
 
-_SCHEMA: Final = (
+_TABLE: Final = (
     "CREATE TABLE commands (id INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, "
     "actor TEXT NOT NULL, reason TEXT NOT NULL, name TEXT NOT NULL, arguments TEXT NOT NULL, "
-    "taken INTEGER, answer TEXT, answered_ns INTEGER)",
-    # makes a look at an inbox without news cost the same, however many were answered
-    "CREATE INDEX unanswered ON commands (id) WHERE answer IS NULL",
+    "taken INTEGER, answer TEXT, answered_ns INTEGER)"
 )
+# makes a look at an inbox without news cost the same, however many were answered
+_INDEX: Final = "CREATE INDEX unanswered ON commands (id) WHERE answer IS NULL"
+_SCHEMA: Final = (_TABLE, _INDEX)
 _TABLES: Final = "SELECT sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
 _POST: Final = "INSERT INTO commands (at_ns, actor, reason, name, arguments) VALUES (?, ?, ?, ?, ?)"
 _COLUMNS: Final = "id, at_ns, actor, reason, name, arguments, taken, answer, answered_ns"
@@ -255,7 +256,7 @@ def _read(folder: Path, query: str, value: int) -> list[Posted]:
             return []
         with closing(connect_to_read(path)) as connection:
             _check_tables(connection, path)
-            return [_posted(path, row) for row in connection.execute(query, (value,)).fetchall()]
+            return [_posted(path, row) for row in connection.execute(query, (value,))]
 
 
 def _make(path: Path) -> None:
