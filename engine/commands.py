@@ -17,6 +17,7 @@ from verifill.engine.errors import CommandError
 TEXT_CHARACTERS_MAX: Final = 1_000
 INSTRUCTION_DIGITS_MAX: Final = 18  # so that it fits 64 bits
 GLOBAL: Final = "global"
+ALWAYS: Final = "always"
 
 
 class CommandName(StrEnum):
@@ -117,17 +118,17 @@ _TABLE: Final = (
     CommandKind(
         name=CommandName.STATUS,
         what="Say in which state the engine is and what is under way. Nothing changes.",
-        when="always",
+        when=ALWAYS,
         needs_reason=False,
     ),
     CommandKind(
         name=CommandName.ASK,
-        what="Ask the venue once more what became of the order that is HELD.",
+        what="Ask the venue again about the order that is HELD.",
         when="HELD",
     ),
     CommandKind(
         name=CommandName.ADOPT,
-        what="Take the order that is HELD as executed, upon the operator's word. Positions are "
+        what="Take the order that is HELD as executed. It is the operator's word: positions are "
         "read after it and must agree.",
         when="HELD",
         arguments=(
@@ -142,8 +143,8 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.VOID,
-        what="Take the order that is HELD as one that was not and cannot be executed, upon the "
-        "operator's word. Positions are read after it and must agree.",
+        what="Take the order that is HELD as void. It was not and cannot be executed, by the "
+        "operator's word: positions are read after it and must agree.",
         when="HELD",
         arguments=(_INSTRUCTION,),
     ),
@@ -160,15 +161,15 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.ADOPT_EXTERNAL,
-        what="Take a movement that no instruction explains into the ledger, under a cause. "
-        "Without it the account stays frozen.",
+        what="Take an unexplained movement into the ledger. It is one that no instruction made; "
+        "until then the account stays frozen.",
         when="a position moved and nothing explains it",
         arguments=(Argument(name="cause", what="what moved it"),),
     ),
     CommandKind(
         name=CommandName.RESUME,
-        what="Let a scope trade again, by one step: HALTED to REDUCING, REDUCING to ACTIVE. For "
-        "`global` an engine that is HALTED goes on too, by way of RECOVER.",
+        what="Let a scope trade again, by one step. From HALTED to REDUCING, from REDUCING to "
+        "ACTIVE; for `global` an engine that is HALTED goes on too, by way of RECOVER.",
         when="HALTED or REDUCING, and no breaker of the scope LATCHED",
         arguments=(Argument(name="scope", what="which trading state is meant", default=GLOBAL),),
     ),
@@ -182,7 +183,7 @@ _TABLE: Final = (
     CommandKind(
         name=CommandName.KILL,
         what="Send nothing new and cancel every open order. With `flatten` close positions too.",
-        when="always",
+        when=ALWAYS,
         arguments=(
             Argument(
                 name="flatten",
@@ -194,7 +195,7 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.ABORT,
-        what="Give up the chain under way: no further step of it is sent, and what was done is "
+        what="Give up the chain under way. No further step of it is sent, and what was done is "
         "taken back, newest first, once every step is resolved.",
         when="within a chain",
     ),

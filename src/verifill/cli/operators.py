@@ -6,14 +6,13 @@ the inbox takes.
 
 from collections.abc import Callable, Iterator
 from inspect import Parameter, Signature
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from verifill.cli.failures import OPS_EXIT_CODES, told
 from verifill.cli.options import Folder, examples
-from verifill.engine.commands import COMMANDS, Argument, CommandKind, CommandName
+from verifill.engine.commands import ALWAYS, COMMANDS, Argument, CommandKind, CommandName
 
 WAIT_S: Final = 10
 SAMPLES: Final = {"instruction": "7", "reference": "8841", "cause": '"deposit by hand"'}
@@ -44,7 +43,8 @@ def _command(kind: CommandKind) -> Callable[..., None]:
     def command(**given: Any) -> None:  # noqa: ANN401 - each of its option's type
         _run(kind.name, given)
 
-    command.__doc__ = f"{kind.what}\n\nApplies: {kind.when}; elsewhere the engine refuses."
+    refusal = "" if kind.when == ALWAYS else " Elsewhere the engine refuses."
+    command.__doc__ = f"{kind.what}\n\nWhen: {kind.when}.{refusal}"
     command.__signature__ = Signature(list(_parameters(kind)))  # type: ignore[attr-defined]  # typer reads it
     return told(command)
 
