@@ -31,7 +31,7 @@ from verifill.engine.log.reader import Log
 
 INBOX: Final = "inbox.sqlite"
 POSTER_BUSY_S: Final = 5.0  # how long a lock of another process is waited for
-ENGINE_BUSY_S: Final = 0.5  # the engine has more to do
+ENGINE_BUSY_S: Final = 1.0  # the engine has more to do
 PENDING_MAX: Final = 1_000
 
 _TABLE: Final = (
