@@ -15,6 +15,7 @@ from verifill.cli.options import Folder, examples
 from verifill.engine.commands import ALWAYS, COMMANDS, Argument, CommandKind, CommandName
 
 WAIT_S: Final = 10
+SHARED: Final = ("folder", "actor", "reason", "wait_s", "wait")  # what every command has
 SAMPLES: Final = {"instruction": "7", "reference": "8841", "cause": '"deposit by hand"'}
 
 ops = typer.Typer(
@@ -27,13 +28,15 @@ ops = typer.Typer(
 def _run(name: CommandName, given: dict[str, Any]) -> None:
     from verifill.cli.ops import post  # noqa: PLC0415 - see `verifill.cli.app`
 
+    folder, actor, reason, wait_s, wait = (given.pop(each) for each in SHARED)
+    arguments = {option.replace("_", "-"): value for option, value in given.items()}
     post(
-        given.pop("folder"),
+        folder,
         name,
-        actor=given.pop("actor"),
-        reason=given.pop("reason"),
-        wait_s=given.pop("wait_s") if given.pop("wait") else 0,
-        arguments={option.replace("_", "-"): value for option, value in given.items()},
+        actor=actor,
+        reason=reason,
+        wait_s=wait_s if wait else 0,
+        arguments=arguments,
     )
 
 
