@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[2]
 @contextmanager
 def running(backtest: Path, folder: Path, count: int = 0) -> Generator[subprocess.Popen[bytes]]:
     """It has written so many records of the backtest's log, and answers its inbox."""
-    command = [sys.executable, "-m", "tests.cli.engine_process", backtest, folder, str(count)]
+    given = (str(backtest), str(folder), str(count))
+    command = [sys.executable, "-m", "tests.cli.engine_process", *given]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

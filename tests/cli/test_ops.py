@@ -1,5 +1,6 @@
 """`verifill ops`: commands to an engine that runs, and to one that does not."""
 
+import getpass
 import os
 import re
 import signal
@@ -12,7 +13,6 @@ import pytest
 from tests.cli.conftest import Verifill
 from tests.cli.engine_process import begun
 from tests.cli.running import running
-from verifill.cli import ops
 from verifill.cli.failures import ExitCode
 from verifill.engine.commands import COMMANDS, CommandKind, CommandName
 from verifill.engine.inbox import INBOX, Inbox, last_posted
@@ -63,10 +63,7 @@ def test_a_command_to_a_stopped_engine_waits_for_the_next(
     assert f"verifill ops answer {stopped} 1" in waits.stdout
 
     with running(log, stopped):
-        for _ in range(1_000):
-            told = command("ops", "answer", stopped, 1)
-            if told.exit_code != ExitCode.NOT_ANSWERED:
-                break
+        while (told := command("ops", "answer", stopped, 1)).exit_code == ExitCode.NOT_ANSWERED:
             assert "still waits: the engine has not come to it" in told.stdout
     assert "command 1 was taken: kill for ann\n" == told.stdout
     assert ExitCode.COMPLETED == told.exit_code
@@ -91,14 +88,18 @@ def test_every_command_is_posted_with_its_arguments(
     assert ExitCode.COMPLETED == told.exit_code, told.output
 
     posted = last_posted(stopped, 1)[0].command
-    arguments = dict(zip((option.removeprefix("--") for option in given[::2]), given[1::2], strict=True))
+    arguments = dict(
+        zip((option.removeprefix("--") for option in given[::2]), given[1::2], strict=True)
+    )
     assert (name, "ann", "smoke", arguments) == (
         posted.name, posted.actor, posted.reason, posted.arguments,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", COMMANDS.values(), ids=lambda kind: kind.name)
-def test_the_help_of_a_command_says_all_that_its_table_says(command: Verifill, kind: CommandKind) -> None:
+def test_the_help_of_a_command_says_all_that_its_table_says(
+    command: Verifill, kind: CommandKind
+) -> None:
     told = re.sub(r"\s+", " ", command("ops", kind.name, "--help").stdout)
 
     assert kind.what in told
@@ -123,7 +124,7 @@ def test_who_has_no_login_name_must_say_one(
     def unknown() -> str:
         raise KeyError
 
-    monkeypatch.setattr(ops.getpass, "getuser", unknown)
+    monkeypatch.setattr(getpass, "getuser", unknown)
     told = command("ops", "status", stopped, "--no-wait")
 
     assert ExitCode.BAD_INPUT == told.exit_code

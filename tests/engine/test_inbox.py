@@ -175,8 +175,12 @@ def test_an_inbox_that_another_process_made_meanwhile_is_used(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kill(folder)
+
+    def not_yet(_path: Path) -> bool:
+        return False
+
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "exists", lambda _path: False)
+        patch.setattr(Path, "exists", not_yet)
         assert 2 == kill(folder)
 
     assert [1, 2] == [each.command.id for each in last_posted(folder, 5)]
