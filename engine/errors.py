@@ -3,6 +3,7 @@
     VerifillError
     |-- UserDefect              yours: correct the input, then run again
     |   |-- AmountError         an amount that is not exact
+    |   |-- CommandError        an operator's command that cannot be posted
     |   |-- ConfigError         a configuration that cannot be used
     |   |-- DataError           a row of history that cannot be used
     |   |-- InstructionError    an instruction that may not be sent
@@ -15,6 +16,7 @@
     |-- EngineDefect            ours: please file a bug
     |   `-- IllegalEvent        an event for which the machine has no row
     `-- EnvironmentDefect       the machine's: disk, permission, memory
+        |-- InboxError          the operators' inbox cannot be written or read
         |-- LogError            the log cannot be written or read
         `-- StateError          a state that was handed over cannot be taken back
 
@@ -61,6 +63,10 @@ class EnvironmentDefect(VerifillError):  # noqa: N818 - a branch, never raised i
 
 class AmountError(UserDefect):
     """An amount that is not finite, not exact, or not of its asset's decimals."""
+
+
+class CommandError(UserDefect):
+    """An operator's command that cannot be posted; nothing was."""
 
 
 class ConfigError(UserDefect):
@@ -139,6 +145,10 @@ class IllegalEvent(EngineDefect):
         self.state = state
         self.event = event
         self.legal = legal
+
+
+class InboxError(EnvironmentDefect):
+    """The operators' inbox cannot be written or read; the engine goes on without it."""
 
 
 class LogError(EnvironmentDefect):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -38,10 +39,38 @@ class DurableReader(Log):
 
     Args:
         folder: the log's folder.
+        after: a number; the records up to it are left out, as if they were not there.
 
     Raises:
         LogError: it is no log, or of a schema that this version does not know.
     """
+
+    def __init__(self, folder: Path | str, *, after: int = 0) -> None:
+        super().__init__(folder)
+        self._after = after
+
+    def recent(self, count: int) -> "DurableReader":
+        """A reader of the last records alone, as the log stands now.
+
+        It costs what those records cost, however long the log is.
+
+        Args:
+            count: how many, at most.
+
+        Raises:
+            LogError: the log cannot be read.
+        """
+        path = self.folder / DATABASE
+        with reading(path), closing(connect_to_read(path)) as connection:
+            last: int = connection.execute("SELECT coalesce(max(seq), 0) FROM records").fetchone()[
+                0
+            ]
+        return DurableReader(self.folder, after=max(self._after, last - count))
+
+    @property
+    def first_seq(self) -> int:
+        """Number of the first record that is read; 1 if none is left out."""
+        return self._after + 1
 
     @cached_property
     def manifest(self) -> Sequence[Mapping[str, Any]]:
@@ -57,13 +86,13 @@ class DurableReader(Log):
     @property
     def last_seq(self) -> int:
         """Number of the last record; 0 if there is none."""
-        return self._records.height
+        return self._after + self._records.height
 
     @property
     def rows(self) -> Mapping[str, int]:
         """Stream -> how many rows it has."""
         evidence = {stream: len(rows) for stream, rows in self._evidence.items()}
-        return {"paths": self.last_seq} | evidence
+        return {"paths": self._records.height} | evidence
 
     @cached_property
     def codes(self) -> list[str]:
@@ -121,16 +150,12 @@ class DurableReader(Log):
 
     @cached_property
     def _records(self) -> pl.DataFrame:
-        return self._read(0)
+        return self._read(self._after)
 
     def _read(self, seq: int) -> pl.DataFrame:
         path = self.folder / DATABASE
-        with reading(path):
-            connection = connect_to_read(path)
-            try:
-                return _frame(rows_after(connection, path, seq))
-            finally:
-                connection.close()
+        with reading(path), closing(connect_to_read(path)) as connection:
+            return _frame(rows_after(connection, path, seq))
 
     @cached_property
     def _evidence(self) -> Mapping[str, Sequence[tuple[Any, ...]]]:

@@ -25,7 +25,7 @@ class Lock:
         self._path = folder / LOCK
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(descriptor)
             if not os.fstat(descriptor).st_nlink:  # the run before is releasing it just now
                 raise BlockingIOError  # noqa: TRY301 - the same as being late
         except BaseException:
@@ -39,3 +39,35 @@ class Lock:
         with suppress(OSError):
             self._path.unlink()
         os.close(self._descriptor)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a writer holds the lock of a folder just now.
+
+    Raises:
+        OSError: the folder cannot be looked into.
+    """
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _take(descriptor: int) -> None:
+    """Take the lock; who only looks at it, by sharing it for a moment, is waited for.
+
+    Raises:
+        BlockingIOError: another writer holds it.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)

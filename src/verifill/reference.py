@@ -1,8 +1,8 @@
-"""The reference pages of the log and of the command line: docs/reference/log.md and cli.md.
+"""The reference pages that are made: docs/reference/log.md, cli.md and operations-live.md.
 
 Columns and their types are those of the schema that a log is written with, commands and
 options those of the command itself; the words are here. `python -m verifill.reference log`
-and `... cli` print the pages.
+and the like print the pages.
 """
 
 import sys
@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from verifill.cli.app import app
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import AMOUNT, CODE, INT, TEXT
+from verifill.reference_operations import operations_page
 
 TYPES: Final[Mapping[str, str]] = {
     INT: "Int64",
@@ -174,7 +175,7 @@ DURABLE: Final = """\
 Live trading keeps its log in SQLite, because what is logged must be on the disk before anything
 rests on it. Such a log is a folder of `header.json`, with `"store": "sqlite"` beside the keys
 above, and `log.sqlite`; SQLite keeps `log.sqlite-wal` and `log.sqlite-shm` beside it while it is
-open. Files are for their owner alone (0600, a new folder 0700). `verifill log` and `RunResult`
+open. `inbox.sqlite`, where [operators' commands](operations-live.md) wait, is no part of it. Files are for their owner alone (0600, a new folder 0700). `verifill log` and `RunResult`
 read it as they read any other; `open_log(folder)` gives the reader that fits.
 
 * **A step is whole or not there.** `append` writes the records of one engine step in one
@@ -235,7 +236,10 @@ anything else is left alone. One run at a time writes to a folder: a second one 
 `--overwrite` too. `log export` writes to no folder that holds a log.
 """
 
-COMMANDS: Final = ("backtest", "report", "log show", "log export", "machines", "init")
+COMMANDS: Final = (
+    *("backtest", "report", "log show", "log export", "machines", "init"),
+    *("status", "ops", "ops adopt", "ops kill", "ops answer"),
+)
 PAGE_WIDTH: Final = 80
 
 
@@ -290,7 +294,7 @@ def _help(words: str) -> str:
     return "\n".join(line.rstrip() for line in told.splitlines())
 
 
-PAGES = {"log": log_page, "cli": cli_page}
+PAGES = {"log": log_page, "cli": cli_page, "operations-live": operations_page}
 
 
 def page_file(name: str) -> Path:

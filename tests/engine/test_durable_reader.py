@@ -193,3 +193,41 @@ def test_a_folder_with_odd_letters_is_read(tmp_path: Path) -> None:
     filled(folder).close()
 
     assert 7 == open_log(folder).last_seq
+
+
+def test_the_last_records_are_read_as_if_there_were_no_others(tmp_path: Path) -> None:
+    filled(tmp_path / "log").close()  # seven records
+    whole = DurableReader(tmp_path / "log")
+    recent = whole.recent(3)
+
+    assert (5, 7, 3) == (recent.first_seq, recent.last_seq, recent.rows["paths"])
+    assert whole.records().tail(3).collect().equals(recent.records().collect())
+    assert [5, 6, 7] == recent.stream("paths").collect()["seq"].to_list()
+    assert [6, 7] == recent.tail(5).collect()["seq"].to_list()
+    assert [7] == recent.recent(1).records().collect()["seq"].to_list()
+    assert [5, 6, 7] == recent.recent(9).records().collect()["seq"].to_list()
+
+
+def test_a_short_log_is_read_whole_however_much_of_it_is_asked_for(tmp_path: Path) -> None:
+    filled(tmp_path / "log").close()
+    recent = DurableReader(tmp_path / "log").recent(1_000)
+
+    assert (1, 7) == (recent.first_seq, recent.last_seq)
+
+
+def test_the_last_records_are_those_of_now(tmp_path: Path) -> None:
+    with filled(tmp_path / "log") as log:
+        whole = DurableReader(tmp_path / "log")
+        assert 7 == whole.last_seq
+        log.append(step(8, 2))
+
+    assert (9, 9) == (whole.recent(1).first_seq, whole.recent(1).last_seq)
+    assert 7 == whole.last_seq
+
+
+def test_a_database_that_cannot_be_read_has_no_last_records(tmp_path: Path) -> None:
+    filled(tmp_path / "log").close()
+    (tmp_path / "log" / "log.sqlite").write_bytes(b"no database" * 100)
+
+    with pytest.raises(LogError, match="cannot be used: file is not a database"):
+        DurableReader(tmp_path / "log").recent(1)

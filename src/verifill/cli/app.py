@@ -12,6 +12,7 @@ import typer
 
 from verifill.cli import options
 from verifill.cli.failures import DEBUG, told
+from verifill.cli.operators import ops
 from verifill.cli.options import examples
 
 HELP = """Run trading strategies of which every instruction is verified."""
@@ -42,6 +43,7 @@ venue = typer.Typer(
     help="Simulate the configured venues in a process of its own.",
 )
 app.add_typer(venue, name="venue")
+app.add_typer(ops, name="ops")
 
 
 def main() -> None:
@@ -241,6 +243,29 @@ def report(
     from verifill.cli.report import report as tell  # noqa: PLC0415 - see the module
 
     tell(folder, quote, market)
+
+
+@app.command(
+    epilog=examples(
+        "verifill status runs/live",
+        "verifill status runs/live --last 20",
+        "verifill status runs/live --json",
+    )
+)
+@told
+def status(
+    folder: options.Folder,
+    *,
+    last: Annotated[int, typer.Option(min=0, help="How many records and commands.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Say where a run is: what is under way, and with which positions.
+
+    It reads the log, also while the engine writes it, and disturbs nothing.
+    """
+    from verifill.cli.status import status as say  # noqa: PLC0415 - see the module
+
+    say(folder, last=last, as_json=as_json)
 
 
 @app.command(

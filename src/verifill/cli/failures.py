@@ -30,6 +30,8 @@ class ExitCode(IntEnum):
     ENVIRONMENT = 3
     DEFECT = 4
     PARKED = 5  # a live run was stopped with something under way
+    REFUSED = 10  # the engine refused an operator's command
+    NOT_ANSWERED = 11  # or has not answered it yet
     INTERRUPTED = 130  # what a shell says of a command that was interrupted
     TERMINATED = 143  # and of one that was told to end
 
@@ -43,6 +45,15 @@ EXIT_CODES = """Exit codes:
   5    a live run was stopped with something under way; the next start goes on with it
   130  interrupted: Ctrl-C
   143  interrupted: SIGTERM"""
+
+OPS_EXIT_CODES = """Exit codes:
+  0    taken by the engine, or posted without waiting
+  2    usage or input: command line, no such command, no log of a live run
+  3    the machine: disk, permission, a damaged inbox or log
+  4    a defect of Verifill; please report it
+  10   refused by the engine
+  11   posted, and not answered yet
+  130  interrupted: Ctrl-C; what was posted stays posted"""
 
 NO_EXIT = "A strategy may not call sys.exit. Correct it and run again"
 REPORT = "This is a defect of Verifill. Please report it with the log and the configuration."

@@ -38,7 +38,7 @@ def show(
         LogError: there is no log, or it cannot be read.
     """
     result = RunResult(folder)
-    with _reading(folder):
+    with told_by_polars(folder):
         rows = result.last_transitions(last, kinds=kinds, instruction=instruction).collect()
         out = screen()
         if wide:
@@ -118,7 +118,7 @@ def export(folder: Path, to: Path, stream: str, *, overwrite: bool) -> None:
     _check_target(to, overwrite=overwrite)
     result = RunResult(folder)
     part = to.with_name(f".{to.name}.part")
-    with _reading(folder):
+    with told_by_polars(folder):
         frame = STREAMS[stream](result)
         try:
             write(frame, part)
@@ -182,7 +182,7 @@ def _plain(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 @contextmanager
-def _reading(folder: Path) -> Generator[None]:
+def told_by_polars(folder: Path) -> Generator[None]:
     """What polars cannot read, in words."""
     try:
         yield

@@ -8,9 +8,9 @@ import typer
 from verifill.cli.failures import EXIT_CODES
 
 
-def examples(*commands: str) -> str:
+def examples(*commands: str, codes: str = EXIT_CODES) -> str:
     """What stands below the help of a command: examples, and the exit codes."""
-    lines = ["Examples:", *(f"  {command}" for command in commands), "", *EXIT_CODES.splitlines()]
+    lines = ["Examples:", *(f"  {command}" for command in commands), "", *codes.splitlines()]
     # a paragraph that begins so is not wrapped, and an empty line would end it
     return "\b\n" + "\n".join(line or " " for line in lines)
 
