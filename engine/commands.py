@@ -128,8 +128,8 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.ADOPT,
-        what="Take the order that is HELD as executed. It is the operator's word: positions are "
-        "read after it and must agree.",
+        what="Take the order that is HELD as executed, as its venue tells it now; refused where "
+        "the venue does not. Positions are read after it and must agree.",
         when="HELD",
         arguments=(
             _INSTRUCTION,

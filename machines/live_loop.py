@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from verifill.engine.clock import SLICE_NS, WallClock
+from verifill.engine.commands import Command, CommandName
+from verifill.engine.errors import NotObserved
 from verifill.engine.log.live import LiveLog
 from verifill.machines.full_loop import Full, FullEvent
 from verifill.machines.live_records import LiveRecords
 from verifill.machines.loop import FullLoop
 from verifill.machines.memory import BooksMemory, LegMemory, Memory
-from verifill.machines.operator import Command, Handler, Operators, ParkedError
+from verifill.machines.operator import Handler, Operators, ParkedError, Reply, refusal
 from verifill.machines.recovering import Bases, Recovering
 from verifill.machines.recovery import Found
 from verifill.machines.strategy import Entry, Fate, Plan, PlanReport
@@ -89,7 +91,14 @@ class LiveLoop(FullLoop):
         )
         self.express.open = False
         clock.between = self._between
-        operators.always["abort"] = self._abort
+        self._killed = ""
+        operators.always.update(
+            {
+                CommandName.STATUS: self._status,
+                CommandName.ABORT: self._abort,
+                CommandName.KILL: self._kill,
+            }
+        )
         if isinstance(self._records, LiveRecords):
             self._records.memory = self.memory
 
@@ -152,6 +161,9 @@ class LiveLoop(FullLoop):
         """Wait for the next tick; skip it where the market data is not fresh."""
         self._log.anchor()
         event = super().idle()
+        if self._killed:
+            self._because(self._killed)
+            return FullEvent.HALT
         if event != FullEvent.TICK:
             return event
         if self._wall.late:
@@ -183,15 +195,25 @@ class LiveLoop(FullLoop):
 
     def held(self) -> str:
         """Nobody can say what became of an order: a person must."""
-        return self._wait_for({"ask": self._ask, "adopt": self._adopt, "void": self._void})
+        return self._wait_for(
+            {
+                CommandName.ASK: self._ask,
+                CommandName.ADOPT: self._adopt,
+                CommandName.VOID: self._void,
+            }
+        )
 
     def stranded(self) -> str:
         """A chain that cannot be completed or taken back by itself."""
-        return self._wait_for({"compensate": self._compensate, "settle": self._settle})
+        return self._wait_for(
+            {CommandName.COMPENSATE: self._compensate, CommandName.SETTLE: self._settle}
+        )
 
     def halted(self) -> FullEvent:
         """Nothing is sent until an operator resumes."""
-        event = self._wait_for({"resume": self._resume, "adopt-external": self._adopt_external})
+        event = self._wait_for(
+            {CommandName.RESUME: self._resume, CommandName.ADOPT_EXTERNAL: self._adopt_external}
+        )
         return FullEvent(event)
 
     def _wait_for(self, here: Mapping[str, Handler]) -> str:
@@ -207,42 +229,55 @@ class LiveLoop(FullLoop):
         self._machine.context.time_ns = self._clock.now_ns
         return event
 
-    def _ask(self, _command: Command) -> tuple[str, str]:
-        return TightEvent.ASK, "the venue is asked again"
+    def _ask(self, _command: Command) -> Reply:
+        return Reply("the venue is asked again", TightEvent.ASK)
 
-    def _adopt(self, _command: Command) -> tuple[str, str]:
+    def _adopt(self, command: Command) -> Reply:
+        """Take the order as the venue tells it now: nobody's word makes up a fill."""
         leg = self.manager.leg
+        if wrong := self._of_another(command):
+            return wrong
         receipt = self.manager.ask(leg)
         if receipt.outcome not in (Outcome.EXECUTED, Outcome.EXECUTED_PARTIAL):
-            text = f"refused: the venue says {receipt.outcome}, {receipt.reason}; void it, or ask"
-            return "", text
+            said = f"the venue says {receipt.outcome} ({receipt.reason})"
+            return refusal(f"{said}, and only what it tells can be adopted; void it, or ask again")
         leg.receipt = receipt
-        return TightEvent.ADOPTED, "adopted as the venue tells it; the position is verified next"
+        return Reply("adopted as the venue tells it; verified next", TightEvent.ADOPTED)
 
-    def _void(self, command: Command) -> tuple[str, str]:
+    def _void(self, command: Command) -> Reply:
+        if wrong := self._of_another(command):
+            return wrong
         reason = f"void, says {command.actor}: {command.reason}"
         self.manager.leg.receipt = Receipt(Outcome.ABSENT, reason=reason)
-        return TightEvent.VOIDED, "void; that nothing moved is verified next"
+        return Reply("void; that nothing moved is verified next", TightEvent.VOIDED)
 
-    def _compensate(self, _command: Command) -> tuple[str, str]:
+    def _of_another(self, command: Command) -> Reply | None:
+        """The refusal of a word about an instruction that is not the one that is HELD."""
+        said, held = command.arguments.get("instruction"), str(self.manager.leg.number)
+        return None if said == held else refusal(f"instruction {held} is HELD, not {said}")
+
+    def _compensate(self, _command: Command) -> Reply:
         event = self.transaction.resume("COMPENSATE.DONE")
         if event != FullEvent.COMPENSATE:
-            return "", "refused: nothing of the chain is left that can be taken back"
-        return event, "the newest effect that is left is taken back"
+            return refusal("nothing of the chain is left that can be taken back")
+        return Reply("the newest effect that is left is taken back", event)
 
-    def _settle(self, command: Command) -> tuple[str, str]:
+    def _settle(self, command: Command) -> Reply:
         self._because(f"settled by hand, says {command.actor}: {command.reason}")
-        return FullEvent.SETTLED, "settled; the engine is halted until it is resumed"
+        return Reply("settled; the engine is halted until it is resumed", FullEvent.SETTLED)
 
-    def _resume(self, _command: Command) -> tuple[str, str]:
+    def _resume(self, _command: Command) -> Reply:
         self._recovering.resumed()
-        self.reason = ""
-        return FullEvent.RESUME, "resumed; start-up tests and the opening balance come first"
+        self._killed = self.reason = ""
+        return Reply("resumed; start-up tests and the opening balance first", FullEvent.RESUME)
 
-    def _adopt_external(self, command: Command) -> tuple[str, str]:
+    def _adopt_external(self, command: Command) -> Reply:
         """Take the venues' positions as they are; an operator knows why they differ."""
         monitor = self.monitor
-        reading = monitor.observe()
+        try:
+            reading = monitor.observe()
+        except NotObserved as error:
+            return refusal(str(error))
         moved = {
             key: total - monitor.totals.get(key, 0)
             for key, total in reading.totals.items()
@@ -252,11 +287,26 @@ class LiveLoop(FullLoop):
         monitor.settle({}, {}, {}, reading.as_of_ns)
         self._log.tell("adopted", {"moved": moved, "reason": command.reason})
         self._records.remember()
-        return "", f"adopted: {moved or 'nothing differs'}"
+        return Reply(f"adopted: {moved or 'nothing differs'}")
 
-    def _abort(self, command: Command) -> tuple[str, str]:
+    # What applies in every state.
+
+    def _status(self, _command: Command) -> Reply:
+        context = self._machine.context
+        under_way = f", instruction {context.instruction}" if context.instruction else ""
+        return Reply(f"{self._machine.state}, tick {context.tick}{under_way}")
+
+    def _abort(self, _command: Command) -> Reply:
         self.stop()
-        return "", f"stopping, says {command.actor}: {command.reason}"
+        return Reply("stopping; what is under way is parked, and the next start goes on with it")
+
+    def _kill(self, command: Command) -> Reply:
+        """Send nothing more; nothing rests at a venue that fills or cancels at once."""
+        if command.arguments.get("flatten") == "yes":
+            return refusal("flattening is not built; kill without it, then trade flat by hand")
+        self._killed = f"killed by {command.actor}: {command.reason}"
+        self._continuity.risk = self._killed
+        return Reply("nothing more is sent; the engine halts after what is under way")
 
     # What is remembered.
 

@@ -6,40 +6,15 @@ with what does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
-from verifill.engine.errors import VerifillError
+from attrs import frozen
+
+from verifill.engine.commands import Command
+from verifill.engine.errors import InboxError, VerifillError
 from verifill.engine.executor import Executor
 from verifill.engine.log.live import LiveLog
-
-
-class Command(Protocol):
-    """What a person said."""
-
-    @property
-    def id(self) -> int:
-        """Its number."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """What is to be done."""
-        ...
-
-    @property
-    def actor(self) -> str:
-        """Who says so."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """Why."""
-        ...
-
-    @property
-    def arguments(self) -> Mapping[str, str]:
-        """What it is about."""
-        ...
 
 
 class Mailbox(Protocol):
@@ -49,7 +24,7 @@ class Mailbox(Protocol):
         """The commands without an answer, the oldest first."""
         ...
 
-    def answer(self, number: int, text: str, at_ns: int) -> None:
+    def answer(self, number: int, text: str, at_ns: int, *, taken: bool = True) -> None:
         """Answer one, for good."""
         ...
 
@@ -58,8 +33,27 @@ class ParkedError(VerifillError):
     """The engine stops where it is; the next process life goes on from its log."""
 
 
-Handler = Callable[[Command], tuple[str, str]]
-"""Command -> the event that it leads to, empty if none, and the answer."""
+@frozen
+class Reply:
+    """What a command has come to.
+
+    Attributes:
+        text: what was done, or why it was refused.
+        event: what it leads to; empty if the state stays.
+        taken: whether it was done.
+    """
+
+    text: str
+    event: str = ""
+    taken: bool = True
+
+
+def refusal(why: str) -> Reply:
+    """A command that was not done."""
+    return Reply(f"refused: {why}", taken=False)
+
+
+Handler = Callable[[Command], Reply]
 
 
 class Operators:
@@ -83,6 +77,7 @@ class Operators:
         self._machine = machine
         self._now_ns = now_ns
         self.always: dict[str, Handler] = {}
+        self._fault = ""
 
     def hear(self, here: Mapping[str, Handler]) -> str:
         """Take up every command that waits, up to the first that leads to an event.
@@ -93,29 +88,42 @@ class Operators:
         Returns:
             The event, or empty.
         """
-        for command in self._mailbox.pending():
-            known = {**self.always, **here}
-            handler = known.get(command.name)
-            if handler is None:
-                allowed = ", ".join(sorted(known)) or "none"
-                event, text = "", f"refused in {self._machine.state}; allowed here: {allowed}"
-            else:
-                event, text = handler(command)
-            self._write(command, text)
-            if event:
-                return event
+        for command in self._pending():
+            reply = self._reply(command, {**self.always, **here})
+            self._write(command, reply)
+            if reply.event:
+                return reply.event
         return ""
 
-    def _write(self, command: Command, text: str) -> None:
+    def _pending(self) -> Sequence[Command]:
+        """What waits; nothing if the mailbox cannot be read, for the engine goes on without it."""
+        try:
+            return self._mailbox.pending()
+        except InboxError as error:
+            if str(error) != self._fault:
+                self._fault = str(error)
+                self._log.tell("inbox", self._fault)
+                self._log.note("NOTE", self._machine.state, self._machine.context)
+            return ()
+
+    def _reply(self, command: Command, known: Mapping[str, Handler]) -> Reply:
+        handler = known.get(command.name)
+        if handler is not None:
+            return handler(command)
+        allowed = ", ".join(sorted(known))
+        return refusal(f"{command.name} does not apply in {self._machine.state}; {allowed} do")
+
+    def _write(self, command: Command, reply: Reply) -> None:
         """First into the log, then the answer: whoever has one knows that it is written."""
         said = {
             "id": command.id,
-            "name": command.name,
+            "name": str(command.name),
             "actor": command.actor,
             "reason": command.reason,
             "arguments": dict(command.arguments),
-            "answer": text,
+            "answer": reply.text,
         }
         self._log.tell("command", said)
         self._log.note("OPERATOR", self._machine.state, self._machine.context)
-        self._mailbox.answer(command.id, text, self._now_ns())
+        with suppress(InboxError):  # the answer is in the log
+            self._mailbox.answer(command.id, reply.text, self._now_ns(), taken=reply.taken)

@@ -7,7 +7,7 @@ the venues say what became of them.
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,6 +27,7 @@ from verifill.engine.compile import compile_table
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import NotObserved
 from verifill.engine.executor import DurableExecutor
+from verifill.engine.inbox import Inbox
 from verifill.engine.log.anchor import Anchor, FileAnchor
 from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import DurableReader, open_log
@@ -67,17 +68,6 @@ class Ended:
     signal: int
 
 
-class NoMailbox:
-    """For a run that nobody speaks to."""
-
-    def pending(self) -> Sequence[Any]:
-        """Nothing."""
-        return ()
-
-    def answer(self, number: int, text: str, at_ns: int) -> None:
-        """Nobody asked."""
-
-
 @frozen(kw_only=True)
 class Start:
     """What a live run is started with.
@@ -96,7 +86,7 @@ class Start:
     port: int
     folder: Path
     anchor: Anchor
-    mailbox: Callable[[Path], Mailbox] = lambda _folder: NoMailbox()
+    mailbox: Callable[[Path], Mailbox] = Inbox
     ticks: int = 0
     timeout_s: float = 30.0
 
@@ -107,7 +97,7 @@ def run_live(
     port: int,
     folder: Path | str | None = None,
     anchor: Anchor | Path | str | None = None,
-    mailbox: Callable[[Path], Mailbox] = lambda _folder: NoMailbox(),
+    mailbox: Callable[[Path], Mailbox] = Inbox,
     ticks: int = 0,
     timeout_s: float = 30.0,
 ) -> Ended:

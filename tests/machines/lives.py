@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from tests.machines.support import MINUTE_NS, SECOND_NS, START_NS, Scripted, Stage
 from verifill.engine.clock import WallClock
+from verifill.engine.commands import Command, CommandName
 from verifill.engine.compile import compile_table
 from verifill.engine.executor import DurableExecutor
 from verifill.engine.log.anchor import FileAnchor
@@ -139,17 +140,6 @@ class Scheduled:
         self.count = state["count"]
 
 
-@frozen
-class Said:
-    """A command; implements `machines.operator.Command`."""
-
-    id: int
-    name: str
-    actor: str = "ann"
-    reason: str = "because"
-    arguments: Mapping[str, str] = {}
-
-
 @define
 class Mailbox:
     """Commands that come when the engine waits in a state; implements `Mailbox`.
@@ -162,20 +152,30 @@ class Mailbox:
     replies: dict[str, list[str]] = field(factory=dict[str, list[str]])
     answers: list[tuple[str, str]] = field(factory=list[tuple[str, str]])
     state: Callable[[], str] = lambda: ""
-    _waiting: list[Said] = field(factory=list[Said])
+    _waiting: list[Command] = field(factory=list[Command])
     _count: int = 0
 
-    def pending(self) -> Sequence[Said]:
+    def pending(self) -> Sequence[Command]:
         for end, names in self.replies.items():
             if self.state().endswith(end) and names and not self._waiting:
                 self._count += 1
-                self._waiting.append(Said(self._count, names.pop(0)))
+                name, _, number = names.pop(0).partition(" ")
+                self._waiting.append(
+                    Command(
+                        id=self._count,
+                        at_ns=0,
+                        actor="ann",
+                        reason="because",
+                        name=CommandName(name),
+                        arguments={"instruction": number or "1", "flatten": number or "no"},
+                    )
+                )
         return list(self._waiting)
 
-    def answer(self, number: int, text: str, at_ns: int) -> None:  # noqa: ARG002 - one protocol
+    def answer(self, number: int, text: str, at_ns: int, *, taken: bool = True) -> None:  # noqa: ARG002 - one protocol
         (said,) = [one for one in self._waiting if one.id == number]
         self._waiting.remove(said)
-        self.answers.append((said.name, text))
+        self.answers.append((str(said.name), text))
 
 
 @define
