@@ -161,28 +161,29 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.ADOPT_EXTERNAL,
-        what="Take an unexplained movement into the ledger. It is one that no instruction made; "
-        "until then the account stays frozen.",
-        when="a position moved and nothing explains it",
+        what="Take the venues' positions into the books as they are. Whatever no instruction made "
+        "and no ledger row explains is the operator's to answer for.",
+        when="HALTED",
         arguments=(Argument(name="cause", what="what moved it"),),
     ),
     CommandKind(
         name=CommandName.RESUME,
-        what="Let a scope trade again, by one step. From HALTED to REDUCING, from REDUCING to "
-        "ACTIVE; for `global` an engine that is HALTED goes on too, by way of RECOVER.",
-        when="HALTED or REDUCING, and no breaker of the scope LATCHED",
+        what="Let an engine that is HALTED go on, by way of RECOVER: start-up tests and the "
+        "opening balance come first. Trading states of other scopes are not wired in yet.",
+        when="HALTED",
         arguments=(Argument(name="scope", what="which trading state is meant", default=GLOBAL),),
     ),
     CommandKind(
         name=CommandName.RESET_BREAKER,
-        what="Close a breaker that waits for an operator. One that is LATCHED takes two "
-        "operators, each with this command.",
-        when="the breaker is OPEN.HELD or LATCHED",
+        what="Close a breaker that waits for an operator. Breakers are not wired into the engine "
+        "yet, so it refuses this in every state.",
+        when="nowhere yet",
         arguments=(Argument(name="scope", what="which breaker is meant"),),
     ),
     CommandKind(
         name=CommandName.KILL,
-        what="Send nothing new and cancel every open order. With `flatten` close positions too.",
+        what="Send nothing new: the engine halts after what is under way. No order rests at the "
+        "venues that there are. To close positions too (`flatten`) is refused.",
         when=ALWAYS,
         arguments=(
             Argument(

@@ -296,9 +296,12 @@ class LiveLoop(FullLoop):
         under_way = f", instruction {context.instruction}" if context.instruction else ""
         return Reply(f"{self._machine.state}, tick {context.tick}{under_way}")
 
-    def _abort(self, _command: Command) -> Reply:
-        self.stop()
-        return Reply("stopping; what is under way is parked, and the next start goes on with it")
+    def _abort(self, command: Command) -> Reply:
+        """Give up a chain: no further step of it is sent, and what was done is taken back."""
+        if not self._machine.context.chain:
+            return refusal("no chain is under way")
+        self.transaction.aborted = f"aborted by {command.actor}: {command.reason}"
+        return Reply("the chain is taken back once the step under way is resolved")
 
     def _kill(self, command: Command) -> Reply:
         """Send nothing more; nothing rests at a venue that fills or cancels at once."""

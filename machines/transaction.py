@@ -52,6 +52,7 @@ class AtomicTransaction:
 
     Attributes:
         chains: how many there were so far.
+        aborted: why an operator gives the chain under way up; empty if none does.
         reason: why the chain was abandoned, rolled back or stranded.
     """
 
@@ -81,7 +82,7 @@ class AtomicTransaction:
         self._orders: list[Order] = []
         self._effects: list[Effect] = []
         self._opening: Mapping[str, int] = {}
-        self.reason = ""
+        self.aborted = self.reason = ""
         self.activities: Mapping[str, Callable[[], str]] = {
             Atomic.BEGIN: self.begin,
             **_ending(Atomic.REHEARSE, self.rehearsed, self.abandon, held=self.abandon),
@@ -102,7 +103,7 @@ class AtomicTransaction:
         self._next = self._children = 0
         self._orders, self._effects = [], []
         self._opening = dict(self._desk.monitor.totals)
-        self.reason = ""
+        self.aborted = self.reason = ""
         self._manager.remember()
 
     # A new life.
@@ -242,7 +243,7 @@ class AtomicTransaction:
         """The next step, unless the chain as a whole is out of its limits."""
         self._keep_effect()
         self._next += 1
-        broken = self._continuity.risk or self._broken_invariant()
+        broken = self.aborted or self._continuity.risk or self._broken_invariant()
         if broken:
             self.reason = broken
             return self._turn_back()
