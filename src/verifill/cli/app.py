@@ -14,6 +14,7 @@ from verifill.cli import options
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.operators import ops
 from verifill.cli.options import examples
+from verifill.cli.venues import venue
 
 HELP = """Run trading strategies of which every instruction is verified."""
 
@@ -37,11 +38,6 @@ log = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Look into the log of a run, or export it."
 )
 app.add_typer(log, name="log")
-venue = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Simulate the configured venues in a process of its own.",
-)
 app.add_typer(venue, name="venue")
 app.add_typer(ops, name="ops")
 
@@ -349,65 +345,3 @@ def log_export(
     from verifill.cli.log import export  # noqa: PLC0415 - see the module
 
     export(folder, to, stream.value, overwrite=overwrite)
-
-
-@venue.command(
-    "serve",
-    epilog=examples(
-        "verifill venue serve carry.toml --journal carry.jsonl --port 8470 --admin-port 8471",
-        "verifill venue serve carry.toml --journal carry.jsonl --ready ready.json --with-parent",
-        "verifill venue serve carry.toml --journal carry.jsonl --faults faults.toml",
-    ),
-)
-@told
-def venue_serve(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")],
-    *,
-    journal: Annotated[
-        Path,
-        typer.Option(metavar="FILE", help="What the venues remember; continued if it is there."),
-    ],
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="For clients; 0 for any.")] = 0,
-    admin_port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="For whoever runs it; 0 for any.")
-    ] = 0,
-    ready: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Where to write the ports once it listens."),
-    ] = None,
-    faults: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A script of faults to arm.")
-    ] = None,
-    with_parent: Annotated[
-        bool, typer.Option("--with-parent", help="End when the process that started it ends.")
-    ] = False,
-) -> None:
-    """Serve the venues of a configuration on 127.0.0.1.
-
-    Ctrl-C and SIGTERM stop it. Whether it was stopped or killed, the same command with the same
-    journal goes on where it was: accounts, orders and keys are as before.
-    """
-    from verifill.cli.venue import serve  # noqa: PLC0415 - see the module
-
-    serve(
-        config,
-        journal=journal,
-        port=port,
-        admin_port=admin_port,
-        ready=ready,
-        faults=faults,
-        with_parent=with_parent,
-    )
-
-
-@venue.command("effects", epilog=examples("verifill venue effects carry.jsonl"))
-@told
-def venue_effects(
-    journal: Annotated[
-        Path, typer.Argument(metavar="JOURNAL", help="Of a server, also while it runs.")
-    ],
-) -> None:
-    """Say how often each key was submitted and executed."""
-    from verifill.cli.venue import effects  # noqa: PLC0415 - see the module
-
-    effects(journal)
