@@ -197,7 +197,7 @@ class Scripted:
         self._declared = declared
         self._submits = iter(script.submits)
         self._queries = iter(script.queries)
-        self._view = script.view
+        self.view = script.view
         self._failures = script.failures
 
     def resolve(self, instruction: Instruction, number: int, late: int | None) -> Order:
@@ -224,7 +224,7 @@ class Scripted:
         return next(self._queries, honest)(request, self.exchange.query)
 
     def read(self) -> Reading:
-        return self._view(self.exchange.read())
+        return self.view(self.exchange.read())
 
     def start_up_failures(self) -> tuple[str, ...]:
         return self._failures

@@ -1,0 +1,133 @@
+"""Planted bugs: each of the classic ones, patched in, is caught by cutting runs off.
+
+What cannot fail proves nothing. So every case here runs the same small matrix twice: with
+the code as it is, which must pass, and with one bug in it, which must not.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from tests.machines.lives import Moments
+from tests.machines.support import Act, View, as_it_is, buy, move
+from tests.machines.test_lives import check, silent, world
+from tests.machines.test_saga import saga
+from verifill.engine.errors import VerifillError
+from verifill.machines.execution import ExecutionManager
+from verifill.machines.full_loop import FullEvent
+from verifill.machines.leg import Leg
+from verifill.machines.live_records import LiveRecords
+from verifill.machines.monitor import PositionMonitor
+from verifill.machines.recovery import Found
+from verifill.machines.strategy import Plan
+from verifill.venues.orders import Outcome, Reading, Receipt
+
+ONE: Sequence[Plan] = [[buy("1")], [buy("2")]]
+CHAIN: Sequence[Plan] = [[saga(buy("1"), move("50"), buy("100000"))]]
+
+
+def matrix(
+    folder: Path, plans: Sequence[Plan], submits: Sequence[Act] = (), *, behind: bool = False
+) -> None:
+    """Cut a run off before and after each of its commits and sends; all must be well."""
+    moments = Moments()
+    made = world(folder / "whole", *plans, submits=submits)
+    made.folder.mkdir()
+    made.venue.view = once_behind() if behind else as_it_is
+    assert "STOPPED" == made.live(3, moments), made.story
+    check(made)
+    for place, count in moments.seen.items():
+        for number in range(1, count + 1):
+            for after in (False, True):
+                one = world(folder / f"{place}{number}{after}", *plans, submits=submits)
+                one.folder.mkdir()
+                one.venue.view = once_behind() if behind else as_it_is
+                one.live(3, Moments(place, number, after))
+                assert "STOPPED" == one.live(3), one.story
+                assert "blocked" not in one.events, one.story
+                check(one)
+
+
+def once_behind() -> View:
+    """The first reading with rows in it is older than what it shows."""
+    seen: list[Reading] = []
+
+    def view(reading: Reading) -> Reading:
+        if not reading.rows or seen:
+            return reading
+        seen.append(reading)
+        return structs.replace(reading, as_of_ns=reading.as_of_ns - 1)
+
+    return view
+
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def send_before_the_intent(patch: pytest.MonkeyPatch) -> None:
+    real_intent, real_submit = LiveRecords.intent, ExecutionManager._submit  # noqa: SLF001 - a planted bug
+
+    def submit(manager: ExecutionManager, leg: Leg) -> Receipt:
+        receipt = real_submit(manager, leg)
+        records = manager._records  # noqa: SLF001 - likewise
+        assert isinstance(records, LiveRecords)
+        real_intent(records, leg)
+        return receipt
+
+    patch.setattr(LiveRecords, "intent", lambda _records, _leg: None)
+    patch.setattr(ExecutionManager, "_submit", submit)
+
+
+def take_a_time_out_as_refused(patch: pytest.MonkeyPatch) -> None:
+    real = ExecutionManager._submit  # noqa: SLF001 - a planted bug
+
+    def submit(manager: ExecutionManager, leg: Leg) -> Receipt:
+        receipt = real(manager, leg)
+        if receipt.outcome is not Outcome.UNKNOWN:
+            return receipt
+        return structs.replace(receipt, outcome=Outcome.REJECTED_DEFINITIVE, retryable=True)
+
+    patch.setattr(ExecutionManager, "_submit", submit)
+
+
+def apply_again_what_was_seen(patch: pytest.MonkeyPatch) -> None:
+    real = PositionMonitor.observe
+
+    def observe(monitor: PositionMonitor) -> Reading:
+        looked = bool(monitor._rows)  # noqa: SLF001 - a planted bug
+        reading = real(monitor)
+        return structs.replace(reading, rows=reading.rows * 2) if looked else reading
+
+    patch.setattr(PositionMonitor, "observe", observe)
+
+
+def go_on_before_it_is_resolved(patch: pytest.MonkeyPatch) -> None:
+    def resolving(_found: Found) -> FullEvent | None:
+        return None
+
+    patch.setattr(Found, "resolving", property(resolving))
+
+
+BUGS: dict[str, tuple[Plant, Sequence[Plan], Sequence[Act], bool]] = {
+    "send before the intent": (send_before_the_intent, ONE, [], False),
+    "a time-out is a refusal": (take_a_time_out_as_refused, ONE, [silent], False),
+    "what was seen is applied again": (apply_again_what_was_seen, ONE, [], True),
+    "compensate before resolving": (go_on_before_it_is_resolved, CHAIN, [], False),
+    "forget what was in flight": (go_on_before_it_is_resolved, ONE, [], False),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_caught_and_the_code_without_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bug: str
+) -> None:
+    plant, plans, submits, behind = BUGS[bug]
+    (tmp_path / "sound").mkdir()
+    matrix(tmp_path / "sound", plans, submits, behind=behind)
+
+    plant(monkeypatch)
+    (tmp_path / "planted").mkdir()
+    with pytest.raises((AssertionError, VerifillError, IndexError)):
+        matrix(tmp_path / "planted", plans, submits, behind=behind)
