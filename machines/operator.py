@@ -5,7 +5,7 @@ the log, with its actor and reason, whether it applies or not; one that does not
 with what does.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -64,18 +64,25 @@ class Operators:
         log: what they are written to.
         machine: tells the state.
         now_ns: the wall time.
+        done: number and time of every command that the log holds already.
 
     Attributes:
         always: name -> what a command does in any state.
     """
 
     def __init__(
-        self, mailbox: Mailbox, log: LiveLog, machine: Executor, now_ns: Callable[[], int]
+        self,
+        mailbox: Mailbox,
+        log: LiveLog,
+        machine: Executor,
+        now_ns: Callable[[], int],
+        done: Collection[tuple[int, int]] = (),
     ) -> None:
         self._mailbox = mailbox
         self._log = log
         self._machine = machine
         self._now_ns = now_ns
+        self._done = set(done)
         self.always: dict[str, Handler] = {}
         self._fault = ""
 
@@ -89,6 +96,9 @@ class Operators:
             The event, or empty.
         """
         for command in self._pending():
+            if (command.id, command.at_ns) in self._done:
+                self._answer(command, refusal("an earlier process life has taken it already"))
+                continue
             reply = self._reply(command, {**self.always, **here})
             self._write(command, reply)
             if reply.event:
@@ -117,6 +127,7 @@ class Operators:
         """First into the log, then the answer: whoever has one knows that it is written."""
         said = {
             "id": command.id,
+            "at_ns": command.at_ns,
             "name": str(command.name),
             "actor": command.actor,
             "reason": command.reason,
@@ -125,5 +136,9 @@ class Operators:
         }
         self._log.tell("command", said)
         self._log.note("OPERATOR", self._machine.state, self._machine.context)
+        self._done.add((command.id, command.at_ns))
+        self._answer(command, reply)
+
+    def _answer(self, command: Command, reply: Reply) -> None:
         with suppress(InboxError):  # the answer is in the log
             self._mailbox.answer(command.id, reply.text, self._now_ns(), taken=reply.taken)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
-from attrs import frozen
+from attrs import evolve, frozen
 
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.machines.atomic import Atomic
@@ -57,6 +57,7 @@ class Found:
         plan: the plan that it had taken up last.
         tick: number of its last tick.
         epoch: number of the last life.
+        commands: number and time of every command of an operator that was taken up.
     """
 
     state: str = ""
@@ -66,6 +67,7 @@ class Found:
     plan: Sequence[AnyInstruction | Chain] = ()
     tick: int = 0
     epoch: int = 0
+    commands: frozenset[tuple[int, int]] = frozenset()
 
     @property
     def resolving(self) -> FullEvent | None:
@@ -118,7 +120,10 @@ def found_in(reader: DurableReader) -> Found:
     rows = records.select(*FACTS).collect().to_dicts()
     told = records.filter(pl.col("payload").str.contains(r'"(memory|plan)":')).select("payload")
     payloads = reversed(told.collect()["payload"].to_list())
-    return find(rows, (json.loads(payload) for payload in payloads))
+    said = reader.records().filter(kind="OPERATOR").select("payload").collect()["payload"]
+    commands = [json.loads(payload)["command"] for payload in said]
+    found = find(rows, (json.loads(payload) for payload in payloads))
+    return evolve(found, commands=frozenset((one["id"], one["at_ns"]) for one in commands))
 
 
 def find(rows: Sequence[Mapping[str, Any]], payloads: Iterator[Mapping[str, Any]]) -> Found:

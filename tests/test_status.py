@@ -327,6 +327,23 @@ def test_as_much_is_read_as_tells_every_position(
     assert Decimal(1) / 10**8 == told.positions[BTC].total
 
 
+@pytest.mark.parametrize("of", [0, 1])
+def test_a_reading_before_a_life_or_of_one_instruction_does_not_tell_every_position(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, of: int
+) -> None:
+    monkeypatch.setattr(status_module, "FIRST_LOOK", 4)
+    engine.read((0, BTC, 1), (0, "wallet:BaseToken:XYZ", 7))
+    for _ in range(9):
+        engine.move("full_loop", 1, "IDLE skip IDLE")
+    if of:
+        engine.live_again()
+    engine.read((of, BTC, 2))
+    if not of:
+        engine.live_again()
+
+    assert {BTC, "wallet:BaseToken:XYZ"} == set(status_of(engine.folder, last=1).positions)
+
+
 def test_the_last_failure_is_told_and_no_other_note(engine: Engine) -> None:
     for number, kind in enumerate(("FAILURE", "HELD", "MATCHED_EXPLAINED")):
         engine.read(notes=[[number, kind, f'{{"reason":"{kind}"}}']])

@@ -162,7 +162,8 @@ def _run(start: Start, hosting: Hosting) -> Ended:
             policy=policy_of(start.config),
         )
         loop.manager.run = said["run"]
-        operators = Operators(start.mailbox(start.folder), live, machine, time.time_ns)
+        mailbox = start.mailbox(start.folder)
+        operators = Operators(mailbox, live, machine, time.time_ns, found.commands)
         counted = _Counted(connected, start.ticks, loop)
         loop.live(
             log=live,

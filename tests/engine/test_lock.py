@@ -62,6 +62,7 @@ def test_looking_keeps_no_writer_out(tmp_path: Path) -> None:
     try:
         lock = Lock(tmp_path)
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
     assert is_held(tmp_path)

@@ -14,6 +14,7 @@ from tests.machines.support import MINUTE_NS, SECOND_NS, START_NS, Scripted, Sta
 from verifill.engine.clock import WallClock
 from verifill.engine.commands import Command, CommandName
 from verifill.engine.compile import compile_table
+from verifill.engine.errors import InboxError
 from verifill.engine.executor import DurableExecutor
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.durable import DurableLog
@@ -36,9 +37,6 @@ from verifill.machines.strategy import Plan, PlanReport, Positions
 from verifill.venues.interfaces import Venue
 from verifill.venues.market import MarketView
 from verifill.venues.orders import LedgerRow, Reading, Receipt, Request
-
-SLEEPS_MAX = 400
-"""After so many slices of sleep a life is stopped: it waits for somebody who does not come."""
 
 
 class KilledError(BaseException):
@@ -147,11 +145,13 @@ class Mailbox:
     Attributes:
         replies: end of a state's name -> the commands given there, one at a time.
         answers: what was answered, by name of the command, in order.
+        deaf: whether answers are lost.
     """
 
     replies: dict[str, list[str]] = field(factory=dict[str, list[str]])
     answers: list[tuple[str, str]] = field(factory=list[tuple[str, str]])
     state: Callable[[], str] = lambda: ""
+    deaf: bool = False
     _waiting: list[Command] = field(factory=list[Command])
     _count: int = 0
 
@@ -173,6 +173,9 @@ class Mailbox:
         return list(self._waiting)
 
     def answer(self, number: int, text: str, at_ns: int, *, taken: bool = True) -> None:  # noqa: ARG002 - one protocol
+        if self.deaf:
+            msg = "the inbox is locked"
+            raise InboxError(msg)
         (said,) = [one for one in self._waiting if one.id == number]
         self._waiting.remove(said)
         self.answers.append((str(said.name), text))
@@ -189,6 +192,8 @@ class World:
         plans: what the strategy wants, tick by tick.
         policy: how the loops behave.
         mailbox: what operators say.
+        patience: after so many slices of sleep a life is stopped: whoever it waits for does
+            not come.
     """
 
     folder: Path
@@ -197,6 +202,7 @@ class World:
     plans: Sequence[Plan]
     policy: LoopPolicy = field(factory=lambda: LoopPolicy(fail_fast=False))
     mailbox: Mailbox = field(factory=Mailbox)
+    patience: int = 400
     strategy: Scheduled = field(init=False)
     _kept: Kept = field(init=False)
     _mono_ns: int = 0
@@ -244,7 +250,7 @@ class World:
             nonlocal sleeps
             sleeps += 1
             self._go(round(seconds * SECOND_NS))
-            if sleeps > SLEEPS_MAX:
+            if sleeps > self.patience:
                 loop.stop()
 
         clock = WallClock(
@@ -276,7 +282,9 @@ class World:
         loop.live(
             log=live,
             clock=clock,
-            operators=Operators(self.mailbox, live, machine, lambda: self.stage.bars.time_ns),
+            operators=Operators(
+                self.mailbox, live, machine, lambda: self.stage.bars.time_ns, found.commands
+            ),
             found=found,
             bases=lambda _totals: ({}, ""),
             cursors=lambda: {"desk": client.cursor},

@@ -192,3 +192,16 @@ def test_a_halted_engine_stays_halted_until_it_is_resumed(tmp_path: Path) -> Non
     assert "STOPPED" == made.live(2)
     assert 2 == len(made.venue.sent)
     check(made)
+
+
+def test_a_command_that_an_earlier_life_has_taken_up_is_not_done_twice(tmp_path: Path) -> None:
+    made = world(tmp_path, [buy("1")], submits=[lies], mailbox=Mailbox({HELD: ["status"]}))
+    made.mailbox.deaf = True  # it was done, and its answer was lost
+
+    assert HELD == made.live()
+    made.mailbox.deaf = False
+    assert "STOPPED" == made.live()  # asked again, the venue owns up
+    assert [("status", "refused: an earlier process life has taken it already")] == (
+        made.mailbox.answers
+    )
+    assert 1 == made.reader.records().collect().filter(kind="OPERATOR").height

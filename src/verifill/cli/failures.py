@@ -42,7 +42,7 @@ EXIT_CODES = """Exit codes:
   2    usage or input: command line, configuration, data, strategy
   3    the machine: disk, permission, memory
   4    a defect of Verifill; please report it
-  5    a live run was stopped with something under way; the next start goes on with it
+  5    parked: the next start of the live run goes on with it
   130  interrupted: Ctrl-C
   143  interrupted: SIGTERM"""
 

@@ -12,6 +12,7 @@ BACKTEST = "backtest"
 LIVE = "live"
 ATTEMPTS_BACKTEST = 1
 ATTEMPTS_LIVE = 3
+QUESTIONS_LIVE = 6  # with waits of 5, 10, 20, 40 and 60 s: a little over two minutes
 ATTEMPTS = "attempts"
 
 
@@ -22,7 +23,8 @@ class RetryConfig:
     What is left out is taken from the mode, then from the defaults given here.
 
     Attributes:
-        attempts: How many in all, the first included; 1 in a backtest, otherwise 3.
+        attempts: How many in all, the first included; 1 in a backtest, otherwise 3, and 6 of
+            `queries`.
         wait_s: Seconds before the second attempt; 5.
         factor: By which each further wait is longer; 2.
         wait_max_s: No wait is longer, in seconds; 60.
@@ -66,11 +68,13 @@ class RetriesConfig:
 
     def over(self, other: "RetriesConfig", mode: str) -> Policies:
         """The policies of these settings over others, in a mode."""
-        attempts = ATTEMPTS_BACKTEST if mode == BACKTEST else ATTEMPTS_LIVE
+        attempts, questions = ATTEMPTS_LIVE, QUESTIONS_LIVE
+        if mode == BACKTEST:
+            attempts = questions = ATTEMPTS_BACKTEST
         return Policies(
             sends=self.sends.over(other.sends, attempts),
             readings=self.readings.over(other.readings, attempts),
-            queries=self.queries.over(other.queries, attempts),
+            queries=self.queries.over(other.queries, questions),
         )
 
 
