@@ -76,7 +76,7 @@ class LiveLog:
         streams: name -> where rows of evidence are appended.
         codes: text -> the text.
         usual: takes nothing.
-        on_record: called after each record is on the disk.
+        on_record: told of each record, with its number, once it is on the disk.
     """
 
     def __init__(self, log: DurableLog, nesting: Nesting, now: Callable[[], Moment]) -> None:
@@ -87,7 +87,7 @@ class LiveLog:
         self.streams = {name: Waiting() for name in EVIDENCE}
         self.codes = Texts()
         self.usual = NoUsual()
-        self.on_record: Callable[[], None] = _nothing
+        self.on_record: Callable[[Record, int], None] = _nothing
         self._told: dict[str, object] = {}
 
     def tell(self, name: str, value: object) -> None:
@@ -151,11 +151,11 @@ class LiveLog:
             mono_ns=mono_ns,
             payload=payload or None,
         )
-        self._log.append([record])
+        seq = self._log.append([record])
         self._told = {}
         for one in self.streams.values():
             one.rows = []
-        self.on_record()
+        self.on_record(record, seq)
 
     def anchor(self) -> None:
         """Tell the second place how far the log has come."""
@@ -165,5 +165,5 @@ class LiveLog:
         """Nothing: every transition of the path is written already."""
 
 
-def _nothing() -> None:
+def _nothing(_record: Record, _seq: int) -> None:
     """What happens after a record if nobody asked for more."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Connected, Hosting, connect
@@ -45,6 +45,7 @@ from verifill.machines.monitor import PositionMonitor
 from verifill.machines.nesting import nesting
 from verifill.machines.operator import Mailbox, Operators
 from verifill.machines.recovery import Found, found_in
+from verifill.telling import Style, Tell, telling
 from verifill.venues.loopback.transport import Http
 from verifill.venues.loopback.world import NETWORK
 
@@ -80,6 +81,7 @@ class Start:
         mailbox: where operators' commands wait, given the log's folder.
         ticks: after so many ticks of this process life it stops; 0 for no end.
         timeout_s: for one request to the venue.
+        tell: told of each record, with its number, once it is on the disk.
     """
 
     config: Config
@@ -89,6 +91,7 @@ class Start:
     mailbox: Callable[[Path], Mailbox] = Inbox
     ticks: int = 0
     timeout_s: float = 30.0
+    tell: Tell = field(factory=lambda: telling(Style.NONE))
 
 
 def run_live(
@@ -100,6 +103,7 @@ def run_live(
     mailbox: Callable[[Path], Mailbox] = Inbox,
     ticks: int = 0,
     timeout_s: float = 30.0,
+    tell: Tell | None = None,
 ) -> Ended:
     """Run live until it is stopped, from the beginning or from where the last life ended.
 
@@ -111,6 +115,7 @@ def run_live(
         mailbox: where operators' commands wait, given the log's folder.
         ticks: after so many ticks it stops; 0 for no end.
         timeout_s: for one request to the venue.
+        tell: told of each record, with its number, once it is on the disk.
 
     Raises:
         UserDefect: configuration, data or strategy cannot be used.
@@ -129,6 +134,7 @@ def run_live(
         mailbox=mailbox,
         ticks=ticks,
         timeout_s=timeout_s,
+        tell=tell or telling(Style.NONE),
     )
     with TemporaryDirectory(prefix="verifill-live-") as work:
         hosting = Hosting.of(settings, prepared(settings, Path(work), None))
@@ -145,6 +151,7 @@ def _run(start: Start, hosting: Hosting) -> Ended:
         transport = Http(start.port, start.timeout_s)
         connected = connect(hosting, transport, now_ns=time.time_ns, since=cursors)
         live = LiveLog(log, Nesting(**said["nesting"]), _moment)
+        live.on_record = start.tell
         machine = DurableExecutor(compiled, live)
         venues = list(connected.venues.values())
         feeds = [*venues, connected.transit] if start.config.routes else venues

@@ -54,6 +54,14 @@ class Executor(StrEnum):
     TRANSITIONS = "transitions"
 
 
+class Said(StrEnum):
+    """How a live run says what happens."""
+
+    TEXT = "text"
+    JSON = "json"
+    NONE = "none"
+
+
 class Drawing(StrEnum):
     """How a machine is drawn."""
 
@@ -188,6 +196,9 @@ def live(
     timeout_s: Annotated[
         float, typer.Option(min=0.1, max=600, help="For one request to a venue, in seconds.")
     ] = 30.0,
+    say: Annotated[
+        Said, typer.Option(help="How to say on stderr what happens, with its number in the log.")
+    ] = Said.TEXT,
 ) -> None:
     """Trade live, on the venues of a loopback server, until stopped.
 
@@ -196,7 +207,15 @@ def live(
     """
     from verifill.cli.live import live as run  # noqa: PLC0415 - see the module
 
-    run(config, port=port, log=log_folder, anchor=anchor, ticks=ticks, timeout_s=timeout_s)
+    run(
+        config,
+        port=port,
+        log=log_folder,
+        anchor=anchor,
+        ticks=ticks,
+        timeout_s=timeout_s,
+        style=say.value,
+    )
 
 
 @app.command(

@@ -8,13 +8,29 @@ from verifill.cli.failures import ExitCode
 from verifill.cli.screen import pairs, screen
 from verifill.live import Ended, run_live
 from verifill.machines.full_loop import Full
+from verifill.telling import Style, telling
 
 
 def live(
-    config: Path, *, port: int, log: Path | None, anchor: Path | None, ticks: int, timeout_s: float
+    config: Path,
+    *,
+    port: int,
+    log: Path | None,
+    anchor: Path | None,
+    ticks: int,
+    timeout_s: float,
+    style: str,
 ) -> None:
     """Trade, and say how it ended."""
-    ended = run_live(config, port=port, folder=log, anchor=anchor, ticks=ticks, timeout_s=timeout_s)
+    ended = run_live(
+        config,
+        port=port,
+        folder=log,
+        anchor=anchor,
+        ticks=ticks,
+        timeout_s=timeout_s,
+        tell=telling(Style(style)),
+    )
     screen().print(pairs("", _told(ended)))
     code = _exit_code(ended)
     if code:
@@ -30,4 +46,5 @@ def _told(ended: Ended) -> list[tuple[str, str]]:
 def _exit_code(ended: Ended) -> ExitCode:
     if ended.parked:
         return ExitCode.PARKED
-    return ExitCode.COMPLETED if ended.state == Full.STOPPED else ExitCode.ENDED_EARLY
+    plainly = ended.state == Full.STOPPED and not ended.reason
+    return ExitCode.COMPLETED if plainly else ExitCode.ENDED_EARLY

@@ -1,0 +1,74 @@
+"""What a live run says while it runs: a line on stderr for each record that people care about.
+
+Every line has the number of its record in the log, so that what is said can be found there.
+"""
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+import structlog
+
+from verifill.engine.log.record import Record
+
+QUIET = frozenset({"tick", "complete", "rest", "recover"})
+"""Events that say nothing by themselves: a run without news is quiet."""
+
+Tell = Callable[[Record, int], None]
+
+
+class Style(StrEnum):
+    """How it is said."""
+
+    TEXT = "text"
+    JSON = "json"
+    NONE = "none"
+
+
+def telling(style: Style) -> Tell:
+    """What tells of records, in this style."""
+    if style is Style.NONE:
+        return lambda _record, _seq: None
+    colour = sys.stderr.isatty()
+    render: Any = (
+        structlog.processors.JSONRenderer()
+        if style is Style.JSON
+        else structlog.dev.ConsoleRenderer(colors=colour)
+    )
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            render,
+        ],
+    )
+
+    def tell(record: Record, seq: int) -> None:
+        for level, event, facts in _lines(record):
+            getattr(logger, level)(event, seq=seq, **facts)
+
+    return tell
+
+
+def _lines(record: Record) -> list[tuple[str, str, dict[str, Any]]]:
+    """Level, event and facts of what is to be said of a record."""
+    payload = record.payload or {}
+    lines: list[tuple[str, str, dict[str, Any]]] = []
+    streams: Any = payload.get("streams") or {}
+    for _number, kind, text in streams.get("notes", ()):
+        level = "info" if kind == "RECOVERY" else "warning"
+        lines.append((level, kind.lower(), {"note": text}))
+    command: Any = payload.get("command")
+    if command:
+        said = {name: command[name] for name in ("name", "actor", "reason", "answer")}
+        lines.append(("warning", "operator", said))
+    if record.event and record.event not in QUIET:
+        facts: dict[str, Any] = {"state": record.target}
+        if record.attempt:
+            facts |= {"instruction": record.instance, "attempt": record.attempt}
+        lines.append(("warning" if record.kind == "REFUSED" else "info", record.event, facts))
+    if record.kind == "INTENT":
+        lines.append(("info", "intent", {"instruction": record.instance, "key": record.intent_id}))
+    return lines

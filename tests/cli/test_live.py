@@ -1,0 +1,91 @@
+"""`verifill live` as a process: what it says, how it ends, and how it goes on."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.worlds import ROOT, written
+from tests.serving import Serving
+from verifill.cli.failures import ExitCode
+
+PATIENCE_S = 120
+NOBODY = 9  # a port that nobody listens on
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    made = Serving(tmp_path)
+    yield made
+    made.end()
+
+
+def started(config: Path, port: int, *more: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-W", "error", "-m", "verifill", "live", str(config)]
+    return subprocess.Popen(
+        [*command, "--port", str(port), *more],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, out, err
+
+
+def said(process: "subprocess.Popen[str]", word: str) -> None:
+    """Wait until a line with the word is said."""
+    assert process.stderr
+    deadline = time.monotonic() + PATIENCE_S
+    while word not in (line := process.stderr.readline()):
+        assert line, f"it ended without saying {word}"
+        assert time.monotonic() < deadline
+
+
+def test_a_run_says_what_it_does_and_goes_on_where_it_was(tmp_path: Path, serving: Serving) -> None:
+    config = written(tmp_path, '[loopback]\nwidth = "0"\n')
+    serving.start(config)
+    port = serving.told["port"]
+
+    code, out, err = ended(started(config, port, "--ticks", "1", "--say", "json"))
+    assert (ExitCode.COMPLETED, "") == (code, "" if "stopped" in out else out)
+    events = [json.loads(line)["event"] for line in err.splitlines()]
+    assert ["intent", "accepted", "observed", "matched"] == events[3:7]
+
+    going = started(config, port)
+    said(going, "matched")
+    going.send_signal(signal.SIGINT)
+    code, out, _ = ended(going)
+    assert ExitCode.COMPLETED == code
+    assert "ticks  2" in out or "ticks  3" in out
+
+
+def test_a_venue_that_is_not_there_keeps_the_engine_halted_and_is_named(tmp_path: Path) -> None:
+    waiting = started(written(tmp_path), NOBODY)
+    said(waiting, "blocked")
+    waiting.send_signal(signal.SIGTERM)
+    code, out, _ = ended(waiting)
+
+    assert ExitCode.ENDED_EARLY == code
+    assert "market data is not fresh" in out
+
+
+def test_a_second_process_on_one_log_is_refused(tmp_path: Path, serving: Serving) -> None:
+    config = written(tmp_path, '[loopback]\nwidth = "0"\n')
+    serving.start(config)
+    first = started(config, serving.told["port"])
+    said(first, "matched")
+
+    code, _, err = ended(started(config, serving.told["port"]))
+    assert ExitCode.BAD_INPUT == code
+    assert "writing here" in err
+    first.send_signal(signal.SIGTERM)
+    assert ExitCode.COMPLETED == ended(first)[0]
