@@ -9,7 +9,6 @@ the state that the machine has come to, with all that is known by then.
 """
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 
 from msgspec import Struct
 
@@ -24,7 +23,7 @@ from verifill.machines.tight_loop import TightEvent
 from verifill.venues.instructions import Side, SpotTrade
 from verifill.venues.interfaces import Laned, Venue
 from verifill.venues.lanes import Lane
-from verifill.venues.orders import Outcome, Reading, Receipt, Request
+from verifill.venues.orders import Outcome, Receipt, Request
 from verifill.venues.tickets import TradeOrder
 
 EXECUTED = Outcome.EXECUTED
@@ -71,8 +70,8 @@ class Express:
         self._manager = manager
         self._desk = desk
         self._records = records
-        self._write = records.usual
         self._monitor: PositionMonitor = desk.monitor
+        self._totals = desk.monitor.totals
         self._ways: dict[tuple[str, str, Side], Way] = {}
         self.open = True
 
@@ -83,20 +82,21 @@ class Express:
             None where it is verified, and the machine has come to DONE; else the event to go on
             with, which is `instruct` where nothing has been done yet.
         """
-        side, quantity = trade.side, trade.quantity
+        side = trade.side
         try:
             way = self._ways[trade.account, trade.symbol, side]
         except (KeyError, TypeError):  # TypeError: whoever checks the plan will say of what
             return INSTRUCT
-        if type(quantity) is not Decimal or trade.limit is not None or trade.name:
+        lane, manager = way.lane, self._manager
+        # a text may equal a side, and is none
+        if side is not lane.side or trade.limit is not None or trade.name:
             return INSTRUCT
-        if type(side) is not Side:
-            return INSTRUCT
-        manager, machine = self._manager, self._machine
-        order = way.lane.order(trade, quantity, manager.intents + 1, self._monitor.totals)
+        number = manager.intents + 1
+        order = lane.order(trade, trade.quantity, number, self._totals)
         if order is None:
             return INSTRUCT
-        manager.intents += 1
+        manager.intents = number
+        machine = self._machine
         context = machine.context
         if context.instruction or context.chain:
             machine.cut()
@@ -107,42 +107,33 @@ class Express:
         return self._send(way, order)
 
     def _send(self, way: Way, order: TradeOrder) -> str | None:
-        machine, manager = self._machine, self._manager
+        machine, manager, submit = self._machine, self._manager, way.submit
         try:
-            receipt = way.submit(order)
+            receipt = submit(order)
         except BaseException as error:  # noqa: BLE001 - the venue may have it all the same
             return manager.answered(self._hand_over(way, order), unanswered(error))
         if receipt.outcome is not EXECUTED:
             return manager.answered(self._hand_over(way, order), receipt)
+        monitor = self._monitor
         try:
-            reading = self._monitor.observe()
+            reading = monitor.observe()
         except BaseException:
             machine.fire(manager.answered(self._hand_over(way, order), receipt))
             raise
-        if self._verified(way, order, receipt, reading):
-            self._desk.legs += 1
-            machine.fire_all(VERIFIED)
-            return None
-        machine.fire(manager.answered(self._hand_over(way, order), receipt))
-        return manager.seen(reading)
-
-    def _verified(self, way: Way, order: TradeOrder, receipt: Receipt, reading: Reading) -> bool:
-        """Whether all is as usual; then the books are closed and it is written down."""
-        machine, lane = self._machine, way.lane
-        context = machine.context
-        time_ns = context.time_ns
-        if not receipt.effect_ns == reading.as_of_ns == time_ns or reading.behind:
-            return False
-        ledger = lane.ledger(order, receipt, reading, self._monitor.totals)
+        lane, context = way.lane, machine.context
+        now_ns, ledger = context.time_ns, None
+        if receipt.effect_ns == reading.as_of_ns == now_ns and not reading.behind:
+            ledger = lane.ledger(order, receipt, reading, self._totals)
         if ledger is None:
-            return False
-        fill = receipt.fills[0]
-        written = self._write(
+            machine.fire(manager.answered(self._hand_over(way, order), receipt))
+            return manager.seen(reading)
+        fill, number = receipt.fills[0], context.instruction
+        context.usual = (
             fill.ref,
             machine.base + machine.node.depth,
-            time_ns,
+            now_ns,
             context.tick,
-            context.instruction,
+            number,
             way.kind,
             fill.quantity,
             fill.price,
@@ -154,9 +145,10 @@ class Express:
             lane.quote_low,
             lane.quote_high,
         )
-        if written:
-            self._monitor.settle(ledger, NOTHING, NOTHING, time_ns)
-        return written
+        monitor.settle(ledger, NOTHING, NOTHING, now_ns)
+        self._desk.legs = number
+        machine.fire_all(VERIFIED)
+        return None
 
     def _hand_over(self, way: Way, order: TradeOrder) -> Leg:
         """The leg of an order that was sent, for the activities to go on with."""

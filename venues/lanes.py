@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from verifill.engine.amounts import LARGEST, to_units
 from verifill.engine.errors import AmountError
-from verifill.venues.instructions import Side, SpotTrade
+from verifill.venues.instructions import Amount, Side, SpotTrade
 from verifill.venues.orders import LedgerRow, Reading, Receipt
 from verifill.venues.rules import RATE_UNIT
 from verifill.venues.spot import FILLS_MAX
@@ -94,7 +94,7 @@ class Lane:
         self.base_low = self.base_high = self.quote_low = self.quote_high = 0
 
     def order(
-        self, trade: SpotTrade, quantity: Decimal, number: int, opening: dict[str, int]
+        self, trade: SpotTrade, quantity: Amount, number: int, opening: dict[str, int]
     ) -> TradeOrder | None:
         """The exact order; None if the terms have to say what is the matter with it.
 
@@ -129,12 +129,14 @@ class Lane:
             ticket=self.ticket, last=last, low=low, high=high, fee_price=1,
         )  # fmt: skip
 
-    def _sized(self, quantity: Decimal) -> Size:
+    def _sized(self, quantity: Amount) -> Size:
         """What its trades have in common; `NO_SIZE`, at any price too little, if it does not fit.
 
         It is kept, for many trades are of one quantity.
         """
         ticket, instrument = self.ticket, self.ticket.instrument
+        if type(quantity) is not Decimal:
+            return NO_SIZE
         try:
             units = to_units(quantity, instrument.quantity_decimals)
         except AmountError:
