@@ -125,12 +125,10 @@ class SimulatedExchange(Adapter):
 
     def submit(self, request: Request) -> Receipt:
         """Execute an order at once, as a market or limit-IOC order does."""
-        order = request if type(request) is TradeOrder else single(request)
-        instruction = order.instruction
-        if isinstance(instruction, TRADES):
-            receipt = self._matching.trade(order, instruction)
+        if type(request) is TradeOrder and type(request.instruction) is SpotTrade:
+            receipt = self._matching.trade(request, request.instruction)
         else:
-            receipt = self._serve(order)
+            receipt = self._serve(single(request))
         number = request.number
         self._receipts[number] = receipt
         if number > self._turn:
@@ -139,6 +137,8 @@ class SimulatedExchange(Adapter):
 
     def _serve(self, order: Order) -> Receipt:
         instruction = order.instruction
+        if isinstance(instruction, TRADES):
+            return self._matching.trade(order, instruction)
         if isinstance(instruction, InternalTransfer):
             return self._transfer(order, instruction)
         if isinstance(instruction, Transfer):

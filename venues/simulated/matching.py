@@ -1,5 +1,7 @@
 """How a simulated exchange fills an order: price, liquidity, funds, fee, accounts."""
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from verifill.venues.instructions import PerpTrade, Side, SpotTrade
@@ -21,12 +23,14 @@ class Book(Struct, frozen=True, kw_only=True):
 
     Attributes:
         instrument: what is traded.
+        perpetual: whether it is one.
         buy: whether the one who trades buys.
+        sign: 1 to buy, -1 to sell.
         prefix: of the references of its fills.
         data: market data that prices it.
         factor: a fill's price is the last one times this,
-        unit: divided by this, rounded against the one who trades,
-        tick: times the tick.
+        unit: divided by this,
+        tick: times this; to buy, both are negative, which rounds against the one who buys.
         lot: least step of a quantity.
         scale: quantity times price, divided by it, is in units of quote.
         base_key: position of the base asset, or of the perpetual.
@@ -43,7 +47,9 @@ class Book(Struct, frozen=True, kw_only=True):
     """
 
     instrument: Instrument
+    perpetual: bool
     buy: bool
+    sign: int
     prefix: str
     data: str
     factor: int
@@ -62,6 +68,12 @@ class Book(Struct, frozen=True, kw_only=True):
     fee_price: str
     fee_given: bool
     fee_apart: bool
+
+    def fee(self, quantity: int, price: int, price_of: Callable[[str], int]) -> int:
+        """What this exchange charges, rounded up to a unit of the asset that it takes."""
+        amount = quantity if self.fee_on_quantity else quantity * price
+        unit = self.fee_unit * price_of(self.fee_price) if self.fee_price else self.fee_unit
+        return -(-amount * self.fee_rate // unit)
 
 
 class Matching:
@@ -99,21 +111,23 @@ class Matching:
             book = self._books[trade.account, trade.symbol, side]
         except KeyError:
             book = self._open(trade)
-        moved = self._price(book.data) * book.factor
-        price = (-(-moved // book.unit) if book.buy else moved // book.unit) * book.tick
-        limit = order.limit
+        price_of = self._price
+        price = price_of(book.data) * book.factor // book.unit * book.tick
+        quantity, limit = order.quantity, order.limit
         if limit and (price > limit if book.buy else price < limit):
             tell = book.instrument.price
             better, offered = tell(limit), tell(price)
             return self._expired(f"nothing at {better:f} or better, the market is at {offered:f}")
-        perpetual = type(trade) is PerpTrade
-        quantity = self._reducible(order, trade) if perpetual else order.quantity
+        if book.perpetual:
+            quantity = self._reducible(order, trade)
         if not self._unlimited:
             quantity = min(quantity, self._model.liquidity(book.instrument, side, quantity))
         quantity -= quantity % book.lot
         if quantity <= 0:
             return self._expired("nothing to fill it with")
-        return self._fill(order, book, quantity, price, perpetual=perpetual)
+        if book.perpetual:
+            return self._fill_perpetual(order, book, quantity, price)
+        return self._fill_spot(order, book, quantity, price)
 
     def _open(self, trade: SpotTrade | PerpTrade) -> Book:
         """One side of an instrument's book, kept from now on."""
@@ -125,15 +139,17 @@ class Matching:
         fee_key = instrument.fee_key(asset)
         base_key, quote_key = instrument.base_key, instrument.quote_key
         gives = quote_key if buy else base_key
-        away = self._model.away
+        away, sign = self._model.away, 1 if buy else -1
         book = self._books[trade.account, trade.symbol, trade.side] = Book(
             instrument=instrument,
+            perpetual=instrument.perpetual,
             buy=buy,
+            sign=sign,
             prefix=f"{instrument.account}-",
             data=instrument.data,
-            factor=RATE_UNIT + away if buy else RATE_UNIT - away,
+            factor=-RATE_UNIT - away if buy else RATE_UNIT - away,
             unit=RATE_UNIT * instrument.tick,
-            tick=instrument.tick,
+            tick=-sign * instrument.tick,
             lot=instrument.lot,
             scale=instrument.scale,
             base_key=base_key,
@@ -162,39 +178,42 @@ class Matching:
         size = self._accounts.totals[instrument.base_key]
         return min(order.quantity, max(0, -size if trade.side is BUY else size))
 
-    def _fill(
-        self, order: Order, book: Book, quantity: int, price: int, *, perpetual: bool
-    ) -> Receipt:
-        """Move the accounts by one fill, if there are funds for it and its fee."""
+    def _fill_spot(self, order: Order, book: Book, quantity: int, price: int) -> Receipt:
+        """Move two positions, and the one that pays the fee, if there are funds for it."""
         accounts = self._accounts
-        value = quantity * price
-        # this exchange rounds what it charges up to a unit of the asset that it takes
-        unit = book.fee_unit * self._price(book.fee_price) if book.fee_price else book.fee_unit
-        fee = -(-(quantity if book.fee_on_quantity else value) * book.fee_rate // unit)
-        base = quantity if book.buy else -quantity
-        if perpetual:
-            short = self._short_of_margin(book, base, price, fee)
-            if short:
-                return Receipt(REJECTED, reason=short)
-            quote = 0
-        else:
-            # what is paid is rounded up, what is received down
-            quote = (-value if book.buy else value) // book.scale
-            needed = -quote if book.buy else quantity
-            if book.fee_given:
-                needed += fee
-            totals = accounts.totals
-            if totals[book.gives] < needed or (book.fee_apart and totals[book.fee_key] < fee):
-                return Receipt(REJECTED, reason=self._short_of(book, needed, fee))
+        fee = book.fee(quantity, price, self._price)
+        base = quantity * book.sign
+        # what is paid is rounded up, what is received down
+        quote = -base * price // book.scale
+        needed = -quote if book.buy else quantity
+        if book.fee_given:
+            needed += fee
+        totals = accounts.totals
+        if totals[book.gives] < needed or (book.fee_apart and totals[book.fee_key] < fee):
+            return Receipt(REJECTED, reason=self._short_of(book, needed, fee))
+        self._fills = number = self._fills + 1
+        ref = f"{book.prefix}{number}"
+        accounts.trade(ref, book.quote_key, quote, book.base_key, base, book.fee_key, fee)
+        return Receipt(
+            EXECUTED if quantity == order.quantity else EXECUTED_PARTIAL,
+            (Fill(ref, quantity, price, fee, book.fee_asset),),
+            (),
+            accounts.now_ns,
+        )
+
+    def _fill_perpetual(self, order: Order, book: Book, quantity: int, price: int) -> Receipt:
+        """Move a perpetual and what it realises, if the margin carries it, and pay the fee."""
+        accounts = self._accounts
+        fee = book.fee(quantity, price, self._price)
+        change = quantity * book.sign
+        short = self._short_of_margin(book, change, price, fee)
+        if short:
+            return Receipt(REJECTED, reason=short)
         self._fills += 1
         ref = f"{book.prefix}{self._fills}"
-        realised = 0
-        if perpetual:
-            realised = self._carry(ref, book.instrument, base, price)
-            if fee:
-                accounts.post(ref, book.fee_key, -fee, FEE)
-        else:
-            accounts.trade(ref, book.quote_key, quote, book.base_key, base, book.fee_key, fee)
+        realised = self._carry(ref, book.instrument, change, price)
+        if fee:
+            accounts.post(ref, book.fee_key, -fee, FEE)
         return Receipt(
             EXECUTED if quantity == order.quantity else EXECUTED_PARTIAL,
             (Fill(ref, quantity, price, fee, book.fee_asset, realised),),
