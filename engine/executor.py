@@ -125,7 +125,7 @@ class Executor(ABC):
         if depth:
             self._log.path(base + 1, node.number, self.context)
             self.base = base + depth
-            self.node = self.paths.nodes[node.state]
+            self.node = node.root
 
     def _take(self, event: str, target: int, move: Move) -> None:
         step = Step(self.node.state, self._codes[event], target, move)

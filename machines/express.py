@@ -32,6 +32,8 @@ NOTHING: Mapping[str, int] = {}
 ROLE = "PLAN"
 VERIFIED: tuple[str, ...] = (TightEvent.ACCEPTED, TightEvent.OBSERVED, TightEvent.MATCHED)
 """What happens to an order that goes the usual way."""
+ALL_VERIFIED = (*VERIFIED, FullEvent.COMPLETE)
+"""Likewise to the last order of a plan."""
 
 
 class Way(Struct, frozen=True):
@@ -75,11 +77,15 @@ class Express:
         self._ways: dict[tuple[str, str, Side], Way] = {}
         self.open = True
 
-    def take(self, trade: SpotTrade) -> str | None:
+    def take(self, trade: SpotTrade, verified: tuple[str, ...] = VERIFIED) -> str | None:
         """Trade, and verify it.
 
+        Args:
+            trade: of a plan.
+            verified: what happens to an order of it that goes the usual way.
+
         Returns:
-            None where it is verified, and the machine has come to DONE; else the event to go on
+            None where it is verified, and the machine has come to its end; else the event to go on
             with, which is `instruct` where nothing has been done yet.
         """
         side = trade.side
@@ -104,9 +110,9 @@ class Express:
         context.instruction = self._desk.legs + 1
         context.attempt = 1
         machine.fire(INSTRUCT)
-        return self._send(way, order)
+        return self._send(way, order, verified)
 
-    def _send(self, way: Way, order: TradeOrder) -> str | None:
+    def _send(self, way: Way, order: TradeOrder, verified: tuple[str, ...]) -> str | None:
         machine, manager, submit = self._machine, self._manager, way.submit
         try:
             receipt = submit(order)
@@ -147,7 +153,7 @@ class Express:
         )
         monitor.settle(ledger, NOTHING, NOTHING, now_ns)
         self._desk.legs = number
-        machine.fire_all(VERIFIED)
+        machine.fire_all(verified)
         return None
 
     def _hand_over(self, way: Way, order: TradeOrder) -> Leg:

@@ -22,7 +22,6 @@ from verifill.venues.orders import (
     Move,
     Order,
     Outcome,
-    Reading,
     Receipt,
     Request,
 )
@@ -59,6 +58,11 @@ class SimulatedExchange(Adapter):
         opening: position key -> units; the keys listed are the positions it tracks.
         bases: perpetual's key -> entry value of an opening position.
         funding: data name of a perpetual -> its funding rates.
+
+    Attributes:
+        accounts: what it keeps.
+        margin: what carries perpetuals.
+        read: tells the accounts, as far as the view of positions has come.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class SimulatedExchange(Adapter):
     ) -> None:
         """Open the accounts and connect them to the network."""
         self.accounts = Accounts(self._with_settings(rules, model, opening), model.lag_ns)
+        self.read = self.accounts.read
         self.margin = Margin(self.accounts, market, rules.instruments, bases, funding)
         self._perpetuals = not self.margin.idle
         self._matching = Matching(rules, self.accounts, self.margin, market, model)
@@ -174,10 +179,6 @@ class SimulatedExchange(Adapter):
         if number <= self._forgotten:
             return Receipt(Outcome.UNKNOWN, reason=f"only the last {ORDERS_KEPT} orders are kept")
         return Receipt(Outcome.ABSENT, reason="no such order", retryable=True)
-
-    def read(self) -> Reading:
-        """The accounts, as far as the view of positions has come."""
-        return self.accounts.read()
 
     def start_up_failures(self) -> tuple[str, ...]:
         """Nothing can be missing from a simulation."""
