@@ -49,8 +49,7 @@ class PositionMonitor:
         Returns:
             All readings taken together, with all rows since the books were last settled.
         """
-        read = self._reads[0]
-        reading = read()
+        reading = self._reads[0]()
         if self._others or self._rows:
             reading = self._taken_together(reading)
         self._rows = reading.rows

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from verifill.engine.amounts import LARGEST, to_units
+from verifill.engine.amounts import LARGEST, reduced, to_units
 from verifill.engine.errors import AmountError
 from verifill.venues.instructions import Amount, Side, SpotTrade
 from verifill.venues.orders import LedgerRow, Reading, Receipt
@@ -35,10 +35,12 @@ class Size(Struct, frozen=True, kw_only=True, gc=False):
         last_min: lowest last price, in ticks, at which it is worth the least notional.
         last_max: highest, at which its value can be counted.
         base: what comes in of the base asset before the fee, negative to sell.
-        paid: what goes out of it, likewise; times a price, the change of the quote asset.
         base_fee: fee in the base asset.
-        charge: times a price, by the fee's unit: the change of the quote asset by the fee.
         base_low: least change of the base asset.
+        paid: times a price, divided by
+        scale: this, is the change of the quote asset before the fee, negative to buy.
+        charge: times a price, divided by
+        fee_unit: this, is its change by the fee; 0 where that is in the base asset.
     """
 
     quantity: Decimal
@@ -46,14 +48,16 @@ class Size(Struct, frozen=True, kw_only=True, gc=False):
     last_min: int
     last_max: int
     base: int
-    paid: int
     base_fee: int
-    charge: int
     base_low: int
+    paid: int
+    scale: int
+    charge: int
+    fee_unit: int
 
 
-NO_SIZE = Size(quantity=Decimal(0), units=0, last_min=1, last_max=0, base=0, paid=0, base_fee=0,
-               charge=0, base_low=0)  # fmt: skip
+NO_SIZE = Size(quantity=Decimal(0), units=0, last_min=1, last_max=0, base=0, base_fee=0,
+               base_low=0, paid=0, scale=1, charge=0, fee_unit=1)  # fmt: skip
 
 
 class Lane:
@@ -83,11 +87,9 @@ class Lane:
         self._price = price
         self._data = instrument.data
         self._buy = ticket.buy
-        self._scale = ticket.scale
-        self._collar = instrument.collar
+        self._collar, self._collar_unit = reduced(instrument.collar, RATE_UNIT)
         self._fee_asset = ticket.fee_asset
         self._fee_key = ticket.fee_key
-        self._fee_unit = ticket.fee_unit
         fee_in_quote = ticket.fee_rate and not ticket.fee_on_quantity
         self._slack = 2 * FILLS_MAX if fee_in_quote else FILLS_MAX
         self._size = NO_SIZE
@@ -106,13 +108,13 @@ class Lane:
             number: of the intent.
             opening: position key -> units, before it.
         """
-        size, price, scale = self._size, self._price, self._scale
+        size, price = self._size, self._price
         if quantity is not size.quantity:
             size = self._size = self._sized(quantity)
         last = price(self._data)
         if not size.last_min <= last <= size.last_max:
             return None
-        width = last * self._collar // RATE_UNIT
+        width = last * self._collar // self._collar_unit
         low = worst = last - width
         high = best = last + width
         if self._buy:
@@ -121,9 +123,10 @@ class Lane:
         self.base_low = before + size.base_low
         self.base_high = before + size.base
         before = opening[self.quote_key]
-        fee = size.charge * high // self._fee_unit
-        self.quote_low = before + size.paid * worst // scale + fee - self._slack
-        self.quote_high = before - size.base * best // scale
+        scale, paid = size.scale, size.paid
+        fee = high * size.charge // size.fee_unit
+        self.quote_low = before + worst * paid // scale + fee - self._slack
+        self.quote_high = before - best * -paid // scale
         return TradeOrder(
             number, trade, size.units,
             ticket=self.ticket, last=last, low=low, high=high, fee_price=1,
@@ -147,16 +150,20 @@ class Lane:
         if ticket.fee_on_quantity:
             charge, fee, slack = 0, -(charge // ticket.fee_unit), FILLS_MAX
         base = ticket.sign * units
+        paid, scale = reduced(-base, ticket.scale)
+        charge, fee_unit = reduced(charge, ticket.fee_unit)
         return Size(
             quantity=quantity,
             units=units,
             last_min=-(-instrument.min_notional * ticket.scale // units),
             last_max=((LARGEST + 1) * ticket.scale - 1) // units,
             base=base,
-            paid=-base,
             base_fee=fee,
-            charge=charge,
             base_low=base - fee - (slack if ticket.fee_rate else 0),
+            paid=paid,
+            scale=scale,
+            charge=charge,
+            fee_unit=fee_unit,
         )
 
     def ledger(
@@ -180,7 +187,7 @@ class Lane:
         except ValueError:
             return None
         price, fee = fill.price, fill.fee
-        charged = size.charge * price // self._fee_unit
+        charged = price * size.charge // size.fee_unit
         if (
             fill.quantity != order.quantity
             or not order.low <= price <= order.high
@@ -191,7 +198,7 @@ class Lane:
         ):
             return None
         base_key, quote_key = self.base_key, self.quote_key
-        traded = size.paid * price // self._scale
+        traded = price * size.paid // size.scale
         base, quote = size.base - size.base_fee, traded + charged
         ledger = opening.copy()
         ledger[base_key] = base_total = ledger[base_key] + base
@@ -210,7 +217,9 @@ class Lane:
             return ledger if self._add_up(rows, fill.ref, base, quote) else None
         ref = fill.ref
         if (
-            first.ref == second.ref == third.ref == ref
+            first.ref == ref
+            and second.ref == ref
+            and third.ref == ref
             and first.key == quote_key
             and first.amount == traded
             and second.key == base_key

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from verifill.engine.amounts import reduced
 from verifill.venues.instructions import PerpTrade, Side, SpotTrade
 from verifill.venues.market import Market
 from verifill.venues.orders import Cause, Fill, Order, Outcome, Receipt
@@ -38,7 +39,7 @@ class Book(Struct, frozen=True, kw_only=True):
         gives: position that is given away.
         fee_asset: what the fee is taken in.
         fee_key: position that pays it.
-        fee_rate: numerator of the fee.
+        charge: numerator of the fee, negative; it is rounded against the one who trades.
         fee_unit: its denominator, before the price of a third asset.
         fee_on_quantity: whether it is a part of the quantity, not of the value.
         fee_price: market data of a third asset that pays fees, else empty.
@@ -62,7 +63,7 @@ class Book(Struct, frozen=True, kw_only=True):
     gives: str
     fee_asset: str
     fee_key: str
-    fee_rate: int
+    charge: int
     fee_unit: int
     fee_on_quantity: bool
     fee_price: str
@@ -73,7 +74,7 @@ class Book(Struct, frozen=True, kw_only=True):
         """What this exchange charges, rounded up to a unit of the asset that it takes."""
         amount = quantity if self.fee_on_quantity else quantity * price
         unit = self.fee_unit * price_of(self.fee_price) if self.fee_price else self.fee_unit
-        return -(-amount * self.fee_rate // unit)
+        return -(amount * self.charge // unit)
 
 
 class Matching:
@@ -139,7 +140,12 @@ class Matching:
         fee_key = instrument.fee_key(asset)
         base_key, quote_key = instrument.base_key, instrument.quote_key
         gives = quote_key if buy else base_key
-        away, sign = self._model.away, 1 if buy else -1
+        sign = 1 if buy else -1
+        factor, unit = reduced(-sign * RATE_UNIT - self._model.away, RATE_UNIT * instrument.tick)
+        charge, fee_unit = reduced(
+            -fees.rate * (10**fees.exponent if third else 1),
+            RATE_UNIT * (1 if on_quantity else instrument.scale),
+        )
         book = self._books[trade.account, trade.symbol, trade.side] = Book(
             instrument=instrument,
             perpetual=instrument.perpetual,
@@ -147,8 +153,8 @@ class Matching:
             sign=sign,
             prefix=f"{instrument.account}-",
             data=instrument.data,
-            factor=-RATE_UNIT - away if buy else RATE_UNIT - away,
-            unit=RATE_UNIT * instrument.tick,
+            factor=factor,
+            unit=unit,
             tick=-sign * instrument.tick,
             lot=instrument.lot,
             scale=instrument.scale,
@@ -157,8 +163,8 @@ class Matching:
             gives=gives,
             fee_asset=asset,
             fee_key=fee_key,
-            fee_rate=fees.rate * (10**fees.exponent if third else 1),
-            fee_unit=RATE_UNIT * (1 if on_quantity else instrument.scale),
+            charge=charge,
+            fee_unit=fee_unit,
             fee_on_quantity=on_quantity,
             fee_price=fees.price if third else "",
             fee_given=fee_key == gives,
@@ -181,10 +187,13 @@ class Matching:
     def _fill_spot(self, order: Order, book: Book, quantity: int, price: int) -> Receipt:
         """Move two positions, and the one that pays the fee, if there are funds for it."""
         accounts = self._accounts
-        fee = book.fee(quantity, price, self._price)
         base = quantity * book.sign
         # what is paid is rounded up, what is received down
         quote = -base * price // book.scale
+        if book.fee_price or book.fee_on_quantity:
+            fee = book.fee(quantity, price, self._price)
+        else:  # the usual one, without a detour
+            fee = -(quantity * price * book.charge // book.fee_unit)
         needed = -quote if book.buy else quantity
         if book.fee_given:
             needed += fee
