@@ -113,27 +113,30 @@ class Express:
         return self._send(way, order, verified)
 
     def _send(self, way: Way, order: TradeOrder, verified: tuple[str, ...]) -> str | None:
-        machine, manager, submit = self._machine, self._manager, way.submit
+        machine, monitor = self._machine, self._monitor
+        submit = way.submit
         try:
             receipt = submit(order)
         except BaseException as error:  # noqa: BLE001 - the venue may have it all the same
-            return manager.answered(self._hand_over(way, order), unanswered(error))
+            return self._manager.answered(self._hand_over(way, order), unanswered(error))
         if receipt.outcome is not EXECUTED:
-            return manager.answered(self._hand_over(way, order), receipt)
-        monitor = self._monitor
+            return self._manager.answered(self._hand_over(way, order), receipt)
         try:
             reading = monitor.observe()
         except BaseException:
-            machine.fire(manager.answered(self._hand_over(way, order), receipt))
+            machine.fire(self._manager.answered(self._hand_over(way, order), receipt))
             raise
-        lane, context = way.lane, machine.context
-        now_ns, ledger = context.time_ns, None
-        if receipt.effect_ns == reading.as_of_ns == now_ns and not reading.behind:
-            ledger = lane.ledger(order, receipt, reading, self._totals)
+        lane = way.lane
+        context = machine.context
+        now_ns = context.time_ns
+        ledger = None
+        if receipt.effect_ns == now_ns and reading.as_of_ns == now_ns and not reading.behind:
+            ledger = lane.ledger(order, receipt, reading, monitor.totals)
         if ledger is None:
-            machine.fire(manager.answered(self._hand_over(way, order), receipt))
-            return manager.seen(reading)
-        fill, number = receipt.fills[0], context.instruction
+            machine.fire(self._manager.answered(self._hand_over(way, order), receipt))
+            return self._manager.seen(reading)
+        fill = receipt.fills[0]
+        number = context.instruction
         context.usual = (
             fill.ref,
             machine.base + machine.node.depth,

@@ -35,6 +35,7 @@ class Size(Struct, frozen=True, kw_only=True, gc=False):
         last_min: lowest last price, in ticks, at which it is worth the least notional.
         last_max: highest, at which its value can be counted.
         base: what comes in of the base asset before the fee, negative to sell.
+        base_net: likewise, after it.
         base_fee: fee in the base asset.
         base_low: least change of the base asset.
         paid: times a price, divided by
@@ -48,6 +49,7 @@ class Size(Struct, frozen=True, kw_only=True, gc=False):
     last_min: int
     last_max: int
     base: int
+    base_net: int
     base_fee: int
     base_low: int
     paid: int
@@ -56,8 +58,8 @@ class Size(Struct, frozen=True, kw_only=True, gc=False):
     fee_unit: int
 
 
-NO_SIZE = Size(quantity=Decimal(0), units=0, last_min=1, last_max=0, base=0, base_fee=0,
-               base_low=0, paid=0, scale=1, charge=0, fee_unit=1)  # fmt: skip
+NO_SIZE = Size(quantity=Decimal(0), units=0, last_min=1, last_max=0, base=0, base_net=0,
+               base_fee=0, base_low=0, paid=0, scale=1, charge=0, fee_unit=1)  # fmt: skip
 
 
 class Lane:
@@ -158,6 +160,7 @@ class Lane:
             last_min=-(-instrument.min_notional * ticket.scale // units),
             last_max=((LARGEST + 1) * ticket.scale - 1) // units,
             base=base,
+            base_net=base - fee,
             base_fee=fee,
             base_low=base - fee - (slack if ticket.fee_rate else 0),
             paid=paid,
@@ -199,7 +202,8 @@ class Lane:
             return None
         base_key, quote_key = self.base_key, self.quote_key
         traded = price * size.paid // size.scale
-        base, quote = size.base - size.base_fee, traded + charged
+        quote = traded + charged
+        base = size.base_net
         ledger = opening.copy()
         ledger[base_key] = base_total = ledger[base_key] + base
         ledger[quote_key] = quote_total = ledger[quote_key] + quote

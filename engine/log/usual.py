@@ -20,7 +20,7 @@ NAME = "usual"
 COLUMNS: Mapping[str, str] = (
     {"ref": TEXT}
     | dict.fromkeys(("seq", "time_ns", "tick", "instruction", "kind"), INT)
-    | dict.fromkeys(("quantity", "price", "fee"), AMOUNT)
+    | {"quantity": AMOUNT, "price": INT, "fee": AMOUNT}
     | dict.fromkeys(("base_total", "base_low", "base_high"), AMOUNT)
     | dict.fromkeys(("quote_total", "quote_low", "quote_high"), AMOUNT)
     # of the path: its first transition and its number, known when it ends

@@ -43,6 +43,7 @@ class Book(Struct, frozen=True, kw_only=True):
         fee_unit: its denominator, before the price of a third asset.
         fee_on_quantity: whether it is a part of the quantity, not of the value.
         fee_price: market data of a third asset that pays fees, else empty.
+        fee_in_quote: whether the quote asset pays it, not a third one, and not the base asset.
         fee_given: whether it is paid by the position that is given away.
         fee_apart: whether it is paid by a third position.
     """
@@ -67,6 +68,7 @@ class Book(Struct, frozen=True, kw_only=True):
     fee_unit: int
     fee_on_quantity: bool
     fee_price: str
+    fee_in_quote: bool
     fee_given: bool
     fee_apart: bool
 
@@ -167,6 +169,7 @@ class Matching:
             fee_unit=fee_unit,
             fee_on_quantity=on_quantity,
             fee_price=fees.price if third else "",
+            fee_in_quote=not third and not on_quantity,
             fee_given=fee_key == gives,
             fee_apart=fee_key not in (base_key, quote_key),
         )
@@ -186,20 +189,20 @@ class Matching:
 
     def _fill_spot(self, order: Order, book: Book, quantity: int, price: int) -> Receipt:
         """Move two positions, and the one that pays the fee, if there are funds for it."""
-        accounts = self._accounts
-        base = quantity * book.sign
+        accounts, value = self._accounts, quantity * price
         # what is paid is rounded up, what is received down
-        quote = -base * price // book.scale
-        if book.fee_price or book.fee_on_quantity:
+        quote = value * -book.sign // book.scale
+        if book.fee_in_quote:  # the usual one, without a detour
+            fee = -(value * book.charge // book.fee_unit)
+        else:
             fee = book.fee(quantity, price, self._price)
-        else:  # the usual one, without a detour
-            fee = -(quantity * price * book.charge // book.fee_unit)
         needed = -quote if book.buy else quantity
         if book.fee_given:
             needed += fee
         totals = accounts.totals
         if totals[book.gives] < needed or (book.fee_apart and totals[book.fee_key] < fee):
             return Receipt(REJECTED, reason=self._short_of(book, needed, fee))
+        base = quantity * book.sign
         self._fills = number = self._fills + 1
         ref = f"{book.prefix}{number}"
         accounts.trade(ref, book.quote_key, quote, book.base_key, base, book.fee_key, fee)
