@@ -208,13 +208,14 @@ class FullLoop:
         risk = self._continuity.look()
         if risk:
             return self._fail(risk)
+        self._entries = []
+        self._children = 0
         try:
             plan = self._strategy.decide(self._market, self._positions, self.report)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy may raise anything
             return self._blame(error)
-        self._entries = []
-        self._children = 0
-        if type(plan) is list and len(plan) == 1 and type(plan[0]) is SpotTrade:
+        kind = type(plan)  # by name, or a type checker forgets what is in it
+        if kind is list and len(plan) == 1 and type(plan[0]) is SpotTrade:
             event = self._take_one(plan, plan[0])
             if event is not INSTRUCT:
                 return event
