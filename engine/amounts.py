@@ -6,6 +6,7 @@ are exact: what does not fit is refused, never rounded. Where a venue's own rule
 """
 
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from math import gcd
 
 from verifill.engine.errors import AmountError
 
@@ -49,3 +50,12 @@ def divide_down(numerator: int, denominator: int) -> int:
 def divide_up(numerator: int, denominator: int) -> int:
     """The quotient rounded towards plus infinity; the denominator is positive."""
     return -(-numerator // denominator)
+
+
+def reduced(numerator: int, denominator: int) -> tuple[int, int]:
+    """The same fraction in smallest numbers, which are quicker to multiply and to divide by.
+
+    For every whole `n`, `n * numerator // denominator` is what it was.
+    """
+    common = gcd(numerator, denominator)
+    return numerator // common, denominator // common

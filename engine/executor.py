@@ -23,9 +23,11 @@ class Context:
         chain: number of the atomic transaction, 0 outside one.
         instruction: number of the instruction, 0 outside one.
         attempt: which send of it this is, from 1; 0 outside one.
+        usual: the one row that stands for all that is recorded of the path, where it went the
+            usual way (see `engine.log.usual`); whoever records the path takes it away.
     """
 
-    __slots__ = ("attempt", "chain", "instruction", "tick", "time_ns")
+    __slots__ = ("attempt", "chain", "instruction", "tick", "time_ns", "usual")
 
     def __init__(self) -> None:
         self.time_ns = 0
@@ -33,6 +35,7 @@ class Context:
         self.chain = 0
         self.instruction = 0
         self.attempt = 0
+        self.usual: tuple[str | int, ...] | None = None
 
 
 class PathLog(Protocol):
@@ -122,7 +125,7 @@ class Executor(ABC):
         if depth:
             self._log.path(base + 1, node.number, self.context)
             self.base = base + depth
-            self.node = self.paths.nodes[node.state]
+            self.node = node.root
 
     def _take(self, event: str, target: int, move: Move) -> None:
         step = Step(self.node.state, self._codes[event], target, move)

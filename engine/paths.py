@@ -51,18 +51,28 @@ class Node:
         state: code of the leaf that it ends in.
         depth: how many transitions it has.
         parent: the path without its last step; a root is its own.
+        root: the empty path in the state that it ends in.
         step: its last step; None of a root.
         then: event -> the path with that event, where it moves or is ignored.
         after: several events -> the path with all of them, where they were taken before.
         work: what is to be done at its end; None if nothing is, or nobody drives.
     """
 
-    __slots__ = ("after", "depth", "number", "parent", "state", "step", "then", "work")
+    __slots__ = ("after", "depth", "number", "parent", "root", "state", "step", "then", "work")
 
-    def __init__(self, number: int, state: int, parent: "Node | None", step: Step | None) -> None:
+    def __init__(
+        self,
+        number: int,
+        state: int,
+        *,
+        parent: "Node | None" = None,
+        root: "Node | None" = None,
+        step: Step | None = None,
+    ) -> None:
         self.number: Final = number
         self.state: Final = state
         self.parent: Final = parent or self
+        self.root: Final = root or self
         self.step: Final = step
         self.depth: Final[int] = parent.depth + 1 if parent else 0
         self.then: Final[dict[str, Node]] = {}
@@ -81,7 +91,7 @@ class Paths:
     """
 
     def __init__(self, states: int) -> None:
-        self.nodes = [Node(state, state, None, None) for state in range(states)]
+        self.nodes = [Node(state, state) for state in range(states)]
         self._refused: dict[tuple[int, int], Node] = {}
         self._works: Sequence[Activity | None] = [None] * states
 
@@ -103,7 +113,8 @@ class Paths:
         return node.then[event]
 
     def _add(self, parent: Node, step: Step) -> Node:
-        node = Node(len(self.nodes), step.target, parent, step)
+        root = self.nodes[step.target]
+        node = Node(len(self.nodes), step.target, parent=parent, root=root, step=step)
         node.work = self._works[step.target]
         self.nodes.append(node)
         return node

@@ -9,7 +9,6 @@ the state that the machine has come to, with all that is known by then.
 """
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 
 from msgspec import Struct
 
@@ -24,7 +23,7 @@ from verifill.machines.tight_loop import TightEvent
 from verifill.venues.instructions import Side, SpotTrade
 from verifill.venues.interfaces import Laned, Venue
 from verifill.venues.lanes import Lane
-from verifill.venues.orders import Outcome, Reading, Receipt, Request
+from verifill.venues.orders import Outcome, Receipt, Request
 from verifill.venues.tickets import TradeOrder
 
 EXECUTED = Outcome.EXECUTED
@@ -33,6 +32,8 @@ NOTHING: Mapping[str, int] = {}
 ROLE = "PLAN"
 VERIFIED: tuple[str, ...] = (TightEvent.ACCEPTED, TightEvent.OBSERVED, TightEvent.MATCHED)
 """What happens to an order that goes the usual way."""
+ALL_VERIFIED = (*VERIFIED, FullEvent.COMPLETE)
+"""Likewise to the last order of a plan."""
 
 
 class Way(Struct, frozen=True):
@@ -71,32 +72,37 @@ class Express:
         self._manager = manager
         self._desk = desk
         self._records = records
-        self._write = records.usual
         self._monitor: PositionMonitor = desk.monitor
+        self._totals = desk.monitor.totals
         self._ways: dict[tuple[str, str, Side], Way] = {}
         self.open = True
 
-    def take(self, trade: SpotTrade) -> str | None:
+    def take(self, trade: SpotTrade, verified: tuple[str, ...] = VERIFIED) -> str | None:
         """Trade, and verify it.
 
+        Args:
+            trade: of a plan.
+            verified: what happens to an order of it that goes the usual way.
+
         Returns:
-            None where it is verified, and the machine has come to DONE; else the event to go on
+            None where it is verified, and the machine has come to its end; else the event to go on
             with, which is `instruct` where nothing has been done yet.
         """
-        side, quantity = trade.side, trade.quantity
+        side = trade.side
         try:
             way = self._ways[trade.account, trade.symbol, side]
         except (KeyError, TypeError):  # TypeError: whoever checks the plan will say of what
             return INSTRUCT
-        if type(quantity) is not Decimal or trade.limit is not None or trade.name:
+        lane, manager = way.lane, self._manager
+        # a text may equal a side, and is none
+        if side is not lane.side or trade.limit is not None or trade.name:
             return INSTRUCT
-        if type(side) is not Side:
-            return INSTRUCT
-        manager, machine = self._manager, self._machine
-        order = way.lane.order(trade, quantity, manager.intents + 1, self._monitor.totals)
+        number = manager.intents + 1
+        order = lane.order(trade, trade.quantity, number, self._totals)
         if order is None:
             return INSTRUCT
-        manager.intents += 1
+        manager.intents = number
+        machine = self._machine
         context = machine.context
         if context.instruction or context.chain:
             machine.cut()
@@ -104,45 +110,39 @@ class Express:
         context.instruction = self._desk.legs + 1
         context.attempt = 1
         machine.fire(INSTRUCT)
-        return self._send(way, order)
+        return self._send(way, order, verified)
 
-    def _send(self, way: Way, order: TradeOrder) -> str | None:
-        machine, manager = self._machine, self._manager
+    def _send(self, way: Way, order: TradeOrder, verified: tuple[str, ...]) -> str | None:
+        machine, monitor = self._machine, self._monitor
+        submit = way.submit
         try:
-            receipt = way.submit(order)
+            receipt = submit(order)
         except BaseException as error:  # noqa: BLE001 - the venue may have it all the same
-            return manager.answered(self._hand_over(way, order), unanswered(error))
+            return self._manager.answered(self._hand_over(way, order), unanswered(error))
         if receipt.outcome is not EXECUTED:
-            return manager.answered(self._hand_over(way, order), receipt)
+            return self._manager.answered(self._hand_over(way, order), receipt)
         try:
-            reading = self._monitor.observe()
+            reading = monitor.observe()
         except BaseException:
-            machine.fire(manager.answered(self._hand_over(way, order), receipt))
+            machine.fire(self._manager.answered(self._hand_over(way, order), receipt))
             raise
-        if self._verified(way, order, receipt, reading):
-            self._desk.legs += 1
-            machine.fire_all(VERIFIED)
-            return None
-        machine.fire(manager.answered(self._hand_over(way, order), receipt))
-        return manager.seen(reading)
-
-    def _verified(self, way: Way, order: TradeOrder, receipt: Receipt, reading: Reading) -> bool:
-        """Whether all is as usual; then the books are closed and it is written down."""
-        machine, lane = self._machine, way.lane
+        lane = way.lane
         context = machine.context
-        time_ns = context.time_ns
-        if not receipt.effect_ns == reading.as_of_ns == time_ns or reading.behind:
-            return False
-        ledger = lane.ledger(order, receipt, reading, self._monitor.totals)
+        now_ns = context.time_ns
+        ledger = None
+        if receipt.effect_ns == now_ns and reading.as_of_ns == now_ns and not reading.behind:
+            ledger = lane.ledger(order, receipt, reading, monitor.totals)
         if ledger is None:
-            return False
+            machine.fire(self._manager.answered(self._hand_over(way, order), receipt))
+            return self._manager.seen(reading)
         fill = receipt.fills[0]
-        written = self._write(
+        number = context.instruction
+        context.usual = (
             fill.ref,
             machine.base + machine.node.depth,
-            time_ns,
+            now_ns,
             context.tick,
-            context.instruction,
+            number,
             way.kind,
             fill.quantity,
             fill.price,
@@ -154,9 +154,10 @@ class Express:
             lane.quote_low,
             lane.quote_high,
         )
-        if written:
-            self._monitor.settle(ledger, NOTHING, NOTHING, time_ns)
-        return written
+        monitor.settle(ledger, NOTHING, NOTHING, now_ns)
+        self._desk.legs = number
+        machine.fire_all(verified)
+        return None
 
     def _hand_over(self, way: Way, order: TradeOrder) -> Leg:
         """The leg of an order that was sent, for the activities to go on with."""

@@ -14,7 +14,7 @@ from verifill.engine.executor import Executor
 from verifill.machines.continuity import Continuity
 from verifill.machines.desk import Desk
 from verifill.machines.execution import ExecutionManager, Policies
-from verifill.machines.express import Express
+from verifill.machines.express import ALL_VERIFIED, Express
 from verifill.machines.full_loop import Full, FullEvent
 from verifill.machines.records import Records
 from verifill.machines.strategy import (
@@ -25,7 +25,6 @@ from verifill.machines.strategy import (
     Positions,
     Strategy,
     checked,
-    only_trade,
 )
 from verifill.machines.tight_loop import Tight
 from verifill.machines.transaction import AtomicTransaction
@@ -209,17 +208,18 @@ class FullLoop:
         risk = self._continuity.look()
         if risk:
             return self._fail(risk)
-        self._entries, self._children = [], 0
+        self._entries = []
+        self._children = 0
         try:
             plan = self._strategy.decide(self._market, self._positions, self.report)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy may raise anything
             return self._blame(error)
-        self._desk.outputs.clear()
-        trade = only_trade(plan)
-        if trade is not None:
-            event = self._take_one(plan, trade)
+        kind = type(plan)  # by name, or a type checker forgets what is in it
+        if kind is list and len(plan) == 1 and type(plan[0]) is SpotTrade:
+            event = self._take_one(plan, plan[0])
             if event is not INSTRUCT:
                 return event
+        self._desk.outputs.clear()
         try:
             self._plan = checked(plan)
         except StrategyError as error:
@@ -231,11 +231,11 @@ class FullLoop:
     def _take_one(self, plan: Plan, trade: SpotTrade) -> str:
         """The only trade of a plan, which most ticks of a long run have, and the tick's end."""
         self._plan = plan
-        event = self.express.take(trade)
+        event = self.express.take(trade, ALL_VERIFIED)
         if event is None:
-            self._entries.append(Entry(trade, DONE))
-            self.report = PlanReport(tuple(self._entries))
-            self._machine.fire(COMPLETE)
+            entry = Entry(trade, DONE)
+            self._entries = [entry]
+            self.report = PlanReport((entry,))
             return REST
         return event
 

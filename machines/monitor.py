@@ -35,8 +35,8 @@ class PositionMonitor:
         bases: Mapping[str, int],
         tolerance: Tolerance = EXACT,
     ) -> None:
-        self._feeds = tuple(feeds)
-        self._others = self._feeds[1:]
+        self._reads = tuple(feed.read for feed in feeds)
+        self._others = self._reads[1:]
         self.totals = dict(opening)
         self.bases = dict(bases)
         self.suspense = Suspense(tolerance)
@@ -49,14 +49,14 @@ class PositionMonitor:
         Returns:
             All readings taken together, with all rows since the books were last settled.
         """
-        reading = self._feeds[0].read()
+        reading = self._reads[0]()
         if self._others or self._rows:
             reading = self._taken_together(reading)
         self._rows = reading.rows
         return reading
 
     def _taken_together(self, first: Reading) -> Reading:
-        readings = [first, *(feed.read() for feed in self._others)]
+        readings = [first, *(read() for read in self._others)]
         newest_ns = max(reading.as_of_ns for reading in readings)
         totals: dict[str, int] = {}
         rows = self._rows

@@ -70,9 +70,6 @@ class Records:
     Args:
         log: where they go.
         machine: tells the number of the last transition.
-
-    Attributes:
-        usual: writes a trade that went the usual way; see `engine.log.usual.Usual.begin`.
     """
 
     def __init__(self, log: Sink, machine: Executor) -> None:
@@ -80,7 +77,6 @@ class Records:
         self._codes = log.codes
         self._subjects: dict[Spelt, Subject] = {}
         self._kinds = log.usual.kinds
-        self.usual = log.usual.begin
         streams = log.streams
         self._instruction = streams["instructions"].append
         self._receipt = streams["receipts"].append

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from verifill.engine.errors import StrategyError
 from verifill.venues.chains import Atomicity, Chain, Step
-from verifill.venues.instructions import Instruction, SpotTrade
+from verifill.venues.instructions import Instruction
 from verifill.venues.keys import Scales
 from verifill.venues.market import MarketView
 from verifill.venues.typed import misfit
@@ -107,15 +107,6 @@ class Strategy(Protocol):
 
 ENTRIES = (Instruction, Chain)  # tuples: `A | B` would be built anew at each call
 PLANS = (list, tuple)
-
-
-def only_trade(plan: object) -> SpotTrade | None:
-    """The trade of a plan that is nothing else, not checked; most ticks of a long run have one."""
-    if type(plan) is not list:
-        return None
-    entries = cast("list[object]", plan)
-    entry = entries[0] if len(entries) == 1 else None
-    return entry if type(entry) is SpotTrade else None
 
 
 def checked(plan: object) -> Plan:

@@ -9,10 +9,12 @@ a reading is anything else, it says so, and the terms go through it step by step
 from collections.abc import Callable
 from decimal import Decimal
 
-from verifill.engine.amounts import LARGEST, to_units
+from msgspec import Struct
+
+from verifill.engine.amounts import LARGEST, reduced, to_units
 from verifill.engine.errors import AmountError
-from verifill.venues.instructions import SpotTrade
-from verifill.venues.orders import Reading, Receipt
+from verifill.venues.instructions import Amount, Side, SpotTrade
+from verifill.venues.orders import LedgerRow, Reading, Receipt
 from verifill.venues.rules import RATE_UNIT
 from verifill.venues.spot import FILLS_MAX
 from verifill.venues.tickets import Ticket, TradeOrder
@@ -24,6 +26,42 @@ def is_plain(ticket: Ticket) -> bool:
     return not ticket.instrument.perpetual and one_of_two and ticket.fee_rate >= 0
 
 
+class Size(Struct, frozen=True, kw_only=True, gc=False):
+    """What all trades of one quantity have in common, in one lane.
+
+    Attributes:
+        quantity: as the strategy gives it.
+        units: of the base asset.
+        last_min: lowest last price, in ticks, at which it is worth the least notional.
+        last_max: highest, at which its value can be counted.
+        base: what comes in of the base asset before the fee, negative to sell.
+        base_net: likewise, after it.
+        base_fee: fee in the base asset.
+        base_low: least change of the base asset.
+        paid: times a price, divided by
+        scale: this, is the change of the quote asset before the fee, negative to buy.
+        charge: times a price, divided by
+        fee_unit: this, is its change by the fee; 0 where that is in the base asset.
+    """
+
+    quantity: Decimal
+    units: int
+    last_min: int
+    last_max: int
+    base: int
+    base_net: int
+    base_fee: int
+    base_low: int
+    paid: int
+    scale: int
+    charge: int
+    fee_unit: int
+
+
+NO_SIZE = Size(quantity=Decimal(0), units=0, last_min=1, last_max=0, base=0, base_net=0,
+               base_fee=0, base_low=0, paid=0, scale=1, charge=0, fee_unit=1)  # fmt: skip
+
+
 class Lane:
     """One side of a spot instrument, of which `is_plain` is true.
 
@@ -33,6 +71,7 @@ class Lane:
 
     Attributes:
         ticket: what is fixed of its trades.
+        side: which one.
         base_key: position of the base asset.
         quote_key: position of the quote asset.
         base_low: least total of the base asset after the order made last, in units.
@@ -44,25 +83,22 @@ class Lane:
     def __init__(self, ticket: Ticket, price: Callable[[str], int]) -> None:
         instrument = ticket.instrument
         self.ticket = ticket
+        self.side = Side.BUY if ticket.buy else Side.SELL
         self.base_key = ticket.base_key
         self.quote_key = ticket.quote_key
         self._price = price
         self._data = instrument.data
-        self._sign = ticket.sign
-        self._scale = ticket.scale
-        self._collar = instrument.collar
-        self._least = instrument.min_notional
-        self._on_quantity = ticket.fee_on_quantity
+        self._buy = ticket.buy
+        self._collar, self._collar_unit = reduced(instrument.collar, RATE_UNIT)
         self._fee_asset = ticket.fee_asset
-        self._fee_rate = ticket.fee_rate
-        self._fee_unit = ticket.fee_unit
-        self._slack = FILLS_MAX if ticket.fee_rate else 0
-        self._asked = Decimal(0)
-        self._units = 0
+        self._fee_key = ticket.fee_key
+        fee_in_quote = ticket.fee_rate and not ticket.fee_on_quantity
+        self._slack = 2 * FILLS_MAX if fee_in_quote else FILLS_MAX
+        self._size = NO_SIZE
         self.base_low = self.base_high = self.quote_low = self.quote_high = 0
 
     def order(
-        self, trade: SpotTrade, quantity: Decimal, number: int, opening: dict[str, int]
+        self, trade: SpotTrade, quantity: Amount, number: int, opening: dict[str, int]
     ) -> TradeOrder | None:
         """The exact order; None if the terms have to say what is the matter with it.
 
@@ -74,38 +110,64 @@ class Lane:
             number: of the intent.
             opening: position key -> units, before it.
         """
-        units = self._units if quantity is self._asked else self._ask(quantity)
-        last, scale, sign = self._price(self._data), self._scale, self._sign
-        if not units or not self._least <= units * last // scale <= LARGEST:
+        size, price = self._size, self._price
+        if quantity is not size.quantity:
+            size = self._size = self._sized(quantity)
+        last = price(self._data)
+        if not size.last_min <= last <= size.last_max:
             return None
-        width = last * self._collar // RATE_UNIT
-        low, high = last - width, last + width
-        worst, best = (high, low) if sign > 0 else (low, high)
-        paid = -sign * units
-        base = opening[self.base_key] + sign * units
-        quote = opening[self.quote_key]
-        self.base_low = self.base_high = base
-        self.quote_low = quote + paid * worst // scale - FILLS_MAX
-        self.quote_high = quote - (-paid * best // scale)
-        if self._on_quantity:
-            self.base_low -= -(-units * self._fee_rate // self._fee_unit) + self._slack
-        else:
-            self.quote_low -= -(-units * high * self._fee_rate // self._fee_unit) + self._slack
+        width = last * self._collar // self._collar_unit
+        low = worst = last - width
+        high = best = last + width
+        if self._buy:
+            worst, best = high, low
+        before = opening[self.base_key]
+        self.base_low = before + size.base_low
+        self.base_high = before + size.base
+        before = opening[self.quote_key]
+        scale, paid = size.scale, size.paid
+        fee = high * size.charge // size.fee_unit
+        self.quote_low = before + worst * paid // scale + fee - self._slack
+        self.quote_high = before - best * -paid // scale
         return TradeOrder(
-            number, trade, units, ticket=self.ticket, last=last, low=low, high=high, fee_price=1
-        )
+            number, trade, size.units,
+            ticket=self.ticket, last=last, low=low, high=high, fee_price=1,
+        )  # fmt: skip
 
-    def _ask(self, quantity: Decimal) -> int:
-        """Its units, 0 if it does not fit; kept, for many trades are of one quantity."""
-        instrument = self.ticket.instrument
+    def _sized(self, quantity: Amount) -> Size:
+        """What its trades have in common; `NO_SIZE`, at any price too little, if it does not fit.
+
+        It is kept, for many trades are of one quantity.
+        """
+        ticket, instrument = self.ticket, self.ticket.instrument
+        if type(quantity) is not Decimal:
+            return NO_SIZE
         try:
             units = to_units(quantity, instrument.quantity_decimals)
         except AmountError:
-            return 0
+            return NO_SIZE
         if units <= 0 or units % instrument.lot:
-            return 0
-        self._asked, self._units = quantity, units
-        return units
+            return NO_SIZE
+        charge, fee, slack = -units * ticket.fee_rate, 0, 0
+        if ticket.fee_on_quantity:
+            charge, fee, slack = 0, -(charge // ticket.fee_unit), FILLS_MAX
+        base = ticket.sign * units
+        paid, scale = reduced(-base, ticket.scale)
+        charge, fee_unit = reduced(charge, ticket.fee_unit)
+        return Size(
+            quantity=quantity,
+            units=units,
+            last_min=-(-instrument.min_notional * ticket.scale // units),
+            last_max=((LARGEST + 1) * ticket.scale - 1) // units,
+            base=base,
+            base_net=base - fee,
+            base_fee=fee,
+            base_low=base - fee - (slack if ticket.fee_rate else 0),
+            paid=paid,
+            scale=scale,
+            charge=charge,
+            fee_unit=fee_unit,
+        )
 
     def ledger(
         self, order: TradeOrder, receipt: Receipt, reading: Reading, opening: dict[str, int]
@@ -122,44 +184,65 @@ class Lane:
             reading: all readings together, taken after it.
             opening: position key -> units, before it.
         """
-        fills = receipt.fills
-        if len(fills) != 1 or receipt.moves or receipt.reason:
+        size, rows = self._size, reading.rows
+        try:
+            (fill,) = receipt.fills
+        except ValueError:
             return None
-        fill = fills[0]
-        quantity, price, fee = fill.quantity, fill.price, fill.fee
-        value = quantity * price
-        due = -(-(quantity if self._on_quantity else value) * self._fee_rate // self._fee_unit)
-        within = quantity == order.quantity and order.low <= price <= order.high
-        if not within or fee != due or fill.fee_asset != self._fee_asset:
+        price, fee = fill.price, fill.fee
+        charged = price * size.charge // size.fee_unit
+        if (
+            fill.quantity != order.quantity
+            or not order.low <= price <= order.high
+            or fee != size.base_fee - charged
+            or fill.fee_asset != self._fee_asset
+            or receipt.moves
+            or receipt.reason
+        ):
             return None
-        base = self._sign * quantity
-        quote = -self._sign * value // self._scale
-        if self._on_quantity:
-            base -= fee
-        else:
-            quote -= fee
-        return self._booked(fill.ref, base, quote, reading, opening)
-
-    def _booked(
-        self, ref: str, base: int, quote: int, reading: Reading, opening: dict[str, int]
-    ) -> dict[str, int] | None:
-        """The books after changes that rows and balances both show, and nothing else."""
         base_key, quote_key = self.base_key, self.quote_key
+        traded = price * size.paid // size.scale
+        quote = traded + charged
+        base = size.base_net
         ledger = opening.copy()
-        ledger[base_key] += base
-        ledger[quote_key] += quote
-        if not base or not quote or ledger != reading.totals:
+        ledger[base_key] = base_total = ledger[base_key] + base
+        ledger[quote_key] = quote_total = ledger[quote_key] + quote
+        if (
+            not base
+            or not quote
+            or not self.base_low <= base_total <= self.base_high
+            or not self.quote_low <= quote_total <= self.quote_high
+            or ledger != reading.totals
+        ):
             return None
-        for row in reading.rows:
+        try:
+            first, second, third = rows
+        except ValueError:  # without a fee there are two
+            return ledger if self._add_up(rows, fill.ref, base, quote) else None
+        ref = fill.ref
+        if (
+            first.ref == ref
+            and second.ref == ref
+            and third.ref == ref
+            and first.key == quote_key
+            and first.amount == traded
+            and second.key == base_key
+            and second.amount == size.base
+            and third.key == self._fee_key
+            and third.amount == -fee
+        ):
+            return ledger
+        return ledger if self._add_up(rows, ref, base, quote) else None
+
+    def _add_up(self, rows: tuple[LedgerRow, ...], ref: str, base: int, quote: int) -> bool:
+        """Whether rows are all of one fill, and of the changes that it makes in sum."""
+        for row in rows:
             if row.ref != ref:
-                return None
-            key = row.key
-            if key == quote_key:
+                return False
+            if row.key == self.quote_key:
                 quote -= row.amount
-            elif key == base_key:
+            elif row.key == self.base_key:
                 base -= row.amount
             else:
-                return None
-        if base or quote or not self.base_low <= ledger[base_key] <= self.base_high:
-            return None
-        return ledger if self.quote_low <= ledger[quote_key] <= self.quote_high else None
+                return False
+        return not base and not quote

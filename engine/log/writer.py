@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -67,8 +67,9 @@ class Writer:
         self.folder = folder
         self.streams = {name: Stream(name, columns) for name, columns in STREAMS.items()}
         self._append_path = self.streams["paths"].append
-        self.usual = Usual(CHUNK_ROWS + LOOSE_ROWS)
-        self._end_usual = self.usual.end
+        self.usual = Usual()
+        self._append_usual = self.usual.append
+        self._all: Sequence[Stream] = (*self.streams.values(), self.usual)
         self._paths: Paths | None = None
         self.codes = Codes()
         self._noted = (0, 0, 0)  # nodes, codes and kinds that earlier manifest lines hold
@@ -100,7 +101,13 @@ class Writer:
 
     def path(self, seq: int, number: int, context: Context) -> None:
         """Record a path whose first transition has this sequence number."""
-        if not self._end_usual(seq, number):
+        usual = context.usual
+        if usual:
+            context.usual = None
+            append = self._append_usual
+            append(usual)
+            append((seq, number))
+        else:
             self._append_path(
                 (
                     seq,
@@ -123,7 +130,7 @@ class Writer:
         if self._rows >= CHUNK_ROWS:
             self.flush()
             return
-        for stream in self.streams.values():
+        for stream in self._all:
             self._guard(stream.pack, stream.name)
 
     def flush(self) -> None:
@@ -133,8 +140,7 @@ class Writer:
             LogError: it cannot be written; the log is complete up to the chunk before.
         """
         self._rows = self._loose = 0
-        streams: list[Stream | Usual] = [*self.streams.values(), self.usual]
-        filled = [stream for stream in streams if stream.rows]
+        filled = [stream for stream in self._all if stream.rows]
         if not filled or self._failed:
             return
         files = [self._write(stream) for stream in filled]
@@ -153,7 +159,7 @@ class Writer:
         if not self._failed:
             self._note({"end": dict(end)})
 
-    def _write(self, stream: Stream | Usual) -> dict[str, Any]:
+    def _write(self, stream: Stream) -> dict[str, Any]:
         name = f"{self._chunk + 1:06d}.{stream.name}.parquet"
         path = self.folder / name
         rows = stream.rows

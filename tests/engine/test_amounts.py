@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifill.engine.amounts import divide_down, divide_up, to_decimal, to_units
+from verifill.engine.amounts import divide_down, divide_up, reduced, to_decimal, to_units
 from verifill.engine.errors import AmountError
 
 UNITS = st.integers(-(10**60), 10**60)
@@ -70,3 +70,13 @@ def test_a_division_rounds_in_the_direction_that_it_is_named_after(
 
     assert down <= quotient <= up
     assert (0 if quotient.denominator == 1 else 1) == up - down
+
+
+@given(st.integers(), st.integers(), st.integers(min_value=1))
+def test_a_reduced_fraction_leaves_every_division_what_it_was(
+    whole: int, numerator: int, denominator: int
+) -> None:
+    over, under = reduced(numerator, denominator)
+
+    assert whole * numerator // denominator == whole * over // under
+    assert under > 0

@@ -11,7 +11,7 @@ from verifill.engine.compile import compile_table
 from verifill.engine.executor import CompiledExecutor, Context
 from verifill.engine.log.reader import Log
 from verifill.engine.log.schema import STREAMS
-from verifill.engine.log.streams import dtype_of
+from verifill.engine.log.streams import INT, dtype_of
 from verifill.engine.log.usual import COLUMNS, SPREAD, Usual, stands_for
 from verifill.engine.log.writer import Writer
 
@@ -31,7 +31,7 @@ def written(folder: Path, *refs: str) -> Log:
     log.path(1, 9, context)
     for at, ref in enumerate(refs):
         first = 2 + 10 * at
-        assert log.usual.begin(ref, first + 1, *NUMBERS[1:])
+        context.usual = (ref, first + 1, *NUMBERS[1:])
         log.path(first, 8, context)
     log.path(2 + 10 * len(refs), 9, context)
     log.close({})
@@ -78,29 +78,22 @@ def test_every_stream_has_its_types_with_and_without_such_rows(tmp_path: Path, s
             assert dtype_of(kind) == told
 
 
-def test_the_largest_number_that_fits_is_kept_exactly() -> None:
-    usual = Usual(1)
-    assert usual.begin("f1", *[LARGEST] * (len(COLUMNS) - 2))
-    assert usual.end(-LARGEST, LARGEST)
+def test_numbers_of_a_path_and_amounts_are_kept_exactly() -> None:
+    usual = Usual()
+    numbers = [LARGEST if kind == INT else -(10**31) for kind in COLUMNS.values()][1:]
+    usual.append(("f1", *numbers))
 
-    row = usual.frame().row(0, named=True)
-    assert {LARGEST} == {row[column] for column in COLUMNS[1:]}
-    assert (-LARGEST, "f1") == (row["first"], row["ref"])
+    assert [("f1", *numbers)] == usual.frame().rows()
 
 
-def test_a_larger_number_is_not_taken_and_leaves_no_trace() -> None:
-    usual = Usual(1)
+def test_a_row_is_written_once_and_when_its_path_ends(tmp_path: Path) -> None:
+    log, context = Writer(tmp_path, {"run": "r", "epoch": 1}), Context()
+    context.usual = ("f1", *NUMBERS)
 
-    assert not usual.begin("f1", *[LARGEST + 1] * (len(COLUMNS) - 2))
-    assert not usual.end(1, 1)
-    assert 0 == usual.rows
-
-
-def test_a_row_without_its_end_is_not_written() -> None:
-    usual = Usual(2)
-    usual.begin("f1", *NUMBERS)
-
-    assert 0 == usual.rows
+    assert 0 == log.usual.rows
+    log.path(1, 8, context)
+    log.path(9, 8, context)
+    assert (1, 1) == (log.usual.rows, log.streams["paths"].rows)
 
 
 def test_what_files_of_rows_stand_for_is_known() -> None:

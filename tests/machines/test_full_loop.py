@@ -229,6 +229,19 @@ def test_a_strategys_own_word_is_passed_on(tmp_path: Path) -> None:
     assert (error, "no funding today") == (played.loop.error, played.reason)
 
 
+def test_of_a_plan_that_was_never_made_nothing_is_reported(tmp_path: Path) -> None:
+    plans = iter([[buy()], [buy()]])
+    seen: list[PlanReport] = []
+
+    def decide(_market: MarketView, _positions: Positions, last: PlanReport) -> Plan:
+        seen.append(last)
+        return next(plans)  # and raises when there are none
+
+    play(tmp_path, scripted(bars=Bars(4))[0], Deciding(decide), policy=GOING_ON)
+
+    assert [[], ["DONE"], ["DONE"], []] == [fates(report) for report in seen]
+
+
 def test_after_a_strategys_error_it_is_asked_again_where_failures_do_not_stop(
     tmp_path: Path,
 ) -> None:

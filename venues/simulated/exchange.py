@@ -22,7 +22,6 @@ from verifill.venues.orders import (
     Move,
     Order,
     Outcome,
-    Reading,
     Receipt,
     Request,
 )
@@ -59,6 +58,11 @@ class SimulatedExchange(Adapter):
         opening: position key -> units; the keys listed are the positions it tracks.
         bases: perpetual's key -> entry value of an opening position.
         funding: data name of a perpetual -> its funding rates.
+
+    Attributes:
+        accounts: what it keeps.
+        margin: what carries perpetuals.
+        read: tells the accounts, as far as the view of positions has come.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class SimulatedExchange(Adapter):
     ) -> None:
         """Open the accounts and connect them to the network."""
         self.accounts = Accounts(self._with_settings(rules, model, opening), model.lag_ns)
+        self.read = self.accounts.read
         self.margin = Margin(self.accounts, market, rules.instruments, bases, funding)
         self._perpetuals = not self.margin.idle
         self._matching = Matching(rules, self.accounts, self.margin, market, model)
@@ -125,12 +130,10 @@ class SimulatedExchange(Adapter):
 
     def submit(self, request: Request) -> Receipt:
         """Execute an order at once, as a market or limit-IOC order does."""
-        order = request if type(request) is TradeOrder else single(request)
-        instruction = order.instruction
-        if isinstance(instruction, TRADES):
-            receipt = self._matching.trade(order, instruction)
+        if type(request) is TradeOrder and type(request.instruction) is SpotTrade:
+            receipt = self._matching.trade(request, request.instruction)
         else:
-            receipt = self._serve(order)
+            receipt = self._serve(single(request))
         number = request.number
         self._receipts[number] = receipt
         if number > self._turn:
@@ -139,6 +142,8 @@ class SimulatedExchange(Adapter):
 
     def _serve(self, order: Order) -> Receipt:
         instruction = order.instruction
+        if isinstance(instruction, TRADES):
+            return self._matching.trade(order, instruction)
         if isinstance(instruction, InternalTransfer):
             return self._transfer(order, instruction)
         if isinstance(instruction, Transfer):
@@ -174,10 +179,6 @@ class SimulatedExchange(Adapter):
         if number <= self._forgotten:
             return Receipt(Outcome.UNKNOWN, reason=f"only the last {ORDERS_KEPT} orders are kept")
         return Receipt(Outcome.ABSENT, reason="no such order", retryable=True)
-
-    def read(self) -> Reading:
-        """The accounts, as far as the view of positions has come."""
-        return self.accounts.read()
 
     def start_up_failures(self) -> tuple[str, ...]:
         """Nothing can be missing from a simulation."""

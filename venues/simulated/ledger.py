@@ -34,13 +34,14 @@ class Accounts:
         totals, now_ns = self.totals, self.now_ns
         totals[quote_key] += quote
         totals[base_key] += base
-        self._rows += (
+        rows = self._rows
+        rows += (
             LedgerRow(ref, quote_key, quote, TRADE, now_ns),
             LedgerRow(ref, base_key, base, TRADE, now_ns),
         )
         if fee:
             totals[fee_key] -= fee
-            self._rows.append(LedgerRow(ref, fee_key, -fee, FEE, now_ns))
+            rows.append(LedgerRow(ref, fee_key, -fee, FEE, now_ns))
 
     def read(self) -> Reading:
         """The accounts as of now less the lag, with the rows not yet delivered."""

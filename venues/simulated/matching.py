@@ -1,7 +1,10 @@
 """How a simulated exchange fills an order: price, liquidity, funds, fee, accounts."""
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
+from verifill.engine.amounts import reduced
 from verifill.venues.instructions import PerpTrade, Side, SpotTrade
 from verifill.venues.market import Market
 from verifill.venues.orders import Cause, Fill, Order, Outcome, Receipt
@@ -21,12 +24,14 @@ class Book(Struct, frozen=True, kw_only=True):
 
     Attributes:
         instrument: what is traded.
+        perpetual: whether it is one.
         buy: whether the one who trades buys.
+        sign: 1 to buy, -1 to sell.
         prefix: of the references of its fills.
         data: market data that prices it.
         factor: a fill's price is the last one times this,
-        unit: divided by this, rounded against the one who trades,
-        tick: times the tick.
+        unit: divided by this,
+        tick: times this; to buy, both are negative, which rounds against the one who buys.
         lot: least step of a quantity.
         scale: quantity times price, divided by it, is in units of quote.
         base_key: position of the base asset, or of the perpetual.
@@ -34,16 +39,19 @@ class Book(Struct, frozen=True, kw_only=True):
         gives: position that is given away.
         fee_asset: what the fee is taken in.
         fee_key: position that pays it.
-        fee_rate: numerator of the fee.
+        charge: numerator of the fee, negative; it is rounded against the one who trades.
         fee_unit: its denominator, before the price of a third asset.
         fee_on_quantity: whether it is a part of the quantity, not of the value.
         fee_price: market data of a third asset that pays fees, else empty.
+        fee_in_quote: whether the quote asset pays it, not a third one, and not the base asset.
         fee_given: whether it is paid by the position that is given away.
         fee_apart: whether it is paid by a third position.
     """
 
     instrument: Instrument
+    perpetual: bool
     buy: bool
+    sign: int
     prefix: str
     data: str
     factor: int
@@ -56,12 +64,19 @@ class Book(Struct, frozen=True, kw_only=True):
     gives: str
     fee_asset: str
     fee_key: str
-    fee_rate: int
+    charge: int
     fee_unit: int
     fee_on_quantity: bool
     fee_price: str
+    fee_in_quote: bool
     fee_given: bool
     fee_apart: bool
+
+    def fee(self, quantity: int, price: int, price_of: Callable[[str], int]) -> int:
+        """What this exchange charges, rounded up to a unit of the asset that it takes."""
+        amount = quantity if self.fee_on_quantity else quantity * price
+        unit = self.fee_unit * price_of(self.fee_price) if self.fee_price else self.fee_unit
+        return -(amount * self.charge // unit)
 
 
 class Matching:
@@ -99,21 +114,23 @@ class Matching:
             book = self._books[trade.account, trade.symbol, side]
         except KeyError:
             book = self._open(trade)
-        moved = self._price(book.data) * book.factor
-        price = (-(-moved // book.unit) if book.buy else moved // book.unit) * book.tick
-        limit = order.limit
+        price_of = self._price
+        price = price_of(book.data) * book.factor // book.unit * book.tick
+        quantity, limit = order.quantity, order.limit
         if limit and (price > limit if book.buy else price < limit):
             tell = book.instrument.price
             better, offered = tell(limit), tell(price)
             return self._expired(f"nothing at {better:f} or better, the market is at {offered:f}")
-        perpetual = type(trade) is PerpTrade
-        quantity = self._reducible(order, trade) if perpetual else order.quantity
+        if book.perpetual:
+            quantity = self._reducible(order, trade)
         if not self._unlimited:
             quantity = min(quantity, self._model.liquidity(book.instrument, side, quantity))
         quantity -= quantity % book.lot
         if quantity <= 0:
             return self._expired("nothing to fill it with")
-        return self._fill(order, book, quantity, price, perpetual=perpetual)
+        if book.perpetual:
+            return self._fill_perpetual(order, book, quantity, price)
+        return self._fill_spot(order, book, quantity, price)
 
     def _open(self, trade: SpotTrade | PerpTrade) -> Book:
         """One side of an instrument's book, kept from now on."""
@@ -125,15 +142,22 @@ class Matching:
         fee_key = instrument.fee_key(asset)
         base_key, quote_key = instrument.base_key, instrument.quote_key
         gives = quote_key if buy else base_key
-        away = self._model.away
+        sign = 1 if buy else -1
+        factor, unit = reduced(-sign * RATE_UNIT - self._model.away, RATE_UNIT * instrument.tick)
+        charge, fee_unit = reduced(
+            -fees.rate * (10**fees.exponent if third else 1),
+            RATE_UNIT * (1 if on_quantity else instrument.scale),
+        )
         book = self._books[trade.account, trade.symbol, trade.side] = Book(
             instrument=instrument,
+            perpetual=instrument.perpetual,
             buy=buy,
+            sign=sign,
             prefix=f"{instrument.account}-",
             data=instrument.data,
-            factor=RATE_UNIT + away if buy else RATE_UNIT - away,
-            unit=RATE_UNIT * instrument.tick,
-            tick=instrument.tick,
+            factor=factor,
+            unit=unit,
+            tick=-sign * instrument.tick,
             lot=instrument.lot,
             scale=instrument.scale,
             base_key=base_key,
@@ -141,10 +165,11 @@ class Matching:
             gives=gives,
             fee_asset=asset,
             fee_key=fee_key,
-            fee_rate=fees.rate * (10**fees.exponent if third else 1),
-            fee_unit=RATE_UNIT * (1 if on_quantity else instrument.scale),
+            charge=charge,
+            fee_unit=fee_unit,
             fee_on_quantity=on_quantity,
             fee_price=fees.price if third else "",
+            fee_in_quote=not third and not on_quantity,
             fee_given=fee_key == gives,
             fee_apart=fee_key not in (base_key, quote_key),
         )
@@ -162,39 +187,45 @@ class Matching:
         size = self._accounts.totals[instrument.base_key]
         return min(order.quantity, max(0, -size if trade.side is BUY else size))
 
-    def _fill(
-        self, order: Order, book: Book, quantity: int, price: int, *, perpetual: bool
-    ) -> Receipt:
-        """Move the accounts by one fill, if there are funds for it and its fee."""
-        accounts = self._accounts
-        value = quantity * price
-        # this exchange rounds what it charges up to a unit of the asset that it takes
-        unit = book.fee_unit * self._price(book.fee_price) if book.fee_price else book.fee_unit
-        fee = -(-(quantity if book.fee_on_quantity else value) * book.fee_rate // unit)
-        base = quantity if book.buy else -quantity
-        if perpetual:
-            short = self._short_of_margin(book, base, price, fee)
-            if short:
-                return Receipt(REJECTED, reason=short)
-            quote = 0
+    def _fill_spot(self, order: Order, book: Book, quantity: int, price: int) -> Receipt:
+        """Move two positions, and the one that pays the fee, if there are funds for it."""
+        accounts, value = self._accounts, quantity * price
+        # what is paid is rounded up, what is received down
+        quote = value * -book.sign // book.scale
+        if book.fee_in_quote:  # the usual one, without a detour
+            fee = -(value * book.charge // book.fee_unit)
         else:
-            # what is paid is rounded up, what is received down
-            quote = (-value if book.buy else value) // book.scale
-            needed = -quote if book.buy else quantity
-            if book.fee_given:
-                needed += fee
-            totals = accounts.totals
-            if totals[book.gives] < needed or (book.fee_apart and totals[book.fee_key] < fee):
-                return Receipt(REJECTED, reason=self._short_of(book, needed, fee))
+            fee = book.fee(quantity, price, self._price)
+        needed = -quote if book.buy else quantity
+        if book.fee_given:
+            needed += fee
+        totals = accounts.totals
+        if totals[book.gives] < needed or (book.fee_apart and totals[book.fee_key] < fee):
+            return Receipt(REJECTED, reason=self._short_of(book, needed, fee))
+        base = quantity * book.sign
+        self._fills = number = self._fills + 1
+        ref = f"{book.prefix}{number}"
+        accounts.trade(ref, book.quote_key, quote, book.base_key, base, book.fee_key, fee)
+        return Receipt(
+            EXECUTED if quantity == order.quantity else EXECUTED_PARTIAL,
+            (Fill(ref, quantity, price, fee, book.fee_asset),),
+            (),
+            accounts.now_ns,
+        )
+
+    def _fill_perpetual(self, order: Order, book: Book, quantity: int, price: int) -> Receipt:
+        """Move a perpetual and what it realises, if the margin carries it, and pay the fee."""
+        accounts = self._accounts
+        fee = book.fee(quantity, price, self._price)
+        change = quantity * book.sign
+        short = self._short_of_margin(book, change, price, fee)
+        if short:
+            return Receipt(REJECTED, reason=short)
         self._fills += 1
         ref = f"{book.prefix}{self._fills}"
-        realised = 0
-        if perpetual:
-            realised = self._carry(ref, book.instrument, base, price)
-            if fee:
-                accounts.post(ref, book.fee_key, -fee, FEE)
-        else:
-            accounts.trade(ref, book.quote_key, quote, book.base_key, base, book.fee_key, fee)
+        realised = self._carry(ref, book.instrument, change, price)
+        if fee:
+            accounts.post(ref, book.fee_key, -fee, FEE)
         return Receipt(
             EXECUTED if quantity == order.quantity else EXECUTED_PARTIAL,
             (Fill(ref, quantity, price, fee, book.fee_asset, realised),),
