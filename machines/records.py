@@ -36,13 +36,9 @@ class Rows(Protocol):
 
 
 class UsualRows(Protocol):
-    """What takes an instruction that went the usual way as one row; see `engine.log.usual`."""
+    """Where instructions that went the usual way are one row; see `engine.log.usual`."""
 
     kinds: dict[Kind, int]
-
-    def begin(self, ref: str, *numbers: int) -> bool:
-        """Take a row, or not."""
-        ...
 
 
 class Sink(Protocol):

@@ -59,10 +59,6 @@ class NoUsual:
     def __init__(self) -> None:
         self.kinds: dict[UsualKind, int] = {}
 
-    def begin(self, _ref: str, *_numbers: int) -> bool:
-        """Take nothing."""
-        return False
-
 
 class LiveLog:
     """Writes records with the evidence that came since the one before.
@@ -75,7 +71,7 @@ class LiveLog:
     Attributes:
         streams: name -> where rows of evidence are appended.
         codes: text -> the text.
-        usual: takes nothing.
+        usual: no kind of row; the usual way is closed (see `Express.open`).
         on_record: told of each record, with its number, once it is on the disk.
     """
 
