@@ -45,8 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def every(request: pytest.FixtureRequest) -> int:
     """Of how many moments one is tried."""
-    count: int = request.config.getoption("--every")
-    return count
+    return int(str(request.config.getoption("--every")))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -67,21 +67,24 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 def send_before_the_intent(patch: pytest.MonkeyPatch) -> None:
-    real_intent, real_submit = LiveRecords.intent, ExecutionManager._submit  # noqa: SLF001 - a planted bug
+    real_intent, real_submit = LiveRecords.intent, ExecutionManager._submit  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # a planted bug
 
     def submit(manager: ExecutionManager, leg: Leg) -> Receipt:
         receipt = real_submit(manager, leg)
-        records = manager._records  # noqa: SLF001 - likewise
+        records = manager._records  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # likewise
         assert isinstance(records, LiveRecords)
         real_intent(records, leg)
         return receipt
 
-    patch.setattr(LiveRecords, "intent", lambda _records, _leg: None)
+    def nothing(_records: LiveRecords, _leg: Leg) -> None:
+        """Do not write it yet."""
+
+    patch.setattr(LiveRecords, "intent", nothing)
     patch.setattr(ExecutionManager, "_submit", submit)
 
 
 def take_a_time_out_as_refused(patch: pytest.MonkeyPatch) -> None:
-    real = ExecutionManager._submit  # noqa: SLF001 - a planted bug
+    real = ExecutionManager._submit  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # a planted bug
 
     def submit(manager: ExecutionManager, leg: Leg) -> Receipt:
         receipt = real(manager, leg)
@@ -96,7 +99,7 @@ def apply_again_what_was_seen(patch: pytest.MonkeyPatch) -> None:
     real = PositionMonitor.observe
 
     def observe(monitor: PositionMonitor) -> Reading:
-        looked = bool(monitor._rows)  # noqa: SLF001 - a planted bug
+        looked = bool(monitor._rows)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # likewise
         reading = real(monitor)
         return structs.replace(reading, rows=reading.rows * 2) if looked else reading
 
