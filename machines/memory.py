@@ -141,7 +141,8 @@ class LegMemory(Struct, frozen=True):
         """The memory of a leg."""
         request = leg.request
         bundle = isinstance(leg.wanted, tuple)
-        orders = request.orders if isinstance(request, Bundle) else (request,)
+        exact = () if isinstance(request, Bundle) else (request,)
+        orders = leg.wanted if isinstance(leg.wanted, tuple) else exact
         wanted: Any = None if bundle else leg.wanted
         return cls(
             number=leg.number,

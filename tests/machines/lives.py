@@ -32,8 +32,10 @@ from verifill.machines.monitor import PositionMonitor
 from verifill.machines.nesting import nesting
 from verifill.machines.operator import Operators
 from verifill.machines.recovery import Found, found_in
+from verifill.machines.recovering import Bases
 from verifill.machines.strategy import Plan, PlanReport, Positions
-from verifill.venues.interfaces import Venue
+from verifill.machines.tolerance import EXACT, Tolerance
+from verifill.venues.interfaces import PositionFeed, Venue
 from verifill.venues.market import MarketView
 from verifill.venues.orders import LedgerRow, Reading, Receipt, Request
 
@@ -189,6 +191,14 @@ class World:
         plans: what the strategy wants, tick by tick.
         policy: how the loops behave.
         mailbox: what operators say.
+        client: what connects a life to the venue.
+        thinker: what makes the strategy of its plans.
+        tolerance: differences that are accepted.
+        bases: entry values, the first time.
+        stale: why market data is not fresh, each time that it is fetched; then it is.
+        feeds: other positions.
+        strategy: that of the newest life.
+        loop: the newest life.
     """
 
     folder: Path
@@ -197,13 +207,20 @@ class World:
     plans: Sequence[Plan]
     policy: LoopPolicy = field(factory=lambda: LoopPolicy(fail_fast=False))
     mailbox: Mailbox = field(factory=Mailbox)
+    client: type[Client] = Client
+    thinker: Callable[[Sequence[Plan]], Scheduled] = Scheduled
+    tolerance: Tolerance = EXACT
+    bases: Bases = lambda _totals: ({}, "")
+    stale: list[str] = field(factory=list[str])
+    feeds: Sequence[PositionFeed] = ()
     strategy: Scheduled = field(init=False)
+    loop: LiveLoop = field(init=False)
     _kept: Kept = field(init=False)
     _mono_ns: int = 0
 
     def __attrs_post_init__(self) -> None:
         self._kept = Kept(self.venue)
-        self.strategy = Scheduled(self.plans)
+        self.strategy = self.thinker(self.plans)
 
     @property
     def log(self) -> Path:
@@ -234,10 +251,10 @@ class World:
         machine = DurableExecutor(compiled, live)
         self.mailbox.state = lambda: machine.state
         since = found.memory.books.cursors.get("desk", 0) if found.memory else 0
-        client = Client(self._kept, moments, since)
-        monitor = PositionMonitor([client], {}, {})
+        client = self.client(self._kept, moments, since)
+        monitor = PositionMonitor([client, *self.feeds], {}, {}, self.tolerance)
         venues: list[Venue] = [client]
-        self.strategy = Scheduled(self.plans)
+        self.strategy = self.thinker(self.plans)
         sleeps = 0
 
         def sleep(seconds: float) -> None:
@@ -253,7 +270,7 @@ class World:
             monotonic_ns=lambda: self._mono_ns,
             sleep=sleep,
         )
-        loop = LiveLoop(
+        self.loop = loop = LiveLoop(
             machine=machine,
             clock=clock,
             market=self.stage.bars,
@@ -271,14 +288,14 @@ class World:
             if left == 0:
                 loop.stop()
             left -= 1
-            return ""
+            return self.stale.pop(0) if self.stale else ""
 
         loop.live(
             log=live,
             clock=clock,
             operators=Operators(self.mailbox, live, machine, lambda: self.stage.bars.time_ns),
             found=found,
-            bases=lambda _totals: ({}, ""),
+            bases=self.bases,
             cursors=lambda: {"desk": client.cursor},
             refresh=refresh,
         )
