@@ -18,7 +18,7 @@ from verifill.venues.chains import Atomicity, Chain, Invariant, Step, Undo
 from verifill.venues.expectation import Bound, Expectation, Origin
 from verifill.venues.instructions import AnyInstruction
 from verifill.venues.interfaces import OrderHandler
-from verifill.venues.orders import Bundle, Order, Request
+from verifill.venues.orders import Bundle, LedgerRow, Order, Request
 
 
 class StepMemory(Struct, frozen=True):
@@ -118,6 +118,7 @@ class LegMemory(Struct, frozen=True):
         bounds: position key -> least and greatest change, and why it is as wide.
         own: position key -> units that it moved, once that is verified.
         executed: units that took effect, once that is verified.
+        denial: why it must not be sent, if that is known already.
     """
 
     number: int
@@ -135,6 +136,7 @@ class LegMemory(Struct, frozen=True):
     own: dict[str, int] = {}
     executed: int = 0
     reason: str = ""
+    denial: str = ""
 
     @classmethod
     def of(cls, leg: Leg) -> "LegMemory":
@@ -160,6 +162,7 @@ class LegMemory(Struct, frozen=True):
             own=dict(leg.verdict.own),
             executed=leg.assessment.executed,
             reason=leg.reason,
+            denial=leg.denial,
         )
 
     def request(self, handler: OrderHandler, number: int) -> Request:
@@ -214,6 +217,7 @@ class BooksMemory(Struct, frozen=True):
         suspense: position key -> units that were accepted so far.
         spent: position key -> units of the day's budget.
         day: the day of that budget, since the epoch.
+        unbooked: rows before the cursors that the totals do not hold yet.
     """
 
     totals: dict[str, int]
@@ -223,6 +227,7 @@ class BooksMemory(Struct, frozen=True):
     suspense: dict[str, int] = {}
     spent: dict[str, int] = {}
     day: int = -1
+    unbooked: tuple[LedgerRow, ...] = ()
 
 
 class Memory(Struct, frozen=True, kw_only=True):
@@ -240,6 +245,7 @@ class Memory(Struct, frozen=True, kw_only=True):
         leg: the instruction under way, or the last one.
         transaction: the chain under way, or none.
         strategy: what the strategy handed over of its own state.
+        killed: why nothing more is sent, if an operator has said so and nobody has resumed.
     """
 
     tick: int
@@ -253,6 +259,7 @@ class Memory(Struct, frozen=True, kw_only=True):
     leg: LegMemory | None = None
     transaction: TransactionMemory | None = None
     strategy: dict[str, Any] | None = None
+    killed: str = ""
 
 
 def plain(value: Struct) -> Any:  # noqa: ANN401 - of any shape

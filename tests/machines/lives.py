@@ -4,7 +4,7 @@ The venue is one object that outlives them. A life that is killed drops everythi
 process would, and the next one has the log and the venue.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +195,7 @@ class World:
         thinker: what makes the strategy of its plans.
         tolerance: differences that are accepted.
         bases: entry values, the first time.
+        subscribed: names of venues that the strategy may use; all if left out.
         stale: why market data is not fresh, each time that it is fetched; then it is.
         feeds: other positions.
         strategy: that of the newest life.
@@ -211,6 +212,7 @@ class World:
     thinker: Callable[[Sequence[Plan]], Scheduled] = Scheduled
     tolerance: Tolerance = EXACT
     bases: Bases = lambda _totals: ({}, "")
+    subscribed: Collection[str] | None = None
     stale: list[str] = field(factory=list[str])
     feeds: Sequence[PositionFeed] = ()
     strategy: Scheduled = field(init=False)
@@ -270,12 +272,13 @@ class World:
             monotonic_ns=lambda: self._mono_ns,
             sleep=sleep,
         )
+        names = {client.rules.name} if self.subscribed is None else self.subscribed
         self.loop = loop = LiveLoop(
             machine=machine,
             clock=clock,
             market=self.stage.bars,
             strategy=self.strategy,
-            desk=Desk(venues, {self.venue.rules.name}, monitor),
+            desk=Desk(venues, names, monitor),
             records=LiveRecords(live, machine),
             scales=self.stage.scales,
             policy=self.policy,

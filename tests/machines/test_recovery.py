@@ -1,15 +1,15 @@
 """What a new process life makes of what an earlier one left: chains, remainders, refusals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import define, field
 
-from tests.machines.lives import Client, Kept, Mailbox, Moments, Scheduled, World
-from tests.machines.support import BTC, SECOND_NS, Act, Ask, buy, move, sell
-from tests.machines.test_lives import LIVE, check, honest, lies, lost, refused, silent, world
+from tests.machines.lives import Client, KilledError, Mailbox, Moments, World
+from tests.machines.support import BTC, OPENING, Act, Ask, buy, move, sell
+from tests.machines.test_lives import LIVE, THREE, check, honest, lost, silent, world
 from tests.machines.test_one_tx import one_tx, stage_of, too_much_wanted
 from tests.machines.test_saga import saga
 from tests.venues.test_chain_bundles import ENTRY
@@ -17,7 +17,7 @@ from verifill.engine.errors import NotObserved
 from verifill.machines.strategy import Fate
 from verifill.venues.chains import Step, Undo
 from verifill.venues.interfaces import Venue
-from verifill.venues.orders import LedgerRow, Outcome, Reading, Receipt, Request
+from verifill.venues.orders import Outcome, Reading, Receipt, Request
 from verifill.venues.simulated.chain import SimulatedChain
 
 
@@ -88,3 +88,166 @@ def test_one_transaction_is_sent_once_however_it_is_cut_off(
         assert len(made.venue.sent) <= 2
         assert len(made.venue.numbers) == len(set(made.venue.numbers))
         assert books_agree(made)
+
+
+def test_a_transaction_of_unknown_outcome_is_held_in_the_next_life_too(tmp_path: Path) -> None:
+    made = chained(tmp_path / "held", acts=[silent])
+    venue: Any = made.venue
+    venue.query = lambda _request: Receipt(Outcome.UNKNOWN)
+
+    assert "ATOMIC.COMMIT.HELD" == made.live()
+    assert "ATOMIC.COMMIT.HELD" == made.live()
+    assert made.story.startswith("recover resolve_commit unknown")
+
+    legs = made.loop.manager.leg.number
+    made.mailbox.replies["COMMIT.HELD"] = ["void 99", "adopt 99", f"ask {legs}"]
+    del venue.query
+    real, asked = venue.query, []
+
+    def query(request: Request) -> Receipt:
+        asked.append(request)
+        return Receipt(Outcome.UNKNOWN) if len(asked) <= THREE.attempts else real(request)
+
+    venue.query = query
+    assert "STOPPED" == made.live(1)
+    assert [False, False, True] == [
+        not text.startswith("refused") for _, text in made.mailbox.answers
+    ]
+    assert 1 == len(venue.sent)
+    assert books_agree(made)
+
+
+# Sagas.
+
+STRANDED = "ATOMIC.STRANDED"
+PIVOT = Step(buy("1"), undo=Undo.NEVER)
+TOO_MUCH = buy("100000")
+
+
+@define(kw_only=True)
+class Until(Moments):
+    """Ends the life once an event is on the disk, for the so-manieth time."""
+
+    made: World
+    event: str
+    times: int
+
+    def around(self, place: str, do: Callable[[], Any]) -> Any:  # noqa: ANN401 - of any type
+        answer = do()
+        events = self.made.events if place == "commit" else []
+        if events[-1:] == [self.event] and events.count(self.event) == self.times:
+            raise KilledError
+        return answer
+
+
+def cut(made: World, event: str, *, times: int = 1, ticks: int = 4) -> None:
+    """End a life when an event is on the disk."""
+    assert "KILLED" == made.live(ticks, Until(made=made, event=event, times=times))
+
+
+def test_a_saga_that_is_cut_off_while_it_compensates_is_taken_back(tmp_path: Path) -> None:
+    made = world(tmp_path, [saga(buy("1"), buy("2"), TOO_MUCH)])
+    cut(made, "compensate")
+
+    assert "STOPPED" == made.live(1)
+    assert "compensate" in made.story
+    assert made.story.count("matched") == 2
+    assert made.loop.monitor.totals[BTC] == OPENING[BTC]
+    check(made)
+
+
+def test_an_operator_takes_back_what_a_chain_has_left(tmp_path: Path) -> None:
+    mailbox = Mailbox()
+    made = world(
+        tmp_path, [saga(buy("1"), PIVOT, TOO_MUCH), sell("1", name="B")], mailbox=mailbox
+    )
+
+    assert STRANDED == made.live()
+    assert STRANDED == made.live()
+    assert "recover strand" == made.story
+
+    mailbox.replies[STRANDED] = ["compensate"]
+    assert "STOPPED" == made.live(2)
+    assert "the newest effect that is left is taken back" == mailbox.answers[0][1]
+    assert made.story.startswith("recover strand compensate accepted observed matched")
+    check(made)
+
+
+def test_a_strategy_is_told_that_its_chain_was_stranded(tmp_path: Path) -> None:
+    mailbox = Mailbox({STRANDED: ["compensate", "settle"], "HALTED": ["resume"]})
+    made = world(tmp_path, [saga(PIVOT, TOO_MUCH), sell("1", name="B")], mailbox=mailbox)
+
+    assert "STOPPED" == made.live(3)
+    refused_first = mailbox.answers[0][1]
+    assert "refused: nothing of the chain is left that can be taken back" == refused_first
+    told = made.strategy.reports[-1]
+    assert [Fate.STRANDED, Fate.EXPIRED] == [entry.fate for entry in told.entries]
+
+
+# What is denied stays denied.
+
+
+def test_what_was_denied_is_not_sent_by_the_next_life(tmp_path: Path) -> None:
+    """Its account is not of a venue that the strategy subscribes to."""
+    made = world(tmp_path, [saga(buy("1"), move("1"))])
+    made.subscribed = ()
+    cut(made, "step")
+
+    assert "STOPPED" == made.live(1)
+    assert [] == made.venue.sent
+
+
+# Parts.
+
+
+def test_a_remainder_that_was_not_sent_leaves_its_entry_in_part(tmp_path: Path) -> None:
+    made = world(tmp_path, [buy("1", name="A"), sell("1", name="B")], parts=[50])
+    cut(made, "instruct", times=2)
+
+    assert "STOPPED" == made.live(1)
+    (told,) = made.strategy.reports
+    assert [Fate.IN_PART, Fate.EXPIRED] == [entry.fate for entry in told.entries]
+    assert 1 == len(made.venue.sent)
+
+
+def test_an_entry_that_was_done_is_not_told_as_expired_two_ticks_later(tmp_path: Path) -> None:
+    made = world(tmp_path, [buy("1", name="A")], [], [])
+    cut(made, "tick", times=3)
+
+    assert "STOPPED" == made.live(1)
+    notes = made.reader.stream("notes").collect()
+    assert [] == notes.filter(kind="EXPIRED").to_dicts()
+
+
+# A venue that has had it.
+
+
+def test_what_a_venue_has_had_is_not_absent_in_the_next_life(tmp_path: Path) -> None:
+    def takes(request: Request, ask: Ask) -> Receipt:
+        ask(request)
+        return Receipt(Outcome.ACCEPTED)
+
+    made = world(tmp_path, [buy("1")], submits=[takes])
+    cut(made, "accepted")
+    made.venue.query = lambda _request: Receipt(Outcome.ABSENT, reason="gone")  # type: ignore[method-assign]  # it forgets
+
+    assert "INSTRUCTION.HELD" == made.live(1)
+    assert 1 == len(made.venue.sent)
+
+
+# Feeds.
+
+
+@define
+class Other:
+    """A second feed, which cannot be read at some times."""
+
+    key: str = "other:BaseToken:X"
+    fails: list[bool] = field(factory=list[bool])
+    totals: dict[str, int] = field(factory=dict[str, int])
+
+    def read(self) -> Reading:
+        if self.fails and self.fails.pop(0):
+            msg = "the other feed is down"
+            raise NotObserved(msg)
+        return Reading(0, {self.key: 0, **self.totals})
