@@ -6,7 +6,7 @@ remembers in its log what it cannot ask the venues for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from verifill.engine.clock import SLICE_NS, WallClock
 from verifill.engine.commands import Command, CommandName
@@ -99,8 +99,7 @@ class LiveLoop(FullLoop):
                 CommandName.KILL: self._kill,
             }
         )
-        if isinstance(self._records, LiveRecords):
-            self._records.memory = self.memory
+        cast("LiveRecords", self._records).memory = self.memory
 
     def activities(self) -> Mapping[str, Callable[[], str]]:
         """Those of the full loop, and where a person must look: wait for one."""

@@ -7,7 +7,7 @@ begins again from the same records.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from attrs import define, field
 
@@ -165,9 +165,8 @@ class Recovering:
     def _take_over(self, found: Found, memory: Memory, at: int) -> str:
         context = self._machine.context
         if memory.transaction is not None:
-            chain = found.plan[at]
-            if isinstance(chain, Chain):
-                self._transaction.restore(memory.transaction, chain)
+            chain = cast("Chain", found.plan[at])  # its plan was on the disk before it began
+            self._transaction.restore(memory.transaction, chain)
             context.chain = memory.transaction.number
         if memory.leg is not None:
             leg = self._leg(memory.leg, memory.intents)

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
+from msgspec import structs
 
+from tests.machines import test_one_tx
 from tests.machines.lives import Client, KilledError, Mailbox, Moments, World
-from tests.machines.support import BTC, OPENING, Act, Ask, buy, move, sell
+from tests.machines.support import BTC, COIN, OPENING, Act, Ask, buy, move, sell
 from tests.machines.test_lives import LIVE, THREE, check, honest, lost, silent, world
 from tests.machines.test_one_tx import one_tx, stage_of, too_much_wanted
 from tests.machines.test_saga import saga
@@ -117,6 +119,43 @@ def test_a_transaction_of_unknown_outcome_is_held_in_the_next_life_too(tmp_path:
     assert books_agree(made)
 
 
+@pytest.mark.parametrize(
+    ("event", "times", "then"),
+    [
+        ("begin", 1, "abandon fail"),
+        ("rehearse", 2, "abandon fail"),
+        ("commit", 1, "abandon fail"),
+        ("matched", len(ENTRY) + 1, "committed complete"),
+        ("committed", 1, "recovered"),
+    ],
+)
+def test_a_transaction_is_gone_on_with_from_wherever_it_was(
+    tmp_path: Path, event: str, times: int, then: str
+) -> None:
+    made = chained(tmp_path / "one")
+    cut(made, event, times=times)
+
+    assert "STOPPED" == made.live(1)
+    assert made.story.startswith(f"recover {then}")
+    assert books_agree(made)
+
+
+class Skewed(Sending):
+    """A step of the transaction gives one unit more, in all books."""
+
+    post = test_one_tx.Skewed.post
+
+
+def test_a_transaction_that_mismatched_is_stranded_in_the_next_life_too(tmp_path: Path) -> None:
+    stage, chain = stage_of(Skewed)
+    venue: Any = chain
+    made = World(tmp_path, stage, venue, [[one_tx(ENTRY)]], LIVE, client=Forking)
+    cut(made, "exhausted")
+
+    assert STRANDED == made.live(1), made.events
+    assert "recover strand" == made.story
+
+
 # Sagas.
 
 STRANDED = "ATOMIC.STRANDED"
@@ -182,6 +221,89 @@ def test_a_strategy_is_told_that_its_chain_was_stranded(tmp_path: Path) -> None:
     assert "refused: nothing of the chain is left that can be taken back" == refused_first
     told = made.strategy.reports[-1]
     assert [Fate.STRANDED, Fate.EXPIRED] == [entry.fate for entry in told.entries]
+
+
+@pytest.mark.parametrize(
+    ("event", "times", "then"),
+    [
+        ("begin", 1, "abandon fail"),
+        ("step", 1, "step accepted"),
+        ("matched", 1, "step accepted"),
+        ("refused", 1, "resolve_step"),
+        ("exhausted", 1, "compensate accepted"),
+        ("compensate", 1, "compensate accepted"),
+        ("matched", 3, "compensate accepted"),
+        ("matched", 4, "abandon fail"),
+        ("rolled_back", 1, "recovered"),
+    ],
+)
+def test_a_saga_is_gone_on_with_from_wherever_it_was(
+    tmp_path: Path, event: str, times: int, then: str
+) -> None:
+    made = world(tmp_path, [saga(buy("1"), buy("2"), TOO_MUCH)])
+    cut(made, event, times=times)
+
+    assert "STOPPED" == made.live(1)
+    assert made.story.startswith(f"recover {then}")
+    assert made.loop.monitor.totals[BTC] == OPENING[BTC]
+    check(made)
+
+
+def mismatches(request: Request, ask: Ask) -> Receipt:
+    """Does it, and tells of more than it did."""
+    receipt = ask(request)
+    fills = [structs.replace(f, quantity=f.quantity + 1000) for f in receipt.fills]
+    return structs.replace(receipt, fills=tuple(fills))
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_mismatch_in_a_saga_strands_it_in_the_next_life_too(tmp_path: Path, number: int) -> None:
+    """In a step, and in a compensation."""
+    acts: list[Act] = [honest] * number + [mismatches]
+    made = world(tmp_path, [saga(buy("1"), TOO_MUCH)], submits=acts)
+    cut(made, "exhausted", times=1 if number == 0 else 2)
+
+    assert STRANDED == made.live(1)
+    assert made.story == "recover strand"
+
+
+def test_the_remainder_of_a_step_is_sent_by_the_next_life(tmp_path: Path) -> None:
+    made = world(tmp_path, [saga(buy("1"), buy("2"))], parts=[50])
+    cut(made, "partial")
+
+    assert "STOPPED" == made.live(1)
+    assert made.story.startswith("recover step accepted observed matched step accepted")
+    assert made.loop.monitor.totals[BTC] - OPENING[BTC] == 3 * COIN
+    check(made)
+
+
+def test_the_remainder_of_a_compensation_is_sent_by_the_next_life(tmp_path: Path) -> None:
+    made = world(tmp_path, [saga(buy("1"), TOO_MUCH)], parts=[100, 100, 50])
+    cut(made, "partial")
+
+    assert "STOPPED" == made.live(1)
+    assert made.story.startswith("recover compensate accepted observed matched rolled_back")
+    check(made)
+
+
+def test_a_step_with_more_remainders_than_allowed_turns_back_in_the_next_life(
+    tmp_path: Path,
+) -> None:
+    made = world(tmp_path, [saga(buy("1"), buy("2"))], parts=[50])
+    made.policy = evolve(LIVE, remainders=0)
+    cut(made, "partial")
+
+    assert "STOPPED" == made.live(1)
+    assert made.story.startswith("recover compensate accepted observed matched rolled_back")
+
+
+def test_an_order_in_flight_in_a_compensation_is_asked_for(tmp_path: Path) -> None:
+    made = world(tmp_path, [saga(buy("1"), TOO_MUCH)])
+    cut(made, "accepted", times=2)
+
+    assert "STOPPED" == made.live(1)
+    assert made.story.startswith("recover resolve_compensation found observed matched rolled_back")
+    check(made)
 
 
 # What is denied stays denied.
