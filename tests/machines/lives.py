@@ -31,8 +31,8 @@ from verifill.machines.loop import LoopPolicy
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.nesting import nesting
 from verifill.machines.operator import Operators
-from verifill.machines.recovery import Found, found_in
 from verifill.machines.recovering import Bases
+from verifill.machines.recovery import Found, found_in
 from verifill.machines.strategy import Plan, PlanReport, Positions
 from verifill.machines.tolerance import EXACT, Tolerance
 from verifill.venues.interfaces import PositionFeed, Venue

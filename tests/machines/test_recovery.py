@@ -5,21 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define, evolve, field
+from attrs import define, evolve
 from msgspec import structs
 
 from tests.machines import test_one_tx
 from tests.machines.lives import Client, KilledError, Mailbox, Moments, World
-from tests.machines.support import BTC, COIN, OPENING, Act, Ask, buy, move, sell
-from tests.machines.test_lives import LIVE, THREE, check, honest, lost, silent, world
+from tests.machines.support import BTC, COIN, OPENING, Act, Ask, buy, honest, move, sell
+from tests.machines.test_lives import LIVE, THREE, check, lost, silent, world
 from tests.machines.test_one_tx import one_tx, stage_of, too_much_wanted
 from tests.machines.test_saga import saga
 from tests.venues.test_chain_bundles import ENTRY
-from verifill.engine.errors import NotObserved
 from verifill.machines.strategy import Fate
 from verifill.venues.chains import Step, Undo
 from verifill.venues.interfaces import Venue
-from verifill.venues.orders import Outcome, Reading, Receipt, Request
+from verifill.venues.orders import Outcome, Receipt, Request
 from verifill.venues.simulated.chain import SimulatedChain
 
 
@@ -140,10 +139,8 @@ def test_a_transaction_is_gone_on_with_from_wherever_it_was(
     assert books_agree(made)
 
 
-class Skewed(Sending):
+class Skewed(test_one_tx.Skewed, Sending):
     """A step of the transaction gives one unit more, in all books."""
-
-    post = test_one_tx.Skewed.post
 
 
 def test_a_transaction_that_mismatched_is_stranded_in_the_next_life_too(tmp_path: Path) -> None:
@@ -152,7 +149,7 @@ def test_a_transaction_that_mismatched_is_stranded_in_the_next_life_too(tmp_path
     made = World(tmp_path, stage, venue, [[one_tx(ENTRY)]], LIVE, client=Forking)
     cut(made, "exhausted")
 
-    assert STRANDED == made.live(1), made.events
+    assert STRANDED == made.live(1)
     assert "recover strand" == made.story
 
 
@@ -197,9 +194,7 @@ def test_a_saga_that_is_cut_off_while_it_compensates_is_taken_back(tmp_path: Pat
 
 def test_an_operator_takes_back_what_a_chain_has_left(tmp_path: Path) -> None:
     mailbox = Mailbox()
-    made = world(
-        tmp_path, [saga(buy("1"), PIVOT, TOO_MUCH), sell("1", name="B")], mailbox=mailbox
-    )
+    made = world(tmp_path, [saga(buy("1"), PIVOT, TOO_MUCH), sell("1", name="B")], mailbox=mailbox)
 
     assert STRANDED == made.live()
     assert STRANDED == made.live()
@@ -259,7 +254,7 @@ def mismatches(request: Request, ask: Ask) -> Receipt:
 @pytest.mark.parametrize("number", [0, 2])
 def test_a_mismatch_in_a_saga_strands_it_in_the_next_life_too(tmp_path: Path, number: int) -> None:
     """In a step, and in a compensation."""
-    acts: list[Act] = [honest] * number + [mismatches]
+    acts: list[Act] = [*[honest] * number, mismatches]
     made = world(tmp_path, [saga(buy("1"), TOO_MUCH)], submits=acts)
     cut(made, "exhausted", times=1 if number == 0 else 2)
 
@@ -351,25 +346,7 @@ def test_what_a_venue_has_had_is_not_absent_in_the_next_life(tmp_path: Path) -> 
 
     made = world(tmp_path, [buy("1")], submits=[takes])
     cut(made, "accepted")
-    made.venue.query = lambda _request: Receipt(Outcome.ABSENT, reason="gone")  # type: ignore[method-assign]  # it forgets
+    made.venue.query = lambda _request: Receipt(Outcome.ABSENT, reason="gone")  # type: ignore[assignment]  # it forgets
 
     assert "INSTRUCTION.HELD" == made.live(1)
     assert 1 == len(made.venue.sent)
-
-
-# Feeds.
-
-
-@define
-class Other:
-    """A second feed, which cannot be read at some times."""
-
-    key: str = "other:BaseToken:X"
-    fails: list[bool] = field(factory=list[bool])
-    totals: dict[str, int] = field(factory=dict[str, int])
-
-    def read(self) -> Reading:
-        if self.fails and self.fails.pop(0):
-            msg = "the other feed is down"
-            raise NotObserved(msg)
-        return Reading(0, {self.key: 0, **self.totals})
