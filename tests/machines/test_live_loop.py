@@ -106,6 +106,25 @@ def test_a_kill_while_idle_halts_at_the_next_tick_until_it_is_resumed(tmp_path: 
     assert 1 == len(made.venue.sent)
 
 
+@pytest.mark.parametrize("tick", ["", "while it sleeps"])
+def test_a_stop_while_idle_finishes_at_once(tmp_path: Path, tick: str) -> None:
+    made = world(tmp_path, [], [buy("1")])
+    heard = []
+
+    class Late(Mailbox):
+        def pending(self) -> Sequence[Command]:
+            heard.append(self.state())
+            waits = self.state() == "IDLE" and len(heard) > (2 if tick else 0)
+            self.replies = {"IDLE": ["abort"]} if waits else {}
+            return super().pending()
+
+    made.mailbox = Late()
+
+    assert "STOPPED" == made.live()
+    assert made.story.endswith("finish")
+    assert [] == made.venue.sent
+
+
 # Market data and ticks.
 
 
