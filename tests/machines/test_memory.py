@@ -36,9 +36,7 @@ def test_a_memory_survives_the_way_through_plain_values() -> None:
 
 @pytest.mark.parametrize("told", [{}, {"tick": "one"}, [], None])
 def test_a_memory_that_cannot_be_read_is_an_error_of_state(told: Any) -> None:  # noqa: ANN401 - anything
-    with pytest.raises(
-        StateError, match=r"cannot be read.*Restore the log from a copy"
-    ):
+    with pytest.raises(StateError, match=r"cannot be read.*Restore the log from a copy"):
         remembered(told)
 
 

@@ -15,10 +15,11 @@ from tests.machines.test_lives import LIVE, THREE, check, lost, silent, world
 from tests.machines.test_one_tx import one_tx, stage_of, too_much_wanted
 from tests.machines.test_saga import saga
 from tests.venues.test_chain_bundles import ENTRY
+from verifill.engine.errors import NotObserved
 from verifill.machines.strategy import Fate
 from verifill.venues.chains import Step, Undo
 from verifill.venues.interfaces import Venue
-from verifill.venues.orders import Outcome, Receipt, Request
+from verifill.venues.orders import Outcome, Reading, Receipt, Request
 from verifill.venues.simulated.chain import SimulatedChain
 
 
@@ -350,3 +351,74 @@ def test_what_a_venue_has_had_is_not_absent_in_the_next_life(tmp_path: Path) -> 
 
     assert "INSTRUCTION.HELD" == made.live(1)
     assert 1 == len(made.venue.sent)
+
+
+# A person must look.
+
+
+def test_a_mismatch_halts_until_it_is_resumed_and_the_strategy_is_told_in_the_next_life(
+    tmp_path: Path,
+) -> None:
+    made = world(tmp_path, [buy("1", name="A"), sell("1", name="B")], submits=[mismatches])
+    assert "STOPPED" == made.live(2)
+    assert made.story.endswith("exhausted hold finish")
+
+    made.mailbox.replies["HALTED"] = ["adopt-external", "resume"]
+    cut(made, "resume")
+    assert "STOPPED" == made.live(1)
+    assert made.story.startswith("recover recovered tick")  # it was resumed before it was cut off
+    (told,) = made.strategy.reports
+    assert [Fate.MISMATCHED, Fate.EXPIRED] == [entry.fate for entry in told.entries]
+
+
+def test_an_operator_is_told_why_nothing_can_be_taken_back(tmp_path: Path) -> None:
+    made = world(tmp_path, [saga(buy("1"), PIVOT, PIVOT, TOO_MUCH)])
+    made.mailbox.replies[STRANDED] = ["compensate", "compensate"]
+
+    assert "STOPPED" == made.live()
+    (first, second) = (text for _, text in made.mailbox.answers)
+    assert first.startswith("refused: step 4: ")
+    assert first.endswith("cannot be undone: it is a pivot")
+    assert "the newest effect that is left is taken back" == second
+
+
+def test_what_came_after_an_order_in_flight_is_told_as_expired_though_a_reading_fails(
+    tmp_path: Path,
+) -> None:
+    made = world(tmp_path, [buy("1", name="A"), sell("1", name="B")])
+    cut(made, "accepted")
+    readings = iter([True, False, True, True])
+    real = made.venue.read
+
+    def read() -> Reading:
+        if not next(readings, True):
+            msg = "down"
+            raise NotObserved(msg)
+        return real()
+
+    made.venue.read = read  # type: ignore[method-assign]  # it is down for a while
+    assert "STOPPED" == made.live(2)
+    assert "tick fail" in made.story
+    told = made.strategy.reports[-1]
+    assert [Fate.DONE, Fate.EXPIRED] == [entry.fate for entry in told.entries]
+    check(made)
+
+
+def test_a_reading_that_fails_at_recovery_blocks_it(tmp_path: Path) -> None:
+    made = world(tmp_path, [buy("1")])
+    made.live(1)
+    real = made.venue.read
+
+    def read() -> Reading:
+        msg = "down"
+        raise NotObserved(msg)
+
+    made.venue.read = read  # type: ignore[method-assign]  # it is down
+    assert "STOPPED" == made.live(1)
+    assert "recover blocked finish" == made.story
+    assert "opening balance: down" == made.loop.reason
+
+    made.venue.read = real  # type: ignore[method-assign]  # it is up again
+    made.mailbox.replies["HALTED"] = ["resume"]
+    assert "STOPPED" == made.live(2)
+    assert made.story.startswith("recover blocked resume recovered")
