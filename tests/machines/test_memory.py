@@ -62,13 +62,16 @@ def test_a_plan_that_cannot_be_read_is_an_error_of_state(told: object) -> None:
 # What the records of a log say of its last life.
 
 
+NONE: list[dict[str, Any]] = []
+
+
 def row(event: str, to: str, kind: str = "TRANSITION", tick: int = 1) -> dict[str, Any]:
     return {"event": event, "to": to, "kind": kind, "machine": "full_loop", "instance": tick,
             "attempt": 0, "epoch": 1}  # fmt: skip
 
 
 def test_a_life_that_did_nothing_has_left_nothing() -> None:
-    found = find([row("recover", "RECOVER")], iter([]))
+    found = find([row("recover", "RECOVER")], iter(NONE))
 
     assert ("", False, False, "", None) == (
         found.state, found.halted, found.sent, found.blocked, found.resolving,
@@ -76,19 +79,20 @@ def test_a_life_that_did_nothing_has_left_nothing() -> None:
 
 
 def test_a_life_that_ended_in_a_mismatch_is_blocked_and_its_entry_is_no_expired_one() -> None:
-    found = find([row("exhausted", f"INSTRUCTION.{Tight.FAILED_MISMATCH}")], iter([]))
+    found = find([row("exhausted", f"INSTRUCTION.{Tight.FAILED_MISMATCH}")], iter(NONE))
 
     assert "the last process life ended in a mismatch" == found.blocked
     assert "MISMATCHED" == found.fate
 
 
 def test_a_log_without_an_intent_has_sent_nothing() -> None:
-    assert not find([row("instruct", "INSTRUCTION.SEND")], iter([])).sent
-    assert not find([row("tick", "DECIDE")], iter([])).sent
+    assert not find([row("instruct", "INSTRUCTION.SEND")], iter(NONE)).sent
+    assert not find([row("tick", "DECIDE")], iter(NONE)).sent
 
 
 def test_the_search_ends_with_the_newest_memory_and_the_newest_plan() -> None:
     older: dict[str, Any] = {"memory": {"cannot": "be read"}, "plan": 7}
-    payloads = iter([{"memory": plain(MEMORY)}, {"plan": []}, older])
+    newer: list[dict[str, Any]] = [{"memory": plain(MEMORY)}, {"plan": []}, older]
+    payloads = iter(newer)
 
     assert (MEMORY, ()) == ((found := find([], payloads)).memory, found.plan)

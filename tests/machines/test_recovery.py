@@ -95,7 +95,11 @@ def test_one_transaction_is_sent_once_however_it_is_cut_off(
 def test_a_transaction_of_unknown_outcome_is_held_in_the_next_life_too(tmp_path: Path) -> None:
     made = chained(tmp_path / "held", acts=[silent])
     venue: Any = made.venue
-    venue.query = lambda _request: Receipt(Outcome.UNKNOWN)
+
+    def silence(_request: Request) -> Receipt:
+        return Receipt(Outcome.UNKNOWN)
+
+    venue.query = silence
 
     assert "ATOMIC.COMMIT.HELD" == made.live()
     assert "ATOMIC.COMMIT.HELD" == made.live()
@@ -104,7 +108,8 @@ def test_a_transaction_of_unknown_outcome_is_held_in_the_next_life_too(tmp_path:
     legs = made.loop.manager.leg.number
     made.mailbox.replies["COMMIT.HELD"] = ["void 99", "adopt 99", f"ask {legs}"]
     del venue.query
-    real, asked = venue.query, []
+    real = venue.query
+    asked: list[Request] = []
 
     def query(request: Request) -> Receipt:
         asked.append(request)
@@ -341,8 +346,7 @@ def test_an_entry_that_was_done_is_not_told_as_expired_two_ticks_later(tmp_path:
 
 
 def test_what_a_venue_has_had_is_not_absent_in_the_next_life(tmp_path: Path) -> None:
-    def takes(request: Request, ask: Ask) -> Receipt:
-        ask(request)
+    def takes(_request: Request, _ask: Ask) -> Receipt:
         return Receipt(Outcome.ACCEPTED)
 
     made = world(tmp_path, [buy("1")], submits=[takes])
