@@ -262,7 +262,7 @@ class World:
         def sleep(seconds: float) -> None:
             nonlocal sleeps
             sleeps += 1
-            self._go(round(seconds * SECOND_NS))
+            self.go(round(seconds * SECOND_NS))
             if sleeps > SLEEPS_MAX:
                 loop.stop()
 
@@ -305,7 +305,7 @@ class World:
         loop.run()
         return machine.state
 
-    def _go(self, duration_ns: int) -> None:
+    def go(self, duration_ns: int) -> None:
         self._mono_ns += duration_ns
         bars = self.stage.bars
         bars.time_ns = START_NS + self._mono_ns

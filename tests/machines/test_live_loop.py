@@ -109,7 +109,7 @@ def test_a_kill_while_idle_halts_at_the_next_tick_until_it_is_resumed(tmp_path: 
 @pytest.mark.parametrize("tick", ["", "while it sleeps"])
 def test_a_stop_while_idle_finishes_at_once(tmp_path: Path, tick: str) -> None:
     made = world(tmp_path, [], [buy("1")])
-    heard = []
+    heard: list[str] = []
 
     class Late(Mailbox):
         def pending(self) -> Sequence[Command]:
@@ -152,7 +152,7 @@ def test_ticks_that_fell_due_together_are_told(tmp_path: Path) -> None:
 
     class Slow(Scheduled):
         def decide(self, market: MarketView, positions: Positions, last: PlanReport) -> Plan:
-            made._go(200 * 10**9)  # noqa: SLF001 - time passes while it thinks
+            made.go(200 * 10**9)  # time passes while it thinks
             return super().decide(market, positions, last)
 
     made.thinker = Slow

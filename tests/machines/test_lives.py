@@ -151,7 +151,8 @@ def test_an_operator_ends_what_is_held(
     tmp_path: Path, submit: Act, replies: list[str], ends: str
 ) -> None:
     made = world(tmp_path, [buy("1")], submits=[submit], mailbox=Mailbox({HELD: list(replies)}))
-    real, asked = made.venue.query, []
+    real = made.venue.query
+    asked: list[Request] = []
 
     def query(request: Request) -> Receipt:
         asked.append(request)
