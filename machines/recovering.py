@@ -65,14 +65,14 @@ class Recovering:
         reason: why it is blocked.
     """
 
-    _machine: Executor
-    _manager: ExecutionManager
-    _transaction: AtomicTransaction
-    _desk: Desk
-    _continuity: Continuity
-    _records: Records
-    _found: Found
-    _bases: Bases
+    _machine: Executor = field(alias="machine")
+    _manager: ExecutionManager = field(alias="manager")
+    _transaction: AtomicTransaction = field(alias="transaction")
+    _desk: Desk = field(alias="desk")
+    _continuity: Continuity = field(alias="continuity")
+    _records: Records = field(alias="records")
+    _found: Found = field(alias="found")
+    _bases: Bases = field(alias="bases")
     _restore_strategy: Callable[[Mapping[str, object]], None] = field(alias="restore")
     _began: bool = field(default=False, init=False)
     _resumed: bool = field(default=False, init=False)
