@@ -6,7 +6,7 @@ remembers in its log what it cannot ask the venues for.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from verifill.engine.clock import SLICE_NS, WallClock
 from verifill.engine.commands import Command, CommandName
@@ -99,8 +99,7 @@ class LiveLoop(FullLoop):
                 CommandName.KILL: self._kill,
             }
         )
-        if isinstance(self._records, LiveRecords):
-            self._records.memory = self.memory
+        cast("LiveRecords", self._records).memory = self.memory
 
     def activities(self) -> Mapping[str, Callable[[], str]]:
         """Those of the full loop, and where a person must look: wait for one."""
@@ -147,8 +146,9 @@ class LiveLoop(FullLoop):
 
     def take_leave(self, plan: Plan, done: Sequence[tuple[str, str]]) -> None:
         """Go on with nothing of a plan; what is not done has expired."""
-        entries = (*_ended(plan, done), *self._expired(plan[len(done) :]))
-        self.report = PlanReport(entries)
+        self._plan = plan
+        self._entries = [*_ended(plan, done), *self._expired(plan[len(done) :])]
+        self.report = PlanReport(tuple(self._entries))
 
     def _expired(self, never: Plan) -> tuple[Entry, ...]:
         """Entries that were never sent, by name; never forgotten."""
@@ -186,10 +186,19 @@ class LiveLoop(FullLoop):
         self._records.remember()
         return super().failed()
 
+    def instruction_mismatched(self) -> FullEvent:
+        """The position is not what it should be: remembered, and a person must look."""
+        event = super().instruction_mismatched()
+        self._report_lapsed()
+        self._records.remember()
+        return event
+
     def _report_lapsed(self) -> None:
         if self._lapsed:
-            self.report = PlanReport(self.report.entries + self._lapsed)
+            self._plan = [*self._plan, *(entry.wanted for entry in self._lapsed)]
+            self._entries += self._lapsed
             self._lapsed = ()
+            self.report = PlanReport(tuple(self._entries))
 
     # Where a person must look.
 
@@ -258,12 +267,17 @@ class LiveLoop(FullLoop):
 
     def _compensate(self, _command: Command) -> Reply:
         event = self.transaction.resume("COMPENSATE.DONE")
+        if event == FullEvent.STRAND:
+            return refusal(self.transaction.reason)
         if event != FullEvent.COMPENSATE:
             return refusal("nothing of the chain is left that can be taken back")
         return Reply("the newest effect that is left is taken back", event)
 
     def _settle(self, command: Command) -> Reply:
+        self.conclude(Fate.STRANDED)
+        self._report_lapsed()
         self._because(f"settled by hand, says {command.actor}: {command.reason}")
+        self._records.remember()
         return Reply("settled; the engine is halted until it is resumed", FullEvent.SETTLED)
 
     def _resume(self, _command: Command) -> Reply:
@@ -274,10 +288,14 @@ class LiveLoop(FullLoop):
     def _adopt_external(self, command: Command) -> Reply:
         """Take the venues' positions as they are; an operator knows why they differ."""
         monitor = self.monitor
+        if unresolved := self._recovering.unresolved:
+            return refusal(unresolved)
         try:
             reading = monitor.observe()
         except NotObserved as error:
             return refusal(str(error))
+        if missing := sorted(monitor.totals.keys() - reading.totals.keys()):
+            return refusal(f"not observed: {', '.join(missing)}; missing is not zero")
         moved = {
             key: total - monitor.totals.get(key, 0)
             for key, total in reading.totals.items()
@@ -309,6 +327,8 @@ class LiveLoop(FullLoop):
             return refusal("flattening is not built; kill without it, then trade flat by hand")
         self._killed = f"killed by {command.actor}: {command.reason}"
         self._continuity.risk = self._killed
+        if self._machine.state != Full.HALTED:  # where the log says so already
+            self._records.remember()
         return Reply("nothing more is sent; the engine halts after what is under way")
 
     # What is remembered.
@@ -334,10 +354,12 @@ class LiveLoop(FullLoop):
                 suspense=totals,
                 spent=spent,
                 day=day,
+                unbooked=monitor.unbooked,
             ),
             leg=None if leg is None else LegMemory.of(leg),
             transaction=self.transaction.remember(),
             strategy=self._strategy_state(),
+            killed=self._killed,
         )
 
     def _strategy_state(self) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from verifill.venues.chains import Atomicity, Chain, Invariant, Step, Undo
 from verifill.venues.expectation import Bound, Expectation, Origin
 from verifill.venues.instructions import AnyInstruction
 from verifill.venues.interfaces import OrderHandler
-from verifill.venues.orders import Bundle, Order, Request
+from verifill.venues.orders import Bundle, LedgerRow, Order, Request
 
 
 class StepMemory(Struct, frozen=True):
@@ -118,6 +118,7 @@ class LegMemory(Struct, frozen=True):
         bounds: position key -> least and greatest change, and why it is as wide.
         own: position key -> units that it moved, once that is verified.
         executed: units that took effect, once that is verified.
+        denial: why it must not be sent, if that is known already.
     """
 
     number: int
@@ -135,13 +136,15 @@ class LegMemory(Struct, frozen=True):
     own: dict[str, int] = {}
     executed: int = 0
     reason: str = ""
+    denial: str = ""
 
     @classmethod
     def of(cls, leg: Leg) -> "LegMemory":
         """The memory of a leg."""
         request = leg.request
         bundle = isinstance(leg.wanted, tuple)
-        orders = request.orders if isinstance(request, Bundle) else (request,)
+        exact = () if isinstance(request, Bundle) else (request,)
+        orders = leg.wanted if isinstance(leg.wanted, tuple) else exact
         wanted: Any = None if bundle else leg.wanted
         return cls(
             number=leg.number,
@@ -159,6 +162,7 @@ class LegMemory(Struct, frozen=True):
             own=dict(leg.verdict.own),
             executed=leg.assessment.executed,
             reason=leg.reason,
+            denial=leg.denial,
         )
 
     def request(self, handler: OrderHandler, number: int) -> Request:
@@ -213,6 +217,7 @@ class BooksMemory(Struct, frozen=True):
         suspense: position key -> units that were accepted so far.
         spent: position key -> units of the day's budget.
         day: the day of that budget, since the epoch.
+        unbooked: rows before the cursors that the totals do not hold yet.
     """
 
     totals: dict[str, int]
@@ -222,6 +227,7 @@ class BooksMemory(Struct, frozen=True):
     suspense: dict[str, int] = {}
     spent: dict[str, int] = {}
     day: int = -1
+    unbooked: tuple[LedgerRow, ...] = ()
 
 
 class Memory(Struct, frozen=True, kw_only=True):
@@ -239,6 +245,7 @@ class Memory(Struct, frozen=True, kw_only=True):
         leg: the instruction under way, or the last one.
         transaction: the chain under way, or none.
         strategy: what the strategy handed over of its own state.
+        killed: why nothing more is sent, if an operator has said so and nobody has resumed.
     """
 
     tick: int
@@ -252,6 +259,7 @@ class Memory(Struct, frozen=True, kw_only=True):
     leg: LegMemory | None = None
     transaction: TransactionMemory | None = None
     strategy: dict[str, Any] | None = None
+    killed: str = ""
 
 
 def plain(value: Struct) -> Any:  # noqa: ANN401 - of any shape

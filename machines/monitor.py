@@ -56,20 +56,34 @@ class PositionMonitor:
         return reading
 
     def _taken_together(self, first: Reading) -> Reading:
-        readings = [first, *(read() for read in self._others)]
+        self._rows += first.rows  # kept even if another feed cannot be read now
+        readings = [first]
+        for read in self._others:
+            readings.append(read())
+            self._rows += readings[-1].rows
         newest_ns = max(reading.as_of_ns for reading in readings)
         totals: dict[str, int] = {}
-        rows = self._rows
         behind: dict[str, int] = {}
         for reading in readings:
             totals |= reading.totals
-            rows += reading.rows
             if reading.as_of_ns < newest_ns:
                 behind |= dict.fromkeys(reading.totals, reading.as_of_ns)
-        return Reading(newest_ns, totals, rows, behind)
+        return Reading(newest_ns, totals, self._rows, behind)
 
-    def restore(self, totals: Mapping[str, int], bases: Mapping[str, int], settled_ns: int) -> None:
+    @property
+    def unbooked(self) -> tuple[LedgerRow, ...]:
+        """Rows that were read since the books were last settled; no feed tells them again."""
+        return self._rows
+
+    def restore(
+        self,
+        totals: Mapping[str, int],
+        bases: Mapping[str, int],
+        settled_ns: int,
+        unbooked: tuple[LedgerRow, ...] = (),
+    ) -> None:
         """Take up the books of an earlier life; what moved since is in the next readings."""
+        self._rows = unbooked
         self.totals.clear()
         self.totals.update(totals)
         self.bases.clear()

@@ -7,7 +7,7 @@ begins again from the same records.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from attrs import define, field
 
@@ -87,20 +87,30 @@ class Recovering:
         """What recovery leads to; `reason` says why where it is blocked."""
         failures = [f for venue in self._desk.venues for f in venue.start_up_failures()]
         if not self._began and not failures:
-            failures += self._begin()
+            failures += self._begin(loop)
         if not self._resumed and self._found.blocked:
             failures.append(self._found.blocked)
         if failures:
             self.reason = "; ".join(failures)
             return FullEvent.BLOCKED
-        found, self._found = self._found, Found()
-        return self._go_on(found, loop)
+        event = self._go_on(self._found, loop)
+        if event != FullEvent.BLOCKED:
+            self._found = Found()
+        return event
 
-    def _begin(self) -> list[str]:
+    @property
+    def unresolved(self) -> str:
+        """Why the books must not be taken from the venues yet; empty if they may."""
+        if self._began and not self._found.under_way:
+            return ""
+        return "what an earlier process life left behind is not resolved yet; resume first"
+
+    def _begin(self, loop: Loop) -> list[str]:
         """Take the books up; the first time, from the venues themselves."""
         memory, monitor = self._found.memory, self._desk.monitor
         if memory is not None:
             self._restore(memory)
+            self._take_leave(memory, loop)
             self._began = True
             return []
         try:
@@ -120,7 +130,7 @@ class Recovering:
     def _restore(self, memory: Memory) -> None:
         books = memory.books
         monitor = self._desk.monitor
-        monitor.restore(books.totals, books.bases, books.settled_ns)
+        monitor.restore(books.totals, books.bases, books.settled_ns, books.unbooked)
         monitor.suspense.restore(books.suspense, books.spent, books.day)
         self._desk.legs = memory.legs
         self._desk.outputs = {name: dict(own) for name, own in memory.outputs.items()}
@@ -130,33 +140,37 @@ class Recovering:
         if memory.strategy is not None:
             self._restore_strategy(memory.strategy)
 
+    def _take_leave(self, memory: Memory, loop: Loop) -> None:
+        """Say what became of a plan that is not gone on with, whatever else comes of it."""
+        found, done = self._found, memory.done
+        if found.cut_off and memory.tick == found.tick and not found.under_way:
+            fate = found.fate
+            if memory.children and fate in (None, Fate.FAILED_CLEAN):
+                fate = Fate.IN_PART  # of the remainder, nothing
+            loop.take_leave(found.plan, (*done, (str(fate), "")) if fate else done)
+
     def _go_on(self, found: Found, loop: Loop) -> str:
         memory = found.memory
-        done = memory.done if memory else ()
-        children = memory.children if memory else 0
-        if memory and memory.tick == found.tick and (found.resolving or found.in_chain):
-            loop.take_up_again(found.plan, done, children)
-            return self._take_over(found, memory, len(done))
+        if memory and found.under_way:
+            loop.take_up_again(found.plan, memory.done, memory.children)
+            return self._take_over(found, memory, len(memory.done))
         reason = self._continuity.look()
         if reason:
             self.reason = f"opening balance: {reason}"
             self._resumed = False
             return FullEvent.BLOCKED
-        if memory and found.cut_off:
-            fate = Fate.IN_PART if children and found.fate is not Fate.DONE else found.fate
-            loop.take_leave(found.plan, (*done, (str(fate), "")) if fate else done)
         self._tell(found, "nothing was in flight")
         return FullEvent.RECOVERED
 
     def _take_over(self, found: Found, memory: Memory, at: int) -> str:
         context = self._machine.context
         if memory.transaction is not None:
-            chain = found.plan[at]
-            if isinstance(chain, Chain):
-                self._transaction.restore(memory.transaction, chain)
+            chain = cast("Chain", found.plan[at])  # its plan was on the disk before it began
+            self._transaction.restore(memory.transaction, chain)
             context.chain = memory.transaction.number
         if memory.leg is not None:
             leg = self._leg(memory.leg, memory.intents)
+            leg.had = found.had
             self._manager.leg = leg
             context.instruction, context.attempt = leg.number, leg.sends
         resolving = found.resolving
@@ -179,7 +193,7 @@ class Recovering:
             child=memory.child,
             wanted=memory.wanted or orders,
             late=memory.late,
-            denial="",
+            denial=memory.denial,
             handler=venue,
             monitor=self._desk.monitor,
             rules=venue.rules,

@@ -17,7 +17,7 @@ from verifill.machines.atomic import Atomic
 from verifill.machines.full_loop import Full, FullEvent
 from verifill.machines.memory import Memory, plan_of, remembered
 from verifill.machines.strategy import Fate
-from verifill.machines.tight_loop import Tight
+from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.venues.chains import Chain
 from verifill.venues.instructions import AnyInstruction
 
@@ -39,6 +39,7 @@ FATES: Mapping[str, Fate] = {
     f"{Full.INSTRUCTION}.{Tight.FAILED_CLEAN}": Fate.FAILED_CLEAN,
     f"{Full.INSTRUCTION}.{Tight.RETRY_RESEND}": Fate.FAILED_CLEAN,
     f"{Full.INSTRUCTION}.{Tight.FAILED_PART}": Fate.IN_PART,
+    f"{Full.INSTRUCTION}.{Tight.FAILED_MISMATCH}": Fate.MISMATCHED,
     f"{Full.ATOMIC}.{Atomic.COMMITTED}": Fate.DONE,
     f"{Full.ATOMIC}.{Atomic.ROLLED_BACK}": Fate.ROLLED_BACK,
 }
@@ -52,6 +53,7 @@ class Found:
     Attributes:
         state: the leaf in which its work ended; empty if it never began any.
         sent: whether the send of that leaf had its INTENT.
+        had: whether the venue has said since that it has the order.
         halted: whether it ended halted, without a logged resume.
         memory: what it remembered; None if it had sent nothing.
         plan: the plan that it had taken up last.
@@ -62,6 +64,7 @@ class Found:
 
     state: str = ""
     sent: bool = False
+    had: bool = False
     halted: bool = False
     memory: Memory | None = None
     plan: Sequence[AnyInstruction | Chain] = ()
@@ -85,9 +88,15 @@ class Found:
         return self.state.removeprefix(f"{Full.ATOMIC}.")
 
     @property
+    def under_way(self) -> bool:
+        """Whether an order or a chain is to be gone on with."""
+        current = self.memory is not None and self.memory.tick == self.tick
+        return current and bool(self.resolving or self.in_chain)
+
+    @property
     def cut_off(self) -> bool:
         """Whether it ended in a plan of which something may never have been sent."""
-        return self.state == Full.DECIDE or self.state.startswith(
+        return self.state in (Full.DECIDE, Full.HALTED) or self.state.startswith(
             (f"{Full.INSTRUCTION}.", f"{Full.ATOMIC}.")
         )
 
@@ -103,7 +112,7 @@ class Found:
             return "the last process life ended halted, and nobody has resumed it"
         if self.state == f"{Full.INSTRUCTION}.{Tight.FAILED_MISMATCH}":
             return "the last process life ended in a mismatch"
-        return ""
+        return self.memory.killed if self.memory else ""
 
     def _split(self) -> tuple[str, str]:
         """The state that holds a tight loop, and the leaf inside."""
@@ -149,6 +158,7 @@ def find(rows: Sequence[Mapping[str, Any]], payloads: Iterator[Mapping[str, Any]
     return Found(
         state=state,
         sent=_sent(rows),
+        had=_had(moves),
         halted=halted,
         memory=memory,
         plan=plan or (),
@@ -178,5 +188,15 @@ def _sent(rows: Sequence[Mapping[str, Any]]) -> bool:
         if row["kind"] == "INTENT":
             return True
         if row["event"] and row["to"].endswith(f".{Tight.SEND}"):
+            return False
+    return False
+
+
+def _had(moves: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the venue has told of the order since the last way into SEND."""
+    for row in reversed(moves):
+        if row["event"] in (TightEvent.ACCEPTED, TightEvent.FOUND):
+            return True
+        if row["to"].endswith(f".{Tight.SEND}"):
             return False
     return False

@@ -330,6 +330,7 @@ class AtomicTransaction:
     def _strand(self, effect: Effect, why: str) -> AtomicEvent:
         operation = effect.step.instruction.op
         self.reason = f"{self.reason}; {operation} {effect.number} cannot be undone: {why}"
+        self._manager.remember()  # without it: a person may go on with what is before it
         return AtomicEvent.STRAND
 
     def compensated(self) -> AtomicEvent:

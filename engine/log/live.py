@@ -124,19 +124,16 @@ class LiveLog:
         intent_id: str | None = None,
     ) -> None:
         numbers = {"tick": context.tick, "chain": context.chain, "instruction": context.instruction}
-        instance = parent = 0
-        for table, column in self._levels:
-            if table == owner:
-                instance = numbers[column]
-                break
-            parent = numbers[column] or parent
+        tables, columns = zip(*self._levels, strict=True)
+        at = tables.index(owner)
+        around = [numbers[column] for column in columns[:at] if numbers[column]]
         evidence = {name: one.rows for name, one in self.streams.items() if one.rows}
         payload = self._told | ({"streams": evidence} if evidence else {})
         wall_ns, mono_ns = self._now()
         record = Record(
             machine=owner,
-            instance=instance,
-            parent=parent,
+            instance=numbers[columns[at]],
+            parent=around[-1] if around else 0,
             source=source,
             event=event,
             target=target,

@@ -4,7 +4,7 @@ The venue is one object that outlives them. A life that is killed drops everythi
 process would, and the next one has the log and the venue.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,11 @@ from verifill.machines.loop import LoopPolicy
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.nesting import nesting
 from verifill.machines.operator import Operators
+from verifill.machines.recovering import Bases
 from verifill.machines.recovery import Found, found_in
 from verifill.machines.strategy import Plan, PlanReport, Positions
-from verifill.venues.interfaces import Venue
+from verifill.machines.tolerance import EXACT, Tolerance
+from verifill.venues.interfaces import PositionFeed, Venue
 from verifill.venues.market import MarketView
 from verifill.venues.orders import LedgerRow, Reading, Receipt, Request
 
@@ -194,6 +196,15 @@ class World:
         mailbox: what operators say.
         patience: after so many slices of sleep a life is stopped: whoever it waits for does
             not come.
+        client: what connects a life to the venue.
+        thinker: what makes the strategy of its plans.
+        tolerance: differences that are accepted.
+        bases: entry values, the first time.
+        subscribed: names of venues that the strategy may use; all if left out.
+        stale: why market data is not fresh, each time that it is fetched; then it is.
+        feeds: other positions.
+        strategy: that of the newest life.
+        loop: the newest life.
     """
 
     folder: Path
@@ -203,13 +214,21 @@ class World:
     policy: LoopPolicy = field(factory=lambda: LoopPolicy(fail_fast=False))
     mailbox: Mailbox = field(factory=Mailbox)
     patience: int = 400
+    client: type[Client] = Client
+    thinker: Callable[[Sequence[Plan]], Scheduled] = Scheduled
+    tolerance: Tolerance = EXACT
+    bases: Bases = lambda _totals: ({}, "")
+    subscribed: Collection[str] | None = None
+    stale: list[str] = field(factory=list[str])
+    feeds: Sequence[PositionFeed] = ()
     strategy: Scheduled = field(init=False)
+    loop: LiveLoop = field(init=False)
     _kept: Kept = field(init=False)
     _mono_ns: int = 0
 
     def __attrs_post_init__(self) -> None:
         self._kept = Kept(self.venue)
-        self.strategy = Scheduled(self.plans)
+        self.strategy = self.thinker(self.plans)
 
     @property
     def log(self) -> Path:
@@ -240,16 +259,16 @@ class World:
         machine = DurableExecutor(compiled, live)
         self.mailbox.state = lambda: machine.state
         since = found.memory.books.cursors.get("desk", 0) if found.memory else 0
-        client = Client(self._kept, moments, since)
-        monitor = PositionMonitor([client], {}, {})
+        client = self.client(self._kept, moments, since)
+        monitor = PositionMonitor([client, *self.feeds], {}, {}, self.tolerance)
         venues: list[Venue] = [client]
-        self.strategy = Scheduled(self.plans)
+        self.strategy = self.thinker(self.plans)
         sleeps = 0
 
         def sleep(seconds: float) -> None:
             nonlocal sleeps
             sleeps += 1
-            self._go(round(seconds * SECOND_NS))
+            self.go(round(seconds * SECOND_NS))
             if sleeps > self.patience:
                 loop.stop()
 
@@ -259,12 +278,13 @@ class World:
             monotonic_ns=lambda: self._mono_ns,
             sleep=sleep,
         )
-        loop = LiveLoop(
+        names = {client.rules.name} if self.subscribed is None else self.subscribed
+        self.loop = loop = LiveLoop(
             machine=machine,
             clock=clock,
             market=self.stage.bars,
             strategy=self.strategy,
-            desk=Desk(venues, {self.venue.rules.name}, monitor),
+            desk=Desk(venues, names, monitor),
             records=LiveRecords(live, machine),
             scales=self.stage.scales,
             policy=self.policy,
@@ -277,7 +297,7 @@ class World:
             if left == 0:
                 loop.stop()
             left -= 1
-            return ""
+            return self.stale.pop(0) if self.stale else ""
 
         loop.live(
             log=live,
@@ -286,14 +306,14 @@ class World:
                 self.mailbox, live, machine, lambda: self.stage.bars.time_ns, found.commands
             ),
             found=found,
-            bases=lambda _totals: ({}, ""),
+            bases=self.bases,
             cursors=lambda: {"desk": client.cursor},
             refresh=refresh,
         )
         loop.run()
         return machine.state
 
-    def _go(self, duration_ns: int) -> None:
+    def go(self, duration_ns: int) -> None:
         self._mono_ns += duration_ns
         bars = self.stage.bars
         bars.time_ns = START_NS + self._mono_ns

@@ -73,9 +73,8 @@ def _tell(folder: Path, number: int, found: Answer | None) -> None:
             f"verifill ops answer {folder} {number}"
         )
         raise typer.Exit(ExitCode.NOT_ANSWERED)
-    _say(
-        f"command {number} was {'taken' if found.taken else 'refused'}: {found.text.removeprefix('refused: ')}"
-    )
+    became, text = ("taken" if found.taken else "refused"), found.text.removeprefix("refused: ")
+    _say(f"command {number} was {became}: {text}")
     if not found.taken:
         raise typer.Exit(ExitCode.REFUSED)
 
