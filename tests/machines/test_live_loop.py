@@ -1,7 +1,7 @@
 """The live loop: operators, stops, stale data, and what cannot be read or written."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from tests.machines.lives import Mailbox, Scheduled, World
 from tests.machines.support import BTC, OPENING, Ask, Bars, Script, buy, scripted, sell
 from tests.machines.test_lives import LIVE, check, world
 from tests.machines.test_recovery import cut
+from tests.machines.test_saga import saga
 from verifill.engine.commands import Command
 from verifill.engine.errors import InboxError, LogError, NotObserved
 from verifill.engine.log.durable import DurableLog
@@ -49,12 +50,48 @@ def notes(made: World, kind: str) -> list[str]:
 # Stopping.
 
 
+class Stops(Mailbox):
+    """No command comes; the engine is told to stop by a signal."""
+
+    def __init__(self, when: Callable[[str], bool], made: World) -> None:
+        super().__init__()
+        self._when = when
+        self._made = made
+
+    def pending(self) -> Sequence[Command]:
+        if self._when(self.state()):
+            self._made.loop.stop()
+        return ()
+
+
+def test_a_chain_that_is_aborted_is_taken_back_once_its_step_is_resolved(tmp_path: Path) -> None:
+    mailbox = Mailbox({"ATOMIC.STEP.AWAIT_POSITION": ["abort"]})
+    made = slow(tmp_path, [saga(buy("1", name="A"), sell("3", name="B"))], mailbox=mailbox)
+
+    assert "STOPPED" == made.live()
+    assert ("abort", "the chain is taken back once the step under way is resolved") == (
+        mailbox.answers[0]
+    )
+    assert "matched compensate" in made.story
+    assert "rolled_back" in made.story
+    check(made)
+
+
+def test_outside_a_chain_there_is_nothing_to_abort(tmp_path: Path) -> None:
+    made = world(tmp_path, [], mailbox=Mailbox({"IDLE": ["abort"]}))
+
+    assert "STOPPED" == made.live(2)
+    assert ("abort", "refused: no chain is under way") == made.mailbox.answers[0]
+
+
 def test_a_stop_while_an_order_is_pending_parks_it_and_the_next_life_goes_on(
     tmp_path: Path,
 ) -> None:
-    made = slow(tmp_path, [buy("1", name="A")], mailbox=Mailbox({AWAIT: ["abort"]}))
+    made = slow(tmp_path, [buy("1", name="A")])
+    made.mailbox = Stops(lambda state: state == AWAIT, made)
 
     assert AWAIT == made.live()
+    made.mailbox = Mailbox()
     assert f"stopped in {AWAIT}; the next start goes on from the log" == made.loop.parked
     assert "STOPPED" == made.live(2)
     assert made.story.startswith("recover resolve_instruction found")
@@ -111,14 +148,11 @@ def test_a_stop_while_idle_finishes_at_once(tmp_path: Path, tick: str) -> None:
     made = world(tmp_path, [], [buy("1")])
     heard: list[str] = []
 
-    class Late(Mailbox):
-        def pending(self) -> Sequence[Command]:
-            heard.append(self.state())
-            waits = self.state() == "IDLE" and len(heard) > (2 if tick else 0)
-            self.replies = {"IDLE": ["abort"]} if waits else {}
-            return super().pending()
+    def late(state: str) -> bool:
+        heard.append(state)
+        return state == "IDLE" and len(heard) > (2 if tick else 0)
 
-    made.mailbox = Late()
+    made.mailbox = Stops(late, made)
 
     assert "STOPPED" == made.live()
     assert made.story.endswith("finish")
