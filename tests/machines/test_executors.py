@@ -126,5 +126,7 @@ def test_nothing_is_sent_twice_under_one_key_and_books_agree_with_the_venue(
         reason = json.dumps(played.notes("FAILURE"))
 
     assert len(venue.numbers) == len(set(venue.numbers))
-    if played.state == "STOPPED" and not any(w in reason for w in ("mismatch", "between")):
+    # whoever does it and says that it never left is not seen through before the next look
+    known = "denied" not in played.events
+    if known and played.state == "STOPPED" and "mismatch" not in reason and "between" not in reason:
         assert venue.exchange.accounts.totals == played.totals
