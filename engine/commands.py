@@ -3,16 +3,14 @@
 The inbox checks a command against it, the command line makes its sub-commands and options
 of it, and docs/reference/operations-live.md is printed from it. What a command does is the
 business of whoever takes it out of the inbox.
-
-Data classes of the standard library: the command line reads this for its help, and is to load
-nothing else for it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from attrs import field, frozen
 
 from verifill.engine.errors import CommandError
 
@@ -38,7 +36,7 @@ class CommandName(StrEnum):
     ABORT = "abort"
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Argument:
     """One argument of a command; its value is a text.
 
@@ -72,7 +70,7 @@ class Argument:
         return not self.whole or _is_whole(value)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class CommandKind:
     """What one command takes and means.
 
@@ -91,7 +89,7 @@ class CommandKind:
     needs_reason: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Command:
     """What an operator commanded.
 
@@ -109,11 +107,7 @@ class Command:
     actor: str
     reason: str
     name: CommandName
-    arguments: Mapping[str, str] = field(hash=False)
-
-    def __post_init__(self) -> None:
-        """Keep the arguments from being changed."""
-        object.__setattr__(self, "arguments", MappingProxyType(dict(self.arguments)))
+    arguments: Mapping[str, str] = field(converter=MappingProxyType[str, str], hash=False)
 
 
 _INSTRUCTION: Final = Argument(
