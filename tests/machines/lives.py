@@ -26,6 +26,7 @@ from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
 from verifill.machines.desk import Desk
 from verifill.machines.full_loop import FULL_LOOP
+from verifill.machines.guarding import Guard, Surroundings, asides
 from verifill.machines.live_loop import LiveLoop
 from verifill.machines.live_records import LiveRecords
 from verifill.machines.loop import LoopPolicy
@@ -35,6 +36,7 @@ from verifill.machines.operator import Operators
 from verifill.machines.recovering import Bases
 from verifill.machines.recovery import Found, found_in
 from verifill.machines.strategy import Plan, PlanReport, Positions
+from verifill.machines.thresholds import Thresholds
 from verifill.machines.tolerance import EXACT, Tolerance
 from verifill.venues.interfaces import PositionFeed, Venue
 from verifill.venues.market import MarketView
@@ -203,6 +205,7 @@ class World:
         subscribed: names of venues that the strategy may use; all if left out.
         stale: why market data is not fresh, each time that it is fetched; then it is.
         feeds: other positions.
+        limits: of breakers and trading states.
         strategy: that of the newest life.
         loop: the newest life.
     """
@@ -221,6 +224,7 @@ class World:
     subscribed: Collection[str] | None = None
     stale: list[str] = field(factory=list[str])
     feeds: Sequence[PositionFeed] = ()
+    limits: Thresholds = field(factory=Thresholds)
     strategy: Scheduled = field(init=False)
     loop: LiveLoop = field(init=False)
     _kept: Kept = field(init=False)
@@ -290,6 +294,15 @@ class World:
             policy=self.policy,
         )
         loop.manager.run = header["run"]
+        guard = Guard(
+            Surroundings(
+                limits=self.limits,
+                write=lambda changes, state: live.aside(asides(changes, state)),
+                now_ns=lambda: self.stage.bars.time_ns,
+            ),
+            found.guard,
+        )
+        guard.begin()
         left = ticks
 
         def refresh() -> str:
@@ -309,6 +322,7 @@ class World:
             bases=self.bases,
             cursors=lambda: {"desk": client.cursor},
             refresh=refresh,
+            guard=guard,
         )
         loop.run()
         return machine.state
