@@ -273,10 +273,10 @@ class Guard(Open):
             self.gate.scopes.halt(GLOBAL, actor, reason)
         self._write()
 
-    def reduce(self, actor: str, reason: str) -> None:
-        """From now on nothing is sent but what takes risk away."""
-        if self._trading is TradingState.ACTIVE:
-            self.gate.scopes.reduce(GLOBAL, actor, reason)
+    def ease(self, actor: str, reason: str) -> None:
+        """An engine that was killed is resumed: what reduces risk may be sent again."""
+        if self._trading is TradingState.HALTED:
+            self.gate.scopes.resume(GLOBAL, actor, reason)
         self._write()
 
     def resume(self, scope: str, actor: str, reason: str) -> str:

@@ -133,7 +133,7 @@ class Hearing(FullLoop):
             return self._widen(command)
         if latched := self._guard.latched:
             return refusal(latched)
-        self._guard.resume(GLOBAL, command.actor, command.reason)
+        self._guard.ease(command.actor, command.reason)
         self._recovering.resumed()
         self._killed = self.reason = ""
         return Reply("resumed; start-up tests and the opening balance first", FullEvent.RESUME)
@@ -188,6 +188,8 @@ class Hearing(FullLoop):
     def _widen(self, command: Command) -> Reply:
         """Widen what a scope may send by one step."""
         scope = command.arguments["scope"]
+        if scope == GLOBAL and self._killed:
+            return refusal("the engine was killed; resume it once it is HALTED")
         if refused := self._guard.resume(scope, command.actor, command.reason):
             return refusal(refused)
         self._records.remember()

@@ -4,10 +4,12 @@ The venue is one object that outlives them. A life that is killed drops everythi
 process would, and the next one has the log and the venue.
 """
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from attrs import define, field
 
 from tests.machines.support import MINUTE_NS, SECOND_NS, START_NS, Scripted, Stage
@@ -150,12 +152,14 @@ class Mailbox:
         replies: end of a state's name -> the commands given there, one at a time.
         answers: what was answered, by name of the command, in order.
         deaf: whether answers are lost.
+        actor: who gives them.
     """
 
     replies: dict[str, list[str]] = field(factory=dict[str, list[str]])
     answers: list[tuple[str, str]] = field(factory=list[tuple[str, str]])
     state: Callable[[], str] = lambda: ""
     deaf: bool = False
+    actor: str = "ann"
     _waiting: list[Command] = field(factory=list[Command])
     _count: int = 0
 
@@ -168,10 +172,14 @@ class Mailbox:
                     Command(
                         id=self._count,
                         at_ns=0,
-                        actor="ann",
+                        actor=self.actor,
                         reason="because",
                         name=CommandName(name),
-                        arguments={"instruction": number or "1", "flatten": number or "no"},
+                        arguments={
+                            "instruction": number or "1",
+                            "flatten": number or "no",
+                            "scope": number or "global",
+                        },
                     )
                 )
         return list(self._waiting)
@@ -353,12 +361,26 @@ class World:
         return DurableReader(self.log)
 
     @property
+    def records(self) -> pl.DataFrame:
+        """The records of the loops."""
+        return self._of(("full_loop", "atomic", "tight_loop", "process"))
+
+    @property
+    def asides(self) -> list[tuple[str, str, str]]:
+        """What breakers and trading states did: scope, event, state after."""
+        rows = self._of(("breaker", "trading_state")).select("payload", "event", "to").rows()
+        return [(json.loads(payload)["scope"], event, to) for payload, event, to in rows]
+
+    def _of(self, machines: Sequence[str]) -> pl.DataFrame:
+        return self.reader.records().filter(pl.col("machine").is_in(machines)).collect()
+
+    @property
     def events(self) -> list[str]:
-        return [event for event in self.reader.records().collect()["event"] if event]
+        return [event for event in self.records["event"] if event]
 
     @property
     def story(self) -> str:
         """The events of the newest life."""
-        records = self.reader.records().collect()
+        records = self.records
         last = records.filter(epoch=records["epoch"].max())
         return " ".join(event for event in last["event"] if event)

@@ -14,6 +14,7 @@ from verifill.machines.changes import Change, Running
 from verifill.machines.circuit import THROTTLE, WAITING, Circuit
 from verifill.machines.circuit_memory import COOLING, LATCHED
 from verifill.machines.tally import Answer
+from verifill.machines.thresholds import Thresholds
 
 COMPILED = compile_table(BREAKER)
 LEGAL = [
@@ -51,6 +52,7 @@ DOES: dict[BreakerEvent, Callable[[Circuit], object]] = {
     BreakerEvent.CLEARED: lambda one: one.lift("clock"),
     BreakerEvent.COOLED: lambda one: one.probe(well, LATE),
     BreakerEvent.PROBE_PASSED: lambda one: one.probe(well, LATE),
+    BreakerEvent.PROVEN: lambda one: one.probe(well, LATE),
     BreakerEvent.PROBE_FAILED: lambda one: one.probe(ill, LATE),
     BreakerEvent.TRIED: lambda one: one.take(),
     BreakerEvent.UNTRIED: report(Answer.UNSENT),
@@ -75,7 +77,8 @@ def test_each_row_of_the_table_is_what_the_breaker_does(
     state: Breaker, event: BreakerEvent
 ) -> None:
     told: list[Change] = []
-    one = circuit(state, *STANDING.get(event, ()), told=told)
+    limits = Thresholds(trial_probes=1 if event is BreakerEvent.PROVEN else 3)
+    one = circuit(state, *STANDING.get(event, ()), limits=limits, told=told)
     DOES[event](one)
     cell = COMPILED.cells[COMPILED.state(state) * len(COMPILED.events) + COMPILED.event(event)]
     target = COMPILED.states[cell] if cell >= 0 else state

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.machines.guards import LIMITS, SCOPE, START, S, remembered, through_json
+from tests.machines.guards import SCOPE, START, S, remembered, through_json
 from tests.machines.judge import Judge
 from tests.machines.test_circuit import LEGAL
 from verifill.machines.breaker import Breaker
@@ -23,7 +23,9 @@ from verifill.machines.circuit import Circuit
 from verifill.machines.circuit_memory import UNCONDITIONAL, CircuitMemory
 from verifill.machines.saved import handed_over, taken_back
 from verifill.machines.tally import Answer
+from verifill.machines.thresholds import Thresholds
 
+LIMITS = Thresholds(trial_probes=2)
 ACTORS = st.sampled_from(["Ann", "ann ", "Bo", ""])
 CONDITIONS = st.sampled_from(["clock", "data"])
 

@@ -9,11 +9,12 @@ from verifill.machines.trading_state import TRADING_STATE
 GUARD, DATA, TRADING = map(compile_table, (BREAKER, FEED, TRADING_STATE))
 
 
-def test_a_breaker_closes_in_four_ways_and_no_other() -> None:
+def test_a_breaker_closes_in_five_ways_and_no_other() -> None:
     assert {
         ("OPEN.BLOCKED", "cleared"),
         ("OPEN.HELD", "reset"),
         ("HALF_OPEN.TRIED", "trial_passed"),
+        ("HALF_OPEN.TRIAL", "proven"),
         ("LATCHED.RELEASING", "reset"),
     } == ways_into(GUARD, "CLOSED")
 
@@ -23,9 +24,11 @@ def test_infrastructure_goes_the_whole_way_through_before_it_closes() -> None:
 
     assert "CLOSED" == walk(GUARD, *way)
     assert {("OPEN.COOLING", "cooled")} == ways_into(GUARD, "HALF_OPEN.PROBE")
-    assert {("HALF_OPEN.PROBE", "probe_passed"), ("HALF_OPEN.TRIED", "untried")} == ways_into(
-        GUARD, "HALF_OPEN.TRIAL"
-    )
+    assert {
+        ("HALF_OPEN.PROBE", "probe_passed"),
+        ("HALF_OPEN.TRIAL", "probe_passed"),
+        ("HALF_OPEN.TRIED", "untried"),
+    } == ways_into(GUARD, "HALF_OPEN.TRIAL")
     assert {("HALF_OPEN.TRIAL", "tried")} == ways_into(GUARD, "HALF_OPEN.TRIED")
 
 

@@ -134,13 +134,23 @@ def test_a_kill_is_not_forgotten_by_a_life_that_is_cut_off_before_it_halts(
 
 
 def test_a_kill_while_idle_halts_at_the_next_tick_until_it_is_resumed(tmp_path: Path) -> None:
-    mailbox = Mailbox({"IDLE": ["status", "kill"], "HALTED": ["kill", "resume"]})
-    made = world(tmp_path, [], [buy("1")], mailbox=mailbox)
+    mailbox = Mailbox({"IDLE": ["status", "kill", "resume"], "HALTED": ["kill", "resume"]})
+    made = world(tmp_path, [], [buy("1")], [buy("1")], mailbox=mailbox)
 
     assert "STOPPED" == made.live(3)
     assert ("status", "IDLE, tick 0") == mailbox.answers[0]
+    assert "resume it once it is HALTED" in mailbox.answers[2][1]
     assert "halt resume recovered" in made.story
+    assert [] == made.venue.sent  # what was killed is resumed to reduce risk, at first
+
+    mailbox.replies["IDLE"] = ["resume"]
+    made.live(2)
     assert 1 == len(made.venue.sent)
+    assert [
+        ("global", "halt", "HALTED"),
+        ("global", "resume", "REDUCING"),
+        ("global", "resume", "ACTIVE"),
+    ] == made.asides
 
 
 @pytest.mark.parametrize("tick", ["", "while it sleeps"])
