@@ -266,11 +266,11 @@ class LiveLoop(FullLoop):
         return None if said == held else refusal(f"instruction {held} is HELD, not {said}")
 
     def _compensate(self, _command: Command) -> Reply:
-        event = self.transaction.resume("COMPENSATE.DONE")
-        if event == FullEvent.STRAND:
-            return refusal(self.transaction.reason)
-        if event != FullEvent.COMPENSATE:
+        if not self.transaction.effects:
             return refusal("nothing of the chain is left that can be taken back")
+        event = self.transaction.take_back()
+        if event != FullEvent.COMPENSATE:
+            return refusal(self.transaction.reason)
         return Reply("the newest effect that is left is taken back", event)
 
     def _settle(self, command: Command) -> Reply:

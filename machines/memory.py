@@ -193,6 +193,7 @@ class EffectMemory(Struct, frozen=True):
     step: int
     number: int
     own: dict[str, int]
+    units: int | None = None
 
 
 class TransactionMemory(Struct, frozen=True):
@@ -204,6 +205,7 @@ class TransactionMemory(Struct, frozen=True):
     effects: tuple[EffectMemory, ...]
     opening: dict[str, int]
     reason: str
+    left: bool = False
 
 
 class BooksMemory(Struct, frozen=True):
