@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast, runtime_checkable
 
 from verifill.engine.clock import SLICE_NS, WallClock
-from verifill.engine.commands import Command, CommandName
+from verifill.engine.command import Command
+from verifill.engine.commands import CommandName
 from verifill.engine.errors import NotObserved
 from verifill.engine.log.live import LiveLog
+from verifill.machines.atomic import AtomicEvent
 from verifill.machines.full_loop import Full, FullEvent
 from verifill.machines.live_records import LiveRecords
 from verifill.machines.loop import FullLoop
@@ -269,7 +271,7 @@ class LiveLoop(FullLoop):
         if not self.transaction.effects:
             return refusal("nothing of the chain is left that can be taken back")
         event = self.transaction.take_back()
-        if event != FullEvent.COMPENSATE:
+        if event is not AtomicEvent.COMPENSATE:
             return refusal(self.transaction.reason)
         return Reply("the newest effect that is left is taken back", event)
 
