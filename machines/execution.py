@@ -92,6 +92,7 @@ class ExecutionManager:
         leg: what is under way, or was last.
         run: name of a live run, of which the keys of its orders are made; a backtest has no keys.
         intents: how many orders were made so far; each has the number of its intent.
+        resends: whether what was not executed may be sent again.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class ExecutionManager:
         self._watch = watch
         self.run = ""
         self.intents = 0
+        self.resends = True
         self.leg: Leg
         self.activities: Mapping[Tight, Activity] = {
             Tight.SEND: self.send,
@@ -233,7 +235,9 @@ class ExecutionManager:
     def retry_resend(self) -> TightEvent:
         """Send again with a new key, while sends are left and it makes sense."""
         leg = self.leg
-        if not leg.receipt.retryable or self._policies.sends.exhausted(leg.sends):
+        if not (self.resends and leg.receipt.retryable) or self._policies.sends.exhausted(
+            leg.sends
+        ):
             return TightEvent.EXHAUSTED
         self._pause(self._policies.sends.wait_after_s(leg.sends))
         leg.deadline_ns = leg.overdue = leg.queries = 0

@@ -8,13 +8,17 @@ remembers in its log what it cannot ask the venues for.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast, runtime_checkable
 
+from attrs import evolve
+
 from verifill.engine.clock import SLICE_NS, WallClock
 from verifill.engine.command import Command
 from verifill.engine.commands import CommandName
 from verifill.engine.errors import NotObserved
 from verifill.engine.log.live import LiveLog
 from verifill.machines.atomic import AtomicEvent
+from verifill.machines.cancelling import InFlight
 from verifill.machines.full_loop import Full, FullEvent
+from verifill.machines.killing import STRANDED, Killing
 from verifill.machines.live_records import LiveRecords
 from verifill.machines.loop import FullLoop
 from verifill.machines.memory import BooksMemory, LegMemory, Memory
@@ -26,7 +30,6 @@ from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.venues.orders import Outcome, Receipt
 
 HOLDERS = (Full.INSTRUCTION, "ATOMIC.COMMIT", "ATOMIC.STEP", "ATOMIC.COMPENSATE")
-STRANDED = "ATOMIC.STRANDED"
 
 
 @runtime_checkable
@@ -93,12 +96,22 @@ class LiveLoop(FullLoop):
         )
         self.express.open = False
         clock.between = self._between
-        self._killed = ""
+        self._killing = Killing(
+            machine=self._machine,
+            manager=self.manager,
+            desk=self._desk,
+            continuity=self._continuity,
+            log=log,
+            records=self._records,
+            positions=self._positions,
+        )
+        if found.memory:
+            self._killing.restore(found.memory)
         operators.always.update(
             {
                 CommandName.STATUS: self._status,
                 CommandName.ABORT: self._abort,
-                CommandName.KILL: self._kill,
+                CommandName.KILL: self._killing.kill,
             }
         )
         cast("LiveRecords", self._records).memory = self.memory
@@ -119,10 +132,11 @@ class LiveLoop(FullLoop):
         """Between slices of a wait: hear operators; a stop parks what is under way."""
         if not self._listening:
             self._operators.hear({})
+        self._killing.sweep()
         if self._stopping and self._machine.state != Full.IDLE:
             msg = f"stopped in {self._machine.state}; the next start goes on from the log"
             raise ParkedError(msg)
-        return self._stopping
+        return self._stopping or bool(self._killing.killed)
 
     # START, RECOVER, IDLE, COMPLETE
 
@@ -130,13 +144,16 @@ class LiveLoop(FullLoop):
         """Resolve what was in flight, before anything else; see `Recovering`."""
         context = self._machine.context
         context.time_ns = self._clock.now_ns
+        killing, in_flight = self._killing, self._recovering.in_flight
+        self._operators.hear({}, only=CommandName.KILL)
+        if in_flight:
+            killing.sweep(InFlight(in_flight.account, in_flight.key))
+        self._continuity.risk = ""  # what was blocked is looked at anew
         problem = self._refresh()
-        if problem:
-            self._because(problem)
-            return FullEvent.BLOCKED
-        event = self._recovering.event(self)
+        event = FullEvent.BLOCKED if problem else self._recovering.event(self)
         if event == FullEvent.BLOCKED:
-            self._because(self._recovering.reason)
+            self._because(problem or self._recovering.reason)
+        killing.recovered()
         return event
 
     def take_up_again(self, plan: Plan, done: Sequence[tuple[str, str]], children: int) -> None:
@@ -163,28 +180,61 @@ class LiveLoop(FullLoop):
         """Wait for the next tick; skip it where the market data is not fresh."""
         self._log.anchor()
         event = super().idle()
-        if self._killed:
-            self._because(self._killed)
-            return FullEvent.HALT
+        if self._killing.killed and not self._stopping:
+            return self._idle_and_killed()
         if event != FullEvent.TICK:
             return event
         if self._wall.late:
             self._records.note(0, "COALESCED", {"ticks": self._wall.late})
+        return self._skip() or event
+
+    def _idle_and_killed(self) -> str:
+        """Halt; or decide once more at once, where positions are to be closed first."""
+        if not self._killing.flattening:
+            self._because(self._killing.killed)
+            return FullEvent.HALT
+        context = self._machine.context
+        context.tick += 1
+        context.time_ns = self._clock.now_ns
+        skip = self._skip()
+        if skip:
+            self._clock.wait(SLICE_NS)
+        return skip or FullEvent.TICK
+
+    def _skip(self) -> str:
+        """The event of a tick without fresh market data; empty if it is fresh."""
         problem = self._refresh()
-        if problem:
-            self._records.note(0, "SKIPPED", {"reason": problem})
-            return FullEvent.SKIP
-        return event
+        if not problem:
+            return ""
+        self._records.note(0, "SKIPPED", {"reason": problem})
+        return FullEvent.SKIP
+
+    def decide(self) -> str:
+        """The strategy decides, or a plan that closes its positions."""
+        flattening = self._killing.flattening
+        self._decider = flattening or self._strategy
+        self.role = "FLATTEN" if flattening else "PLAN"
+        if flattening:
+            self._killing.let()
+        return super().decide()
 
     def complete(self) -> FullEvent:
         """The tick is over, and remembered."""
         self._report_lapsed()
+        flattening = self._killing.flattening
+        if flattening and flattening.over:
+            self._killing.end()
+            self.report = flattening.before
         self._records.remember()
         return super().complete()
 
     def failed(self) -> FullEvent:
         """Let the strategy see what became of its plan."""
         self._report_lapsed()
+        if self._killing.failed():
+            self._clock.wait(SLICE_NS)
+        else:
+            self._killing.end(self._continuity.risk)
         self._records.remember()
         return super().failed()
 
@@ -192,6 +242,7 @@ class LiveLoop(FullLoop):
         """The position is not what it should be: remembered, and a person must look."""
         event = super().instruction_mismatched()
         self._report_lapsed()
+        self._killing.end(self.reason)
         self._records.remember()
         return event
 
@@ -211,6 +262,7 @@ class LiveLoop(FullLoop):
                 CommandName.ASK: self._ask,
                 CommandName.ADOPT: self._adopt,
                 CommandName.VOID: self._void,
+                CommandName.KILL: self._kill_held,
             }
         )
 
@@ -222,8 +274,13 @@ class LiveLoop(FullLoop):
 
     def halted(self) -> FullEvent:
         """Nothing is sent until an operator resumes."""
+        self._killing.end(self.reason)
         event = self._wait_for(
-            {CommandName.RESUME: self._resume, CommandName.ADOPT_EXTERNAL: self._adopt_external}
+            {
+                CommandName.RESUME: self._resume,
+                CommandName.ADOPT_EXTERNAL: self._adopt_external,
+                CommandName.KILL: self._kill_halted,
+            }
         )
         return FullEvent(event)
 
@@ -282,9 +339,24 @@ class LiveLoop(FullLoop):
         self._records.remember()
         return Reply("settled; the engine is halted until it is resumed", FullEvent.SETTLED)
 
-    def _resume(self, _command: Command) -> Reply:
+    def _kill_held(self, command: Command) -> Reply:
+        """The venue is asked again, now that the order is cancelled."""
+        return evolve(self._killing.kill(command), event=TightEvent.ASK)
+
+    def _kill_halted(self, command: Command) -> Reply:
+        """To close positions, the opening balance comes first; else nothing is to be done."""
+        reply = self._killing.kill(command)
+        if not self._killing.flattening:
+            return reply
         self._recovering.resumed()
-        self._killed = self.reason = ""
+        return evolve(reply, event=FullEvent.RESUME)
+
+    def _resume(self, command: Command) -> Reply:
+        if command.id < self._killing.number:
+            return refusal("a kill was posted after it")
+        self._recovering.resumed()
+        self._killing.resumed()
+        self.reason = ""
         return Reply("resumed; start-up tests and the opening balance first", FullEvent.RESUME)
 
     def _adopt_external(self, command: Command) -> Reply:
@@ -323,16 +395,6 @@ class LiveLoop(FullLoop):
         self.transaction.aborted = f"aborted by {command.actor}: {command.reason}"
         return Reply("the chain is taken back once the step under way is resolved")
 
-    def _kill(self, command: Command) -> Reply:
-        """Send nothing more; nothing rests at a venue that fills or cancels at once."""
-        if command.arguments.get("flatten") == "yes":
-            return refusal("flattening is not built; kill without it, then trade flat by hand")
-        self._killed = f"killed by {command.actor}: {command.reason}"
-        self._continuity.risk = self._killed
-        if self._machine.state != Full.HALTED:  # where the log says so already
-            self._records.remember()
-        return Reply("nothing more is sent; the engine halts after what is under way")
-
     # What is remembered.
 
     def memory(self) -> Memory:
@@ -361,7 +423,8 @@ class LiveLoop(FullLoop):
             leg=None if leg is None else LegMemory.of(leg),
             transaction=self.transaction.remember(),
             strategy=self._strategy_state(),
-            killed=self._killed,
+            killed=self._killing.killed,
+            flatten=self._killing.memory,
         )
 
     def _strategy_state(self) -> dict[str, Any] | None:

@@ -208,6 +208,18 @@ class TransactionMemory(Struct, frozen=True):
     left: bool = False
 
 
+class FlattenMemory(Struct, frozen=True):
+    """How far the positions were traded flat; see `machines.flattening`.
+
+    Attributes:
+        rounds: how many plans there were.
+        given_up: position key -> why it stays.
+    """
+
+    rounds: int = 0
+    given_up: dict[str, str] = {}
+
+
 class BooksMemory(Struct, frozen=True):
     """The books as they were last settled, and where the readings had come to.
 
@@ -248,6 +260,7 @@ class Memory(Struct, frozen=True, kw_only=True):
         transaction: the chain under way, or none.
         strategy: what the strategy handed over of its own state.
         killed: why nothing more is sent, if an operator has said so and nobody has resumed.
+        flatten: how far positions are traded flat, if the operator has said that too.
     """
 
     tick: int
@@ -262,6 +275,7 @@ class Memory(Struct, frozen=True, kw_only=True):
     transaction: TransactionMemory | None = None
     strategy: dict[str, Any] | None = None
     killed: str = ""
+    flatten: FlattenMemory | None = None
 
 
 def plain(value: Struct) -> Any:  # noqa: ANN401 - of any shape

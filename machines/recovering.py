@@ -99,6 +99,12 @@ class Recovering:
         return event
 
     @property
+    def in_flight(self) -> LegMemory | None:
+        """The order of an earlier life of which nobody knows yet what became."""
+        memory = self._found.memory
+        return memory.leg if memory and self._found.resolving else None
+
+    @property
     def unresolved(self) -> str:
         """Why the books must not be taken from the venues yet; empty if they may."""
         if self._began and not self._found.under_way:

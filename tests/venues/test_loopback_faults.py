@@ -265,7 +265,7 @@ def test_what_is_left_of_an_order_can_be_cancelled(server: Inside) -> None:
     client.submit(order)
 
     assert [order.key] == [resting.key for resting in client.remote.open_orders()]
-    assert PARTIAL is client.remote.cancel(order).outcome
+    assert PARTIAL is client.remote.cancel(order.key).outcome
     assert () == client.remote.open_orders()
 
     server.wait(SETTLED_S)
@@ -280,7 +280,7 @@ def test_an_order_that_is_cancelled_before_any_fill_expires(server: Inside) -> N
     order = client.order(next(NUMBERS), buy("0.01"))
     client.submit(order)
 
-    assert Outcome.EXPIRED is client.remote.cancel(order).outcome
+    assert Outcome.EXPIRED is client.remote.cancel(order.key).outcome
 
     server.wait(SETTLED_S)
 

@@ -145,9 +145,8 @@ class Remote:
         target = f"/{self._rules.name}/query?{urlencode({'key': key})}"
         return self._known(self._transport("GET", target), key)
 
-    def cancel(self, request: Request) -> Receipt:
-        """Cancel what rests of it, and tell what became of it; one attempt."""
-        key = _key(request)
+    def cancel(self, key: str) -> Receipt:
+        """Cancel what rests under a key, and tell what became of it; one attempt."""
         attempt = self._transport("POST", f"/{self._rules.name}/cancel", encode(Asked(key)))
         return self._known(attempt, key)
 

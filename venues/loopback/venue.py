@@ -3,7 +3,7 @@
 Both implement `venues.interfaces.Venue`; the one for a chain is `Forkable` too.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from verifill.venues.adapter import Adapter
 from verifill.venues.instructions import (
@@ -38,7 +38,7 @@ class LoopbackExchange(Adapter):
         withdrawal_fees: asset -> units, out of the amount.
 
     Attributes:
-        remote: the connection, for what is beyond the interface: cancel, fills, open orders.
+        remote: the connection, for what is beyond the interface, such as fills.
     """
 
     def __init__(
@@ -86,6 +86,18 @@ class LoopbackExchange(Adapter):
     def query(self, request: Request) -> Receipt:
         """See `OrderHandler.query`."""
         return self.remote.query(request)
+
+    def open_orders(self) -> Sequence[str]:
+        """See `Resting.open_orders`.
+
+        Raises:
+            NotObserved: nothing can be known of them now.
+        """
+        return tuple(dict.fromkeys(order.key for order in self.remote.open_orders()))
+
+    def cancel(self, key: str) -> Receipt:
+        """See `Resting.cancel`."""
+        return self.remote.cancel(key)
 
     def read(self) -> Reading:
         """See `PositionFeed.read`.
