@@ -136,10 +136,19 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.ADOPT_EXTERNAL,
-        what="Take the venues' positions into the books as they are. Whatever no instruction made "
-        "and no ledger row explains is the operator's to answer for.",
+        what="Take the venues' positions into the books as they are, with what perpetuals were "
+        "entered at. Whatever no instruction made and no ledger row explains is the operator's to "
+        "answer for.",
         when="HALTED",
-        arguments=(Argument(name="cause", what="what moved it"),),
+        arguments=(
+            Argument(name="cause", what="what moved it"),
+            Argument(
+                name="base",
+                what="average entry prices of perpetuals, KEY=PRICE with commas between, where "
+                "the venue does not tell them",
+                default="none",
+            ),
+        ),
     ),
     CommandKind(
         name=CommandName.RESUME,
@@ -157,8 +166,9 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.KILL,
-        what="Send nothing new: the engine halts after what is under way. No order rests at the "
-        "venues that there are. To close positions too (`flatten`) is refused.",
+        what="Send nothing new and cancel every open order: the engine halts once what is under "
+        "way is verified. With `flatten` it first closes perpetuals and sells the assets of its "
+        "instruments, and says what is left.",
         when=ALWAYS,
         arguments=(
             Argument(

@@ -13,8 +13,8 @@ from attrs import evolve
 from verifill.engine.clock import SLICE_NS, WallClock
 from verifill.engine.command import Command
 from verifill.engine.commands import CommandName
-from verifill.engine.errors import NotObserved
 from verifill.engine.log.live import LiveLog
+from verifill.machines.adopting import Adopting
 from verifill.machines.atomic import AtomicEvent
 from verifill.machines.cancelling import InFlight
 from verifill.machines.full_loop import Full, FullEvent
@@ -104,6 +104,9 @@ class LiveLoop(FullLoop):
             log=log,
             records=self._records,
             positions=self._positions,
+        )
+        self._adopting = Adopting(
+            desk=self._desk, recovering=self._recovering, log=log, records=self._records
         )
         if found.memory:
             self._killing.restore(found.memory)
@@ -278,7 +281,7 @@ class LiveLoop(FullLoop):
         event = self._wait_for(
             {
                 CommandName.RESUME: self._resume,
-                CommandName.ADOPT_EXTERNAL: self._adopt_external,
+                CommandName.ADOPT_EXTERNAL: self._adopting.adopt,
                 CommandName.KILL: self._kill_halted,
             }
         )
@@ -358,28 +361,6 @@ class LiveLoop(FullLoop):
         self._killing.resumed()
         self.reason = ""
         return Reply("resumed; start-up tests and the opening balance first", FullEvent.RESUME)
-
-    def _adopt_external(self, command: Command) -> Reply:
-        """Take the venues' positions as they are; an operator knows why they differ."""
-        monitor = self.monitor
-        if unresolved := self._recovering.unresolved:
-            return refusal(unresolved)
-        try:
-            reading = monitor.observe()
-        except NotObserved as error:
-            return refusal(str(error))
-        if missing := sorted(monitor.totals.keys() - reading.totals.keys()):
-            return refusal(f"not observed: {', '.join(missing)}; missing is not zero")
-        moved = {
-            key: total - monitor.totals.get(key, 0)
-            for key, total in reading.totals.items()
-            if total != monitor.totals.get(key, 0)
-        }
-        monitor.restore(reading.totals, monitor.bases, reading.as_of_ns)
-        monitor.settle({}, {}, {}, reading.as_of_ns)
-        self._log.tell("adopted", {"moved": moved, "reason": command.reason})
-        self._records.remember()
-        return Reply(f"adopted: {moved or 'nothing differs'}")
 
     # What applies in every state.
 

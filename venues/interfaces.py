@@ -102,6 +102,15 @@ class Resting(Protocol):
 
 
 @runtime_checkable
+class Entered(Protocol):
+    """A venue that tells what its perpetual positions were entered at."""
+
+    def entry_values(self) -> Mapping[str, int]:
+        """Perpetual's key -> entry value, units of base times ticks, as of the last reading."""
+        ...
+
+
+@runtime_checkable
 class Indexed(Protocol):
     """A venue whose positions in lending markets are shares, worth what an index says."""
 

@@ -170,7 +170,11 @@ class Mailbox:
                         actor="ann",
                         reason="because",
                         name=CommandName(name),
-                        arguments={"instruction": number or "1", "flatten": number or "no"},
+                        arguments={
+                            "instruction": number or "1",
+                            "flatten": number or "no",
+                            "base": number or "none",
+                        },
                     )
                 )
         return list(self._waiting)

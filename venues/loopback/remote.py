@@ -61,6 +61,7 @@ class Feed:
 
     Attributes:
         cursor: where the next reading begins; None before the first.
+        bases: entry values of perpetuals, as of the last reading.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Feed:
         self._transport = transport
         self._tracked = tracked
         self.cursor = since
+        self.bases: dict[str, int] = {}
 
     def read(self) -> Reading:
         """The accounts now, with the rows since the reading before.
@@ -95,7 +97,7 @@ class Feed:
                 f"{shown.since} to {shown.next}"
             )
             raise NotObserved(msg)
-        self.cursor = shown.next
+        self.cursor, self.bases = shown.next, shown.bases
         return Reading(shown.as_of_ns, shown.totals, shown.rows)
 
 

@@ -99,6 +99,10 @@ class LoopbackExchange(Adapter):
         """See `Resting.cancel`."""
         return self.remote.cancel(key)
 
+    def entry_values(self) -> Mapping[str, int]:
+        """See `Entered.entry_values`."""
+        return self.remote.feed.bases
+
     def read(self) -> Reading:
         """See `PositionFeed.read`.
 

@@ -130,6 +130,7 @@ class Shown(Struct, frozen=True):
         since: the cursor that was asked from.
         next: the cursor to ask from next.
         rows: those between the two, oldest first.
+        bases: perpetual's key -> entry value, units of base times ticks.
     """
 
     as_of_ns: int
@@ -137,6 +138,7 @@ class Shown(Struct, frozen=True):
     since: int
     next: int
     rows: tuple[LedgerRow, ...]
+    bases: dict[str, int] = {}
 
 
 class Fills(Struct, frozen=True):
