@@ -49,6 +49,7 @@ class BreakerEvent(StrEnum):
     UNTRIED = "untried"
     TRIAL_PASSED = "trial_passed"
     TRIAL_FAILED = "trial_failed"
+    PROVEN = "proven"
     CONSENTED = "consented"
     RESET = "reset"
     RESET_BLOCKED = "reset_blocked"
@@ -87,6 +88,9 @@ BREAKER: Table[Breaker, BreakerEvent] = Table(
         Row(Breaker.HALF_OPEN_PROBE,   BreakerEvent.LATCHED,       Breaker.LATCHED_LOCKED),
 
         Row(Breaker.HALF_OPEN_TRIAL,   BreakerEvent.TRIED,         Breaker.HALF_OPEN_TRIED,   why="one order, of least size or reduce-only"),
+        Row(Breaker.HALF_OPEN_TRIAL,   BreakerEvent.PROBE_PASSED,  Breaker.HALF_OPEN_TRIAL,   why="no such order has come: one probe more"),
+        Row(Breaker.HALF_OPEN_TRIAL,   BreakerEvent.PROVEN,        Breaker.CLOSED,            why="so many probes more have passed"),
+        Row(Breaker.HALF_OPEN_TRIAL,   BreakerEvent.PROBE_FAILED,  Breaker.OPEN_COOLING,      why="with twice the cool-down, up to a cap"),
         Row(Breaker.HALF_OPEN_TRIAL,   BreakerEvent.BLOCKED,       Breaker.OPEN_COOLING),
         Row(Breaker.HALF_OPEN_TRIAL,   BreakerEvent.HELD,          Breaker.OPEN_HELD),
         Row(Breaker.HALF_OPEN_TRIAL,   BreakerEvent.LATCHED,       Breaker.LATCHED_LOCKED),

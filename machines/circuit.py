@@ -31,7 +31,8 @@ HINTS = {
     Breaker.OPEN_BLOCKED: "it closes when that is over",
     Breaker.OPEN_HELD: "an operator must reset it",
     Breaker.HALF_OPEN_PROBE: "it is being probed",
-    Breaker.HALF_OPEN_TRIAL: "the next order must be of least size or reduce-only",
+    Breaker.HALF_OPEN_TRIAL: "the next order must be of least size or reduce-only; "
+    "without one, more probes close it",
     Breaker.HALF_OPEN_TRIED: "the outcome of one order is awaited",
     Breaker.LATCHED_LOCKED: "two different operators must reset it",
     Breaker.LATCHED_RELEASING: "a second operator must reset it",
@@ -155,6 +156,8 @@ class Circuit:
         """Whether it waits for a probe and for nothing else."""
         if self.state is Breaker.OPEN_COOLING and not self.memory.conditions:
             return now_ns - self.memory.since_ns >= self.memory.cooldown_ns
+        if self.state is Breaker.HALF_OPEN_TRIAL and self._limits.trial_probes:
+            return now_ns - self.memory.since_ns >= self.memory.cooldown_ns
         return self.state is Breaker.HALF_OPEN_PROBE
 
     def probe(self, call: Probe, now_ns: int) -> str:
@@ -167,15 +170,25 @@ class Circuit:
             return f"breaker {self.scope} is {self.state}: no probe is due"
         if self.state is Breaker.OPEN_COOLING:
             self._fire(BreakerEvent.COOLED, "the cool-down has passed")
-        problem = _asked(call)
-        if self.state is not Breaker.HALF_OPEN_PROBE:
+        state, problem = self.state, _asked(call)
+        if self.state is not state:
             return f"breaker {self.scope} became {self.state} while it was probed"
         if problem:
             doubled_ns = self._limits.cooldown_after_ns(self.memory.cooldown_ns)
             self._cool(BreakerEvent.PROBE_FAILED, problem, now_ns, doubled_ns)
         else:
-            self._fire(BreakerEvent.PROBE_PASSED, "the probe was answered")
+            self._passed(now_ns)
         return problem
+
+    def _passed(self, now_ns: int) -> None:
+        """A probe was answered; enough of them while no order tries it close it."""
+        tries = self.state is Breaker.HALF_OPEN_TRIAL
+        passes = self.memory.passes + 1 if tries else 0
+        if tries and passes >= self._limits.trial_probes:
+            self._fire(BreakerEvent.PROVEN, f"{passes} probes more were answered", causes={})
+        else:
+            told = "the probe was answered"
+            self._fire(BreakerEvent.PROBE_PASSED, told, since_ns=now_ns, passes=passes)
 
     # What they are made of.
 
@@ -184,6 +197,8 @@ class Circuit:
         state = Breaker(self._running.fire(self.state, event, reason, actor))
         if state not in COOLING:
             parts["cooldown_ns"] = 0
+        if state is not Breaker.HALF_OPEN_TRIAL:
+            parts["passes"] = 0
         if state is Breaker.LATCHED_LOCKED:
             parts["consent"] = ""
         self.memory = evolve(self.memory, state=state, **parts)

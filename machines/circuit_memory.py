@@ -31,6 +31,7 @@ class CircuitMemory:
         conditions: Each condition that stands, with its reason.
         causes: What opened it, each with its reason.
         consent: The first of the two operators who reset a latched breaker.
+        passes: Probes that have passed while it waits for an order that may try.
     """
 
     state: Breaker = Breaker.CLOSED
@@ -40,6 +41,7 @@ class CircuitMemory:
     conditions: dict[str, str] = field(factory=dict[str, str])
     causes: dict[str, str] = field(factory=dict[str, str])
     consent: str = ""
+    passes: int = field(default=0, validator=validators.ge(0))
 
     def __attrs_post_init__(self) -> None:
         """Refuse a memory whose parts do not agree."""
@@ -63,4 +65,8 @@ class CircuitMemory:
         require(
             holds=bool(self.consent) == (state is Breaker.LATCHED_RELEASING),
             problem=f"{state} with consent of {self.consent!r}",
+        )
+        require(
+            holds=not self.passes or state is Breaker.HALF_OPEN_TRIAL,
+            problem=f"{state} with {self.passes} probes that have passed",
         )

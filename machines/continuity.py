@@ -5,6 +5,8 @@ each of a known cause. What is not explained, and what is explained by a liquida
 the assumptions that the strategy was made on.
 """
 
+from collections.abc import Callable
+
 from verifill.engine.errors import NotObserved
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.reconcile import sort_rows, strays
@@ -25,12 +27,14 @@ class Continuity:
 
     Attributes:
         risk: why nothing more may be sent; empty if all is well.
+        strayed: told of each ledger row that no instruction of ours has caused.
     """
 
     def __init__(self, monitor: PositionMonitor, records: Records) -> None:
         self._monitor = monitor
         self._records = records
         self.risk = ""
+        self.strayed: Callable[[LedgerRow], None] = _nothing
 
     def open(self) -> str:
         """Compare the opening balance of every account with the books (R18).
@@ -97,5 +101,10 @@ class Continuity:
     def watch(self, rows: list[LedgerRow]) -> None:
         """A liquidation is no mismatch, and the end of the strategy's assumptions."""
         for row in rows:
+            self.strayed(row)
             if row.cause is Cause.LIQUIDATION:
                 self.risk = f"liquidation: {row.ref} moved {row.key} by {row.amount}"
+
+
+def _nothing(_row: LedgerRow) -> None:
+    """What follows if nobody asked for more."""

@@ -27,6 +27,7 @@ class Desk:
         monitor: the books.
 
     Attributes:
+        subscribed: names of the venues that the strategy may use.
         legs: how many were made so far.
         outputs: step's name -> position key -> units that it moved, verified.
     """
@@ -38,6 +39,7 @@ class Desk:
         self.monitor = monitor
         self.outputs: dict[str, Mapping[str, int]] = {}
         self._of_account = {a: venue for venue in self.venues for a in venue.rules.accounts}
+        self.subscribed = frozenset(subscribed)
         self._subscribed = {
             a: venue for a, venue in self._of_account.items() if venue.rules.name in subscribed
         }

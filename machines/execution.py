@@ -16,6 +16,7 @@ from verifill.engine.errors import EngineDefect, EnvironmentDefect, NotObserved,
 from verifill.engine.executor import Executor
 from verifill.engine.paths import Activity
 from verifill.engine.retry import FAIL_FAST, RetryPolicy
+from verifill.machines.guarding import OPEN, Open
 from verifill.machines.leg import UNJUDGED, Leg
 from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
@@ -93,6 +94,7 @@ class ExecutionManager:
         run: name of a live run, of which the keys of its orders are made; a backtest has no keys.
         intents: how many orders were made so far; each has the number of its intent.
         resends: whether what was not executed may be sent again.
+        guard: asked before each send; a backtest asks nobody.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class ExecutionManager:
         self.run = ""
         self.intents = 0
         self.resends = True
+        self.guard: Open = OPEN
         self.leg: Leg
         self.activities: Mapping[Tight, Activity] = {
             Tight.SEND: self.send,
@@ -145,12 +148,14 @@ class ExecutionManager:
             self._machine.context.attempt = leg.sends
             leg.verdict = UNJUDGED
         self.intents += 1
-        reason = leg.denial or self._prepare(leg)
+        reason = leg.denial or self._prepare(leg) or self.guard.deny(leg, self._machine.state)
         self._records.decision(leg)
         if reason:
             return self.answered(leg, self._denied(leg, reason))
         self._records.intent(leg)
-        return self.answered(leg, self._submit(leg))
+        receipt = self._submit(leg)
+        self.guard.answered(leg, receipt)
+        return self.answered(leg, receipt)
 
     def await_position(self) -> TightEvent:
         """Wait until the order is final and a reading shows its effect."""
@@ -200,6 +205,8 @@ class ExecutionManager:
             self._records.receipt(leg)
         self._records.verdict(leg)
         kind = verdict.kind
+        if kind is VerdictKind.CONTRADICTION:
+            self.guard.contradicted(leg)
         if kind in SETTLED:
             monitor.settle(verdict.ledger, verdict.accepted, assessment.bases, as_of_ns)
             self._records.remember()
@@ -227,6 +234,7 @@ class ExecutionManager:
         """Look at the positions again, while looks are left."""
         leg = self.leg
         if self._policies.readings.exhausted(leg.readings):
+            self.guard.mismatched(leg)
             return TightEvent.EXHAUSTED
         self._pause(self._policies.readings.wait_after_s(leg.readings))
         leg.readings += 1
@@ -312,9 +320,11 @@ class ExecutionManager:
         try:
             receipt = leg.handler.query(leg.request)
         except Exception as error:  # noqa: BLE001 - no answer is not an answer
-            return unanswered(error)
+            receipt = unanswered(error)
         if leg.had and receipt.outcome is Outcome.ABSENT:
-            return Receipt(Outcome.UNKNOWN, reason=f"the venue had it, and now: {receipt.reason}")
+            why = f"the venue had it, and now: {receipt.reason}"
+            receipt = Receipt(Outcome.UNKNOWN, reason=why)
+        self.guard.queried(leg, receipt)
         return receipt
 
     def _expect_part(self, leg: Leg) -> None:

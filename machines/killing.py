@@ -16,6 +16,7 @@ from verifill.machines.desk import Desk
 from verifill.machines.execution import ExecutionManager
 from verifill.machines.flattening import ROUNDS_MAX, Flattening
 from verifill.machines.full_loop import Full
+from verifill.machines.guarding import Guard
 from verifill.machines.memory import FlattenMemory, Memory
 from verifill.machines.operator import Reply
 from verifill.machines.records import Records
@@ -23,6 +24,7 @@ from verifill.machines.recovery import OPEN
 from verifill.machines.strategy import Positions
 from verifill.venues.orders import FINAL
 
+ENGINE = "engine"
 STRANDED = "ATOMIC.STRANDED"
 
 
@@ -35,6 +37,7 @@ class Killing:
         manager: knows the order in flight.
         desk: knows venues and books.
         continuity: holds up whatever is new.
+        guard: lets nothing pass that adds to what is held; at the end, nothing at all.
         log: where cancels are written.
         records: what is written of it.
         positions: the books, for people.
@@ -47,6 +50,7 @@ class Killing:
     _manager: ExecutionManager = field(alias="manager")
     _desk: Desk = field(alias="desk")
     _continuity: Continuity = field(alias="continuity")
+    _guard: Guard = field(alias="guard")
     _log: LiveLog = field(alias="log")
     _records: Records = field(alias="records")
     _positions: Positions = field(alias="positions")
@@ -84,6 +88,9 @@ class Killing:
         self.flattening = None
         if flatten and not stranded:
             self.flattening = Flattening(self._desk, self._positions, FlattenMemory())
+            self._guard.only_reduce(command.actor, command.reason)
+        else:
+            self._guard.kill(command.actor, command.reason)
         if self._machine.state not in (Full.HALTED, Full.RECOVER):  # where the log has it already
             self._records.remember()
         told = ["nothing more is sent; the engine halts after what is under way"]
@@ -151,3 +158,4 @@ class Killing:
         self._records.note(0, "FLATTEN", {"given up": why, "left": left})
         self.flattening = None
         self.block()
+        self._guard.kill(ENGINE, f"{self.killed}; {why or 'positions are closed'}")

@@ -5,29 +5,27 @@ a person must look (HELD, STRANDED, HALTED), skips ticks without fresh market da
 remembers in its log what it cannot ask the venues for.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast, runtime_checkable
 
-from attrs import evolve
-
 from verifill.engine.clock import SLICE_NS, WallClock
-from verifill.engine.command import Command
 from verifill.engine.commands import CommandName
 from verifill.engine.log.live import LiveLog
 from verifill.machines.adopting import Adopting
-from verifill.machines.atomic import AtomicEvent
 from verifill.machines.cancelling import InFlight
 from verifill.machines.full_loop import Full, FullEvent
+from verifill.machines.guarding import FLATTEN, Guard
+from verifill.machines.hearing import Hearing
 from verifill.machines.killing import STRANDED, Killing
 from verifill.machines.live_records import LiveRecords
-from verifill.machines.loop import FullLoop
+from verifill.machines.loop import PLAN
 from verifill.machines.memory import BooksMemory, LegMemory, Memory
-from verifill.machines.operator import Handler, Operators, ParkedError, Reply, refusal
+from verifill.machines.operator import Operators, ParkedError
 from verifill.machines.recovering import Bases, Recovering
 from verifill.machines.recovery import Found
 from verifill.machines.strategy import Entry, Fate, Plan, PlanReport
-from verifill.machines.tight_loop import Tight, TightEvent
-from verifill.venues.orders import Outcome, Receipt
+from verifill.machines.tight_loop import Tight
+from verifill.venues.chains import Chain, Step
 
 HOLDERS = (Full.INSTRUCTION, "ATOMIC.COMMIT", "ATOMIC.STEP", "ATOMIC.COMPENSATE")
 
@@ -45,7 +43,7 @@ class Stateful(Protocol):
         ...
 
 
-class LiveLoop(FullLoop):
+class LiveLoop(Hearing):
     """A live engine. Made like a `FullLoop`, then told of its surroundings by `live`.
 
     Attributes:
@@ -64,6 +62,7 @@ class LiveLoop(FullLoop):
         bases: Bases,
         cursors: Callable[[], dict[str, int]],
         refresh: Callable[[], str],
+        guard: Guard,
     ) -> None:
         """Connect it.
 
@@ -75,7 +74,11 @@ class LiveLoop(FullLoop):
             bases: entry values where no life has known them yet.
             cursors: feed -> the ledger row that its next reading begins with.
             refresh: fetches market data; why it is not fresh, or empty.
+            guard: breakers, trading states, feeds and health.
         """
+        self._guard = self.manager.guard = guard
+        self._continuity.strayed = guard.strayed
+        self._venues = {venue.rules.name: venue for venue in self._desk.venues}
         self._log = log
         self._operators = operators
         self._cursors = cursors
@@ -93,6 +96,7 @@ class LiveLoop(FullLoop):
             found=found,
             bases=bases,
             restore=self._restore_strategy,
+            started=guard.started,
         )
         self.express.open = False
         clock.between = self._between
@@ -101,6 +105,7 @@ class LiveLoop(FullLoop):
             manager=self.manager,
             desk=self._desk,
             continuity=self._continuity,
+            guard=guard,
             log=log,
             records=self._records,
             positions=self._positions,
@@ -110,13 +115,7 @@ class LiveLoop(FullLoop):
         )
         if found.memory:
             self._killing.restore(found.memory)
-        operators.always.update(
-            {
-                CommandName.STATUS: self._status,
-                CommandName.ABORT: self._abort,
-                CommandName.KILL: self._killing.kill,
-            }
-        )
+        operators.always.update(self.always)
         cast("LiveRecords", self._records).memory = self.memory
 
     def activities(self) -> Mapping[str, Callable[[], str]]:
@@ -136,6 +135,8 @@ class LiveLoop(FullLoop):
         if not self._listening:
             self._operators.hear({})
         self._killing.sweep()
+        if self._machine.state == Full.IDLE:
+            self._guard.probe(self._venues)
         if self._stopping and self._machine.state != Full.IDLE:
             msg = f"stopped in {self._machine.state}; the next start goes on from the log"
             raise ParkedError(msg)
@@ -152,12 +153,26 @@ class LiveLoop(FullLoop):
         if in_flight:
             killing.sweep(InFlight(in_flight.account, in_flight.key))
         self._continuity.risk = ""  # what was blocked is looked at anew
-        problem = self._refresh()
-        event = FullEvent.BLOCKED if problem else self._recovering.event(self)
-        if event == FullEvent.BLOCKED:
-            self._because(problem or self._recovering.reason)
+        event, problem = self._recovered()
+        if problem:
+            self._because(problem)
         killing.recovered()
         return event
+
+    def _recovered(self) -> tuple[str, str]:
+        """What recovery leads to, and why it is blocked, or empty."""
+        if problem := self._fresh():
+            return FullEvent.BLOCKED, problem
+        event = self._recovering.event(self)
+        if event == FullEvent.BLOCKED:
+            return event, self._recovering.reason
+        if event == FullEvent.RECOVERED and self._guard.latched:
+            return FullEvent.BLOCKED, self._guard.latched
+        return event, ""
+
+    def _fresh(self) -> str:
+        """Fetch market data; why the strategy must not decide upon it, or empty."""
+        return self._guard.fresh(self._desk.subscribed, self._refresh())
 
     def take_up_again(self, plan: Plan, done: Sequence[tuple[str, str]], children: int) -> None:
         """Go on with the entry after those that are done; what follows it has expired."""
@@ -183,19 +198,20 @@ class LiveLoop(FullLoop):
         """Wait for the next tick; skip it where the market data is not fresh."""
         self._log.anchor()
         event = super().idle()
-        if self._killing.killed and not self._stopping:
-            return self._idle_and_killed()
+        killed = "" if self._killing.flattening else self._killing.killed
+        if stopped := self._guard.latched or killed:
+            self._because(stopped)
+            return FullEvent.HALT
+        if self._killing.flattening and not self._stopping:
+            return self._tick_at_once()
         if event != FullEvent.TICK:
             return event
         if self._wall.late:
             self._records.note(0, "COALESCED", {"ticks": self._wall.late})
         return self._skip() or event
 
-    def _idle_and_killed(self) -> str:
-        """Halt; or decide once more at once, where positions are to be closed first."""
-        if not self._killing.flattening:
-            self._because(self._killing.killed)
-            return FullEvent.HALT
+    def _tick_at_once(self) -> str:
+        """Positions are closed without waiting for the next tick."""
         context = self._machine.context
         context.tick += 1
         context.time_ns = self._clock.now_ns
@@ -206,7 +222,7 @@ class LiveLoop(FullLoop):
 
     def _skip(self) -> str:
         """The event of a tick without fresh market data; empty if it is fresh."""
-        problem = self._refresh()
+        problem = self._fresh()
         if not problem:
             return ""
         self._records.note(0, "SKIPPED", {"reason": problem})
@@ -216,14 +232,20 @@ class LiveLoop(FullLoop):
         """The strategy decides, or a plan that closes its positions."""
         flattening = self._killing.flattening
         self._decider = flattening or self._strategy
-        self.role = "FLATTEN" if flattening else "PLAN"
+        self.role = FLATTEN if flattening else PLAN
         if flattening:
             self._killing.let()
         return super().decide()
 
+    def _go_on(self) -> str:
+        """The next entry, unless what came beside the one that is done stops all."""
+        self._continuity.risk = self._continuity.risk or self._guard.latched
+        return super()._go_on()
+
     def complete(self) -> FullEvent:
         """The tick is over, and remembered."""
-        self._report_lapsed()
+        self._guard.loop_ended(())
+        self.report_lapsed()
         flattening = self._killing.flattening
         if flattening and flattening.over:
             self._killing.end()
@@ -233,7 +255,9 @@ class LiveLoop(FullLoop):
 
     def failed(self) -> FullEvent:
         """Let the strategy see what became of its plan."""
-        self._report_lapsed()
+        self._continuity.risk = self._continuity.risk or self._guard.latched
+        self._guard.loop_ended(_accounts(self._entries))
+        self.report_lapsed()
         if self._killing.failed():
             self._clock.wait(SLICE_NS)
         else:
@@ -244,137 +268,18 @@ class LiveLoop(FullLoop):
     def instruction_mismatched(self) -> FullEvent:
         """The position is not what it should be: remembered, and a person must look."""
         event = super().instruction_mismatched()
-        self._report_lapsed()
+        self.report_lapsed()
         self._killing.end(self.reason)
         self._records.remember()
         return event
 
-    def _report_lapsed(self) -> None:
+    def report_lapsed(self) -> None:
+        """See `Hearing.report_lapsed`."""
         if self._lapsed:
             self._plan = [*self._plan, *(entry.wanted for entry in self._lapsed)]
             self._entries += self._lapsed
             self._lapsed = ()
             self.report = PlanReport(tuple(self._entries))
-
-    # Where a person must look.
-
-    def held(self) -> str:
-        """Nobody can say what became of an order: a person must."""
-        return self._wait_for(
-            {
-                CommandName.ASK: self._ask,
-                CommandName.ADOPT: self._adopt,
-                CommandName.VOID: self._void,
-                CommandName.KILL: self._kill_held,
-            }
-        )
-
-    def stranded(self) -> str:
-        """A chain that cannot be completed or taken back by itself."""
-        return self._wait_for(
-            {CommandName.COMPENSATE: self._compensate, CommandName.SETTLE: self._settle}
-        )
-
-    def halted(self) -> FullEvent:
-        """Nothing is sent until an operator resumes."""
-        self._killing.end(self.reason)
-        event = self._wait_for(
-            {
-                CommandName.RESUME: self._resume,
-                CommandName.ADOPT_EXTERNAL: self._adopting.adopt,
-                CommandName.KILL: self._kill_halted,
-            }
-        )
-        return FullEvent(event)
-
-    def _wait_for(self, here: Mapping[str, Handler]) -> str:
-        self._log.anchor()
-        self._listening = True
-        try:
-            while not (event := self._operators.hear(here)):
-                if self._stopping and self._machine.state == Full.HALTED:
-                    return FullEvent.FINISH
-                self._clock.wait(SLICE_NS)
-        finally:
-            self._listening = False
-        self._machine.context.time_ns = self._clock.now_ns
-        return event
-
-    def _ask(self, _command: Command) -> Reply:
-        return Reply("the venue is asked again", TightEvent.ASK)
-
-    def _adopt(self, command: Command) -> Reply:
-        """Take the order as the venue tells it now: nobody's word makes up a fill."""
-        leg = self.manager.leg
-        if wrong := self._of_another(command):
-            return wrong
-        receipt = self.manager.ask(leg)
-        if receipt.outcome not in (Outcome.EXECUTED, Outcome.EXECUTED_PARTIAL):
-            said = f"the venue says {receipt.outcome} ({receipt.reason})"
-            return refusal(f"{said}, and only what it tells can be adopted; void it, or ask again")
-        leg.receipt = receipt
-        return Reply("adopted as the venue tells it; verified next", TightEvent.ADOPTED)
-
-    def _void(self, command: Command) -> Reply:
-        if wrong := self._of_another(command):
-            return wrong
-        reason = f"void, says {command.actor}: {command.reason}"
-        self.manager.leg.receipt = Receipt(Outcome.ABSENT, reason=reason)
-        return Reply("void; that nothing moved is verified next", TightEvent.VOIDED)
-
-    def _of_another(self, command: Command) -> Reply | None:
-        """The refusal of a word about an instruction that is not the one that is HELD."""
-        said, held = command.arguments.get("instruction"), str(self.manager.leg.number)
-        return None if said == held else refusal(f"instruction {held} is HELD, not {said}")
-
-    def _compensate(self, _command: Command) -> Reply:
-        if not self.transaction.effects:
-            return refusal("nothing of the chain is left that can be taken back")
-        event = self.transaction.take_back()
-        if event is not AtomicEvent.COMPENSATE:
-            return refusal(self.transaction.reason)
-        return Reply("the newest effect that is left is taken back", event)
-
-    def _settle(self, command: Command) -> Reply:
-        self.conclude(Fate.STRANDED)
-        self._report_lapsed()
-        self._because(f"settled by hand, says {command.actor}: {command.reason}")
-        self._records.remember()
-        return Reply("settled; the engine is halted until it is resumed", FullEvent.SETTLED)
-
-    def _kill_held(self, command: Command) -> Reply:
-        """The venue is asked again, now that the order is cancelled."""
-        return evolve(self._killing.kill(command), event=TightEvent.ASK)
-
-    def _kill_halted(self, command: Command) -> Reply:
-        """To close positions, the opening balance comes first; else nothing is to be done."""
-        reply = self._killing.kill(command)
-        if not self._killing.flattening:
-            return reply
-        self._recovering.resumed()
-        return evolve(reply, event=FullEvent.RESUME)
-
-    def _resume(self, command: Command) -> Reply:
-        if command.id < self._killing.number:
-            return refusal("a kill was posted after it")
-        self._recovering.resumed()
-        self._killing.resumed()
-        self.reason = ""
-        return Reply("resumed; start-up tests and the opening balance first", FullEvent.RESUME)
-
-    # What applies in every state.
-
-    def _status(self, _command: Command) -> Reply:
-        context = self._machine.context
-        under_way = f", instruction {context.instruction}" if context.instruction else ""
-        return Reply(f"{self._machine.state}, tick {context.tick}{under_way}")
-
-    def _abort(self, command: Command) -> Reply:
-        """Give up a chain: no further step of it is sent, and what was done is taken back."""
-        if not self._machine.context.chain:
-            return refusal("no chain is under way")
-        self.transaction.aborted = f"aborted by {command.actor}: {command.reason}"
-        return Reply("the chain is taken back once the step under way is resolved")
 
     # What is remembered.
 
@@ -404,6 +309,7 @@ class LiveLoop(FullLoop):
             leg=None if leg is None else LegMemory.of(leg),
             transaction=self.transaction.remember(),
             strategy=self._strategy_state(),
+            guard=self._guard.state(),
             killed=self._killing.killed,
             flatten=self._killing.memory,
         )
@@ -422,3 +328,12 @@ def _ended(plan: Plan, done: Sequence[tuple[str, str]]) -> list[Entry]:
     """What became of the first entries of a plan."""
     told = zip(plan, done, strict=False)
     return [Entry(entry, Fate(fate), reason) for entry, (fate, reason) in told]
+
+
+def _accounts(entries: Sequence[Entry]) -> Iterator[str]:
+    """The accounts on which something of a plan went wrong."""
+    for entry in entries:
+        if entry.fate not in (Fate.DONE, Fate.EXPIRED):
+            wanted = entry.wanted
+            steps = wanted.steps if isinstance(wanted, Chain) else (wanted,)
+            yield from (s.instruction.account if isinstance(s, Step) else s.account for s in steps)

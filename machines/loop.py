@@ -37,6 +37,7 @@ from verifill.venues.market import MarketView
 TICK, INSTRUCT = FullEvent.TICK, FullEvent.INSTRUCT
 COMPLETE, REST = FullEvent.COMPLETE, FullEvent.REST
 DONE = Fate.DONE
+PLAN = "PLAN"
 
 
 @frozen(kw_only=True)
@@ -119,7 +120,7 @@ class FullLoop:
         self._children = 0
         self._stopping = False
         self.report = PlanReport()
-        self.role = "PLAN"
+        self.role = PLAN
         self.reason = ""
         self.error: StrategyError | None = None
 

@@ -259,6 +259,7 @@ class Memory(Struct, frozen=True, kw_only=True):
         leg: the instruction under way, or the last one.
         transaction: the chain under way, or none.
         strategy: what the strategy handed over of its own state.
+        guard: what breakers, trading states, feeds and health hand over; see `Guard`.
         killed: why nothing more is sent, if an operator has said so and nobody has resumed.
         flatten: how far positions are traded flat, if the operator has said that too.
     """
@@ -274,6 +275,7 @@ class Memory(Struct, frozen=True, kw_only=True):
     leg: LegMemory | None = None
     transaction: TransactionMemory | None = None
     strategy: dict[str, Any] | None = None
+    guard: dict[str, Any] | None = None
     killed: str = ""
     flatten: FlattenMemory | None = None
 

@@ -62,6 +62,7 @@ class Recovering:
         found: what an earlier life left behind.
         bases: tells entry values where no life has known them yet.
         restore: hands the strategy its own state back.
+        started: told of each venue's start-up tests.
         reason: why it is blocked.
     """
 
@@ -74,6 +75,7 @@ class Recovering:
     _found: Found = field(alias="found")
     _bases: Bases = field(alias="bases")
     _restore_strategy: Callable[[Mapping[str, object]], None] = field(alias="restore")
+    _started: Callable[[str, Sequence[str]], None] = field(alias="started")
     _began: bool = field(default=False, init=False)
     _resumed: bool = field(default=False, init=False)
     reason: str = field(default="", init=False)
@@ -85,7 +87,7 @@ class Recovering:
 
     def event(self, loop: Loop) -> str:
         """What recovery leads to; `reason` says why where it is blocked."""
-        failures = [f for venue in self._desk.venues for f in venue.start_up_failures()]
+        failures = self._test_venues()
         if not self._began and not failures:
             failures += self._begin(loop)
         if not self._resumed and self._found.blocked:
@@ -97,6 +99,15 @@ class Recovering:
         if event != FullEvent.BLOCKED:
             self._found = Found()
         return event
+
+    def _test_venues(self) -> list[str]:
+        """The start-up tests of every venue; which failed."""
+        failures: list[str] = []
+        for venue in self._desk.venues:
+            failed = venue.start_up_failures()
+            self._started(venue.rules.name, failed)
+            failures += failed
+        return failures
 
     @property
     def in_flight(self) -> LegMemory | None:

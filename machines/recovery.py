@@ -7,7 +7,7 @@ with one it may have been, and the venue is asked before anything else happens.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 from attrs import evolve, frozen
@@ -60,6 +60,7 @@ class Found:
         tick: number of its last tick.
         epoch: number of the last life.
         commands: number and time of every command of an operator that was taken up.
+        guard: what the guard remembered last; None if there was none.
     """
 
     state: str = ""
@@ -71,6 +72,7 @@ class Found:
     tick: int = 0
     epoch: int = 0
     commands: frozenset[tuple[int, int]] = frozenset()
+    guard: Mapping[str, Any] | None = None
 
     @property
     def resolving(self) -> FullEvent | None:
@@ -134,7 +136,19 @@ def found_in(reader: DurableReader) -> Found:
     said = reader.records().filter(kind="OPERATOR").select("payload").collect()["payload"]
     commands = [json.loads(payload)["command"] for payload in said]
     found = find(rows, (json.loads(payload) for payload in payloads))
-    return evolve(found, commands=frozenset((one["id"], one["at_ns"]) for one in commands))
+    taken = frozenset((one["id"], one["at_ns"]) for one in commands)
+    return evolve(found, commands=taken, guard=_guard(reader))
+
+
+def _guard(reader: DurableReader) -> Mapping[str, Any] | None:
+    """What the guard remembered last: it is written with its changes, and in every memory."""
+    told = reader.records().filter(pl.col("payload").str.contains('"guard":', literal=True))
+    for payload in reversed(told.select("payload").collect()["payload"].to_list()):
+        said = json.loads(payload)
+        state = said.get("guard") or said.get("memory", {}).get("guard")
+        if state is not None:
+            return cast("Mapping[str, Any]", state)
+    return None
 
 
 def find(rows: Sequence[Mapping[str, Any]], payloads: Iterator[Mapping[str, Any]]) -> Found:

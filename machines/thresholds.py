@@ -30,6 +30,7 @@ class Thresholds:
         window_s: How far back calls count, in seconds.
         cooldown_s: First cool-down, in seconds; doubled upon each failed probe.
         cooldown_max_s: No doubled cool-down is longer.
+        trial_probes: Probes more that close a breaker which no order may try; 0: none do.
         unknown_max_s: An outcome that is unknown for longer blocks its account.
         clock_offset_max_ms: A clock that is farther off blocks everything.
         suspense_max: Unexplained differences of an account beyond this hold it.
@@ -50,6 +51,7 @@ class Thresholds:
     window_s: int = field(default=300, validator=_COUNT)
     cooldown_s: int = field(default=60, validator=_COUNT)
     cooldown_max_s: int = field(default=900, validator=_COUNT)
+    trial_probes: int = field(default=3, validator=validators.ge(0))
     unknown_max_s: int = field(default=120, validator=_SECONDS)
     clock_offset_max_ms: int = field(default=500, validator=_SECONDS)
     suspense_max: Decimal | None = field(default=None, validator=_AMOUNT)

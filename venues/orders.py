@@ -48,6 +48,14 @@ DEAD = frozenset({Outcome.DENIED_LOCAL, Outcome.REJECTED_DEFINITIVE, Outcome.ABS
 """Outcomes after which nothing of an order can have been executed."""
 
 
+class Trouble(StrEnum):
+    """What an answer says of the way to the venue, whatever it says of the order."""
+
+    NONE = ""
+    BUSY = "BUSY"  # too many requests, and no word on when to come back
+    BARRED = "BARRED"  # 401, 403, 418, or told how long to stay away
+
+
 class Cause(StrEnum):
     """Why a balance moved, as the venue's own ledger says."""
 
@@ -158,6 +166,8 @@ class Receipt(Struct, frozen=True, gc=False):
         reason: the venue's words, for people.
         retryable: whether the same instruction may be sent again (with a new key), once
             it is verified that nothing happened.
+        trouble: see `Trouble`.
+        wait_s: how long to stay away, in seconds; 0 if the venue did not say.
     """
 
     outcome: Outcome
@@ -166,6 +176,8 @@ class Receipt(Struct, frozen=True, gc=False):
     effect_ns: int = 0
     reason: str = ""
     retryable: bool = False
+    trouble: Trouble = Trouble.NONE
+    wait_s: int = 0
 
 
 class LedgerRow(Struct, frozen=True, gc=False):

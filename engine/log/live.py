@@ -5,7 +5,7 @@ record is written, and go into its payload: what was seen, what follows from it 
 state are one transaction.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from verifill.engine.executor import Context
@@ -32,6 +32,26 @@ class Moment(NamedTuple):
 
     wall_ns: int
     mono_ns: int
+
+
+class Aside(NamedTuple):
+    """What a machine beside the loops did, such as a breaker.
+
+    Attributes:
+        machine: name of its table.
+        source: the state before.
+        event: what happened.
+        target: the state after.
+        move: whether it moved.
+        payload: what it is about, and why.
+    """
+
+    machine: str
+    source: str
+    event: str
+    target: str
+    move: Move
+    payload: Mapping[str, object]
 
 
 class Texts(dict[str, Any]):
@@ -149,6 +169,32 @@ class LiveLog:
         for one in self.streams.values():
             one.rows = []
         self.on_record(record, seq)
+
+    def aside(self, told: Sequence[Aside]) -> None:
+        """Write what machines beside the loops did, in one transaction.
+
+        What waits for the next record of the loops goes on waiting: it belongs there.
+
+        Raises:
+            LogError: as `transition`.
+        """
+        wall_ns, mono_ns = self._now()
+        records = [
+            Record(
+                machine=one.machine,
+                source=one.source,
+                event=one.event,
+                target=one.target,
+                kind=TRANSITIONS[one.move],
+                wall_ns=wall_ns,
+                mono_ns=mono_ns,
+                payload=one.payload,
+            )
+            for one in told
+        ]
+        last = self._log.append(records)
+        for seq, record in enumerate(records, start=last - len(records) + 1):
+            self.on_record(record, seq)
 
     def anchor(self) -> None:
         """Tell the second place how far the log has come."""

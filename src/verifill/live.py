@@ -39,6 +39,7 @@ from verifill.engine.log.writer import is_log
 from verifill.interrupts import Interrupts
 from verifill.machines.desk import Desk
 from verifill.machines.full_loop import FULL_LOOP
+from verifill.machines.guarding import Guard, Surroundings, asides
 from verifill.machines.live_loop import LiveLoop
 from verifill.machines.live_records import LiveRecords
 from verifill.machines.monitor import PositionMonitor
@@ -48,6 +49,9 @@ from verifill.machines.recovery import Found, found_in
 from verifill.telling import Style, Tell, telling
 from verifill.venues.loopback.transport import Http
 from verifill.venues.loopback.world import NETWORK
+
+# limits of money that a live loop has no exact figures for
+UNMEASURED = ("suspense_max", "slippage_max", "daily_loss_max", "margin_min", "naked_delta_max")
 
 
 @frozen(kw_only=True)
@@ -169,9 +173,11 @@ def _run(start: Start, hosting: Hosting) -> Ended:
             policy=policy_of(start.config),
         )
         loop.manager.run = said["run"]
+        guard = Guard(_around(start.config, live), found.guard)
+        guard.begin()
         mailbox = start.mailbox(start.folder)
         operators = Operators(mailbox, live, machine, time.time_ns, found.commands)
-        counted = _Counted(connected, start.ticks, loop)
+        counted = _Counted(connected, start.ticks, loop, guard)
         loop.live(
             log=live,
             clock=clock,
@@ -180,6 +186,7 @@ def _run(start: Start, hosting: Hosting) -> Ended:
             bases=lambda totals: _bases(hosting, totals),
             cursors=lambda: _cursors(connected),
             refresh=counted.refresh,
+            guard=guard,
         )
         interrupts.watch(loop)
         loop.run()
@@ -196,8 +203,9 @@ def _run(start: Start, hosting: Hosting) -> Ended:
 class _Counted:
     """Refreshes the market before each tick, and stops after the last that was asked for."""
 
-    def __init__(self, connected: Connected, ticks: int, loop: LiveLoop) -> None:
+    def __init__(self, connected: Connected, ticks: int, loop: LiveLoop, guard: Guard) -> None:
         self._connected = connected
+        self._guard = guard
         self._left = ticks + 1 if ticks else 0  # recovery refreshes it too
         self._limited = ticks > 0
         self._loop = loop
@@ -211,7 +219,29 @@ class _Counted:
             self._connected.refresh()
         except NotObserved as error:
             return f"market data is not fresh: {error}"
+        self._guard.clock_offset(self._connected.market.time_ns - time.time_ns())
         return ""
+
+
+def _around(config: Config, live: LiveLog) -> Surroundings:
+    """What the guard of a live run works within.
+
+    Raises:
+        ConfigError: a limit is set that nothing measures in live mode.
+    """
+    breakers = config.breakers
+    for name in UNMEASURED:
+        if getattr(breakers, name) is not None:
+            problem = f"breakers.{name} is set, and live mode does not measure it; leave it out"
+            raise config.error(problem)
+
+    return Surroundings(
+        limits=breakers.thresholds,
+        feed_limits=config.feeds.limits,
+        strategy=config.strategy.source.rpartition("/")[2],
+        write=lambda changes, state: live.aside(asides(changes, state)),
+        now_ns=time.time_ns,
+    )
 
 
 def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapping[str, Any]]:

@@ -4,10 +4,12 @@ The venue is one object that outlives them. A life that is killed drops everythi
 process would, and the next one has the log and the venue.
 """
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from attrs import define, field
 
 from tests.machines.support import MINUTE_NS, SECOND_NS, START_NS, Scripted, Stage
@@ -27,6 +29,7 @@ from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
 from verifill.machines.desk import Desk
 from verifill.machines.full_loop import FULL_LOOP
+from verifill.machines.guarding import Guard, Surroundings, asides
 from verifill.machines.live_loop import LiveLoop
 from verifill.machines.live_records import LiveRecords
 from verifill.machines.loop import LoopPolicy
@@ -36,6 +39,7 @@ from verifill.machines.operator import Operators
 from verifill.machines.recovering import Bases
 from verifill.machines.recovery import Found, found_in
 from verifill.machines.strategy import Plan, PlanReport, Positions
+from verifill.machines.thresholds import Thresholds
 from verifill.machines.tolerance import EXACT, Tolerance
 from verifill.venues.interfaces import PositionFeed, Venue
 from verifill.venues.market import MarketView
@@ -174,6 +178,7 @@ class Mailbox:
                             "instruction": number or "1",
                             "flatten": number or "no",
                             "base": number or "none",
+                            "scope": number or "global",
                         },
                     )
                 )
@@ -208,6 +213,7 @@ class World:
         subscribed: names of venues that the strategy may use; all if left out.
         stale: why market data is not fresh, each time that it is fetched; then it is.
         feeds: other positions.
+        limits: of breakers and trading states.
         strategy: that of the newest life.
         loop: the newest life.
     """
@@ -226,6 +232,7 @@ class World:
     subscribed: Collection[str] | None = None
     stale: list[str] = field(factory=list[str])
     feeds: Sequence[PositionFeed] = ()
+    limits: Thresholds = field(factory=Thresholds)
     strategy: Scheduled = field(init=False)
     loop: LiveLoop = field(init=False)
     _kept: Kept = field(init=False)
@@ -295,6 +302,15 @@ class World:
             policy=self.policy,
         )
         loop.manager.run = header["run"]
+        guard = Guard(
+            Surroundings(
+                limits=self.limits,
+                write=lambda changes, state: live.aside(asides(changes, state)),
+                now_ns=lambda: self.stage.bars.time_ns,
+            ),
+            found.guard,
+        )
+        guard.begin()
         left = ticks
 
         def refresh() -> str:
@@ -314,6 +330,7 @@ class World:
             bases=self.bases,
             cursors=lambda: {"desk": client.cursor},
             refresh=refresh,
+            guard=guard,
         )
         loop.run()
         return machine.state
@@ -344,12 +361,26 @@ class World:
         return DurableReader(self.log)
 
     @property
+    def records(self) -> pl.DataFrame:
+        """The records of the loops."""
+        return self._of(("full_loop", "atomic", "tight_loop", "process"))
+
+    @property
+    def asides(self) -> list[tuple[str, str, str]]:
+        """What breakers and trading states did: scope, event, state after."""
+        rows = self._of(("breaker", "trading_state")).select("payload", "event", "to").rows()
+        return [(json.loads(payload)["scope"], event, to) for payload, event, to in rows]
+
+    def _of(self, machines: Sequence[str]) -> pl.DataFrame:
+        return self.reader.records().filter(pl.col("machine").is_in(machines)).collect()
+
+    @property
     def events(self) -> list[str]:
-        return [event for event in self.reader.records().collect()["event"] if event]
+        return [event for event in self.records["event"] if event]
 
     @property
     def story(self) -> str:
         """The events of the newest life."""
-        records = self.reader.records().collect()
+        records = self.records
         last = records.filter(epoch=records["epoch"].max())
         return " ".join(event for event in last["event"] if event)

@@ -268,10 +268,12 @@ def test_what_is_under_way_is_resolved_before_positions_are_closed(tmp_path: Pat
     made = resting(tmp_path, [buy("1"), buy("2")], [buy("1")], book=book, mailbox=mailbox)
 
     assert "STOPPED" == made.live(6)
+    assert [("global", "reduce", "REDUCING"), ("global", "halt", "HALTED")] == made.asides[:2]
+    assert [("global", "resume", "REDUCING")] == made.asides[2:]  # a second one opens it all
     assert 1 == len(book.cancelled)
     assert "unexecuted exhausted fail rest tick instruct accepted" in made.story
-    assert "complete rest halt resume recovered tick instruct accepted" in made.story
-    assert [("SPOT_TRADE", "BUY"), ("SPOT_TRADE", "SELL"), ("SPOT_TRADE", "BUY")] == kinds(made)
+    assert "complete rest halt resume recovered tick instruct denied" in made.story
+    assert [("SPOT_TRADE", "BUY"), ("SPOT_TRADE", "SELL")] == kinds(made)
     assert [Fate.FAILED_CLEAN, Fate.EXPIRED] == [
         entry.fate for entry in made.strategy.reports[1].entries
     ]  # the strategy is told of its own plan, not of the one in its place

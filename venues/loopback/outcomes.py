@@ -11,7 +11,7 @@ import msgspec
 
 from verifill.venues.loopback.transport import Answered, Attempt, Lost, NotSent
 from verifill.venues.loopback.wire import Ack, Answer, Code, NotFound, Refusal
-from verifill.venues.orders import Fill, Outcome, Receipt
+from verifill.venues.orders import Fill, Outcome, Receipt, Trouble
 
 ANSWER: Final = msgspec.json.Decoder(Answer)
 
@@ -82,11 +82,14 @@ def _differs(fill: Fill, fills: dict[str, Fill]) -> bool:
 
 
 def _refused_by_status(attempt: Answered) -> Receipt:
-    after = f", again after {attempt.retry_after_s} s" if attempt.retry_after_s else ""
+    said = attempt.retry_after_s
+    busy = attempt.status == HTTPStatus.TOO_MANY_REQUESTS and not said
     return Receipt(
         Outcome.REJECTED_DEFINITIVE,
-        reason=f"status {attempt.status}{after}",
+        reason=f"status {attempt.status}{f', again after {said} s' if said else ''}",
         retryable=REFUSING[HTTPStatus(attempt.status)],
+        trouble=Trouble.BUSY if busy else Trouble.BARRED,
+        wait_s=int(said) if said.isascii() and said.isdecimal() else 0,
     )
 
 

@@ -23,6 +23,8 @@ class BreakersConfig:
         window_s: How far back calls count, in seconds.
         cooldown_s: The first cool-down, in seconds; doubled upon each failed probe.
         cooldown_max_s: No doubled cool-down is longer, in seconds.
+        trial_probes: Probes more, a cool-down apart, that close a breaker if no order of least
+            size and none that reduces has tried it; 0: only such an order closes it.
         unknown_max_s: An outcome that is unknown for longer, in seconds, blocks its account.
         clock_offset_max_ms: A clock that is farther off, in milliseconds, blocks everything.
         suspense_max: Unexplained differences of an account beyond this hold it.
@@ -43,6 +45,7 @@ class BreakersConfig:
     window_s: int = field(default=300, validator=Within(1, DAY_S))
     cooldown_s: int = field(default=60, validator=Within(1, DAY_S))
     cooldown_max_s: int = field(default=900, validator=Within(1, DAY_S))
+    trial_probes: int = field(default=3, validator=Within(0, 100))
     unknown_max_s: int = field(default=120, validator=Within(0, DAY_S))
     clock_offset_max_ms: int = field(default=500, validator=Within(0, 60_000))
     suspense_max: Decimal | None = field(default=None, validator=Within(0))
