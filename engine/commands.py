@@ -125,7 +125,8 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.COMPENSATE,
-        what="Take back what a chain left behind, newest first.",
+        what="Take back what a chain left behind, newest first; a compensation that failed is tried "
+        "anew. A chain of which something stays, such as a pivot, is STRANDED after it too.",
         when="STRANDED",
     ),
     CommandKind(
