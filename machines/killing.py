@@ -6,6 +6,7 @@ once more, with a plan of its own in the strategy's place.
 """
 
 from attrs import define, field
+from msgspec import structs
 
 from verifill.engine.command import Command
 from verifill.engine.executor import Executor
@@ -17,9 +18,10 @@ from verifill.machines.execution import ExecutionManager
 from verifill.machines.flattening import ROUNDS_MAX, Flattening
 from verifill.machines.full_loop import Full
 from verifill.machines.guarding import Guard
-from verifill.machines.memory import FlattenMemory, Memory
+from verifill.machines.memory import FlattenMemory, Memory, plain
 from verifill.machines.operator import Reply
 from verifill.machines.records import Records
+from verifill.machines.recovering import Recovering
 from verifill.machines.recovery import OPEN
 from verifill.machines.strategy import Positions
 from verifill.venues.orders import FINAL
@@ -38,6 +40,7 @@ class Killing:
         desk: knows venues and books.
         continuity: holds up whatever is new.
         guard: lets nothing pass that adds to what is held; at the end, nothing at all.
+        recovering: knows what an earlier process life has left.
         log: where cancels are written.
         records: what is written of it.
         positions: the books, for people.
@@ -51,6 +54,7 @@ class Killing:
     _desk: Desk = field(alias="desk")
     _continuity: Continuity = field(alias="continuity")
     _guard: Guard = field(alias="guard")
+    _recovering: Recovering = field(alias="recovering")
     _log: LiveLog = field(alias="log")
     _records: Records = field(alias="records")
     _positions: Positions = field(alias="positions")
@@ -78,8 +82,13 @@ class Killing:
 
     # What an operator says.
 
-    def kill(self, command: Command) -> Reply:
-        """Block what is new, cancel what rests; where it is asked for, be flat before it halts."""
+    def kill(self, command: Command, found: InFlight | None = None) -> Reply:
+        """Block what is new, cancel what rests; where it is asked for, be flat before it halts.
+
+        Args:
+            command: what the operator says.
+            found: an order of an earlier process life that may be in flight.
+        """
         self.killed = f"killed by {command.actor}: {command.reason}"
         self.number = command.id
         self.block()
@@ -91,10 +100,9 @@ class Killing:
             self._guard.only_reduce(command.actor, command.reason)
         else:
             self._guard.kill(command.actor, command.reason)
-        if self._machine.state not in (Full.HALTED, Full.RECOVER):  # where the log has it already
-            self._records.remember()
+        self._remember()
         told = ["nothing more is sent; the engine halts after what is under way"]
-        told += self._cancelling.cancel_all(self._in_flight())
+        told += self._cancelling.cancel_all(found or self._in_flight())
         if flatten and stranded:
             told.append("a chain is stranded: settle it, then kill with flatten again")
         elif self.flattening:
@@ -107,6 +115,7 @@ class Killing:
         self.killed = ""
         self.flattening = None
         self.let()
+        self._remember()
 
     # While it is killed.
 
@@ -133,8 +142,19 @@ class Killing:
         if self.killed and self._machine.state != Full.HALTED:
             self._cancelling.cancel_all(in_flight)
 
+    def _remember(self) -> None:
+        """Let the record of the command hold it; what an earlier life left stays as it was."""
+        memory = self._recovering.memory
+        if memory is not None:
+            own = {"killed": self.killed, "flatten": self.memory, "guard": self._guard.state()}
+            self._log.tell("memory", plain(structs.replace(memory, **own)))
+        elif not self._recovering.unresolved:
+            self._records.remember()
+
     def _in_flight(self) -> InFlight | None:
         """The order that may be open though its venue does not list it."""
+        if self._machine.state == Full.HALTED:
+            return self._recovering.in_flight
         if not self._machine.state.endswith(tuple(OPEN)) or not self._machine.context.instruction:
             return None
         leg = self._manager.leg

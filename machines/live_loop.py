@@ -6,13 +6,13 @@ remembers in its log what it cannot ask the venues for.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, cast, runtime_checkable
 
 from verifill.engine.clock import SLICE_NS, WallClock
 from verifill.engine.commands import CommandName
 from verifill.engine.log.live import LiveLog
 from verifill.machines.adopting import Adopting
-from verifill.machines.cancelling import InFlight
 from verifill.machines.full_loop import Full, FullEvent
 from verifill.machines.guarding import FLATTEN, Guard
 from verifill.machines.hearing import Hearing
@@ -20,7 +20,7 @@ from verifill.machines.killing import STRANDED, Killing
 from verifill.machines.live_records import LiveRecords
 from verifill.machines.loop import PLAN
 from verifill.machines.memory import BooksMemory, LegMemory, Memory
-from verifill.machines.operator import Operators, ParkedError
+from verifill.machines.operator import Handler, Operators, ParkedError
 from verifill.machines.recovering import Bases, Recovering
 from verifill.machines.recovery import Found
 from verifill.machines.strategy import Entry, Fate, Plan, PlanReport
@@ -106,6 +106,7 @@ class LiveLoop(Hearing):
             desk=self._desk,
             continuity=self._continuity,
             guard=guard,
+            recovering=self._recovering,
             log=log,
             records=self._records,
             positions=self._positions,
@@ -148,14 +149,15 @@ class LiveLoop(Hearing):
         """Resolve what was in flight, before anything else; see `Recovering`."""
         context = self._machine.context
         context.time_ns = self._clock.now_ns
-        killing, in_flight = self._killing, self._recovering.in_flight
-        self._operators.hear({}, only=CommandName.KILL)
-        if in_flight:
-            killing.sweep(InFlight(in_flight.account, in_flight.key))
+        killing, found = self._killing, self._recovering.in_flight
+        killing.sweep(found)
         self._continuity.risk = ""  # what was blocked is looked at anew
         event, problem = self._recovered()
         if problem:
             self._because(problem)
+        else:  # where it is blocked, it waits for commands next
+            kill: Handler = partial(killing.kill, found=found)
+            self._operators.hear({CommandName.KILL: kill}, only=CommandName.KILL)
         killing.recovered()
         return event
 
