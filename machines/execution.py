@@ -243,9 +243,8 @@ class ExecutionManager:
     def retry_resend(self) -> TightEvent:
         """Send again with a new key, while sends are left and it makes sense."""
         leg = self.leg
-        if not (self.resends and leg.receipt.retryable) or self._policies.sends.exhausted(
-            leg.sends
-        ):
+        again = self.resends and leg.receipt.retryable
+        if not again or self._policies.sends.exhausted(leg.sends):
             return TightEvent.EXHAUSTED
         self._pause(self._policies.sends.wait_after_s(leg.sends))
         leg.deadline_ns = leg.overdue = leg.queries = 0
