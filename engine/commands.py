@@ -2,15 +2,13 @@
 
 The inbox checks a command against it, the command line makes its sub-commands and options
 of it, and docs/reference/operations-live.md is printed from it. What a command does is the
-business of whoever takes it out of the inbox.
+business of whoever takes it out of the inbox. The help of the command line loads this module,
+so it imports next to nothing.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Final
-
-from attrs import field, frozen
+from typing import Final, NamedTuple
 
 from verifill.engine.errors import CommandError
 
@@ -36,8 +34,7 @@ class CommandName(StrEnum):
     ABORT = "abort"
 
 
-@frozen(kw_only=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument of a command; its value is a text.
 
     Attributes:
@@ -70,8 +67,7 @@ class Argument:
         return not self.whole or _is_whole(value)
 
 
-@frozen(kw_only=True)
-class CommandKind:
+class CommandKind(NamedTuple):
     """What one command takes and means.
 
     Attributes:
@@ -87,27 +83,6 @@ class CommandKind:
     when: str
     arguments: tuple[Argument, ...] = ()
     needs_reason: bool = True
-
-
-@frozen(kw_only=True)
-class Command:
-    """What an operator commanded.
-
-    Attributes:
-        id: its number in the inbox, from 1; never used twice.
-        at_ns: when it was posted, by the wall clock of who posted it.
-        actor: who commands.
-        reason: why; empty only where the command needs none.
-        name: what is commanded.
-        arguments: name of an argument -> its value; every one that the command takes.
-    """
-
-    id: int
-    at_ns: int
-    actor: str
-    reason: str
-    name: CommandName
-    arguments: Mapping[str, str] = field(converter=MappingProxyType[str, str], hash=False)
 
 
 _INSTRUCTION: Final = Argument(
@@ -150,7 +125,8 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.COMPENSATE,
-        what="Take back what a chain left behind, newest first.",
+        what="Take back what a chain left behind, newest first; a compensation that failed is "
+        "tried anew. A chain of which something stays, such as a pivot, is STRANDED after it too.",
         when="STRANDED",
     ),
     CommandKind(
@@ -161,29 +137,40 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.ADOPT_EXTERNAL,
-        what="Take the venues' positions into the books as they are. Whatever no instruction made "
-        "and no ledger row explains is the operator's to answer for.",
+        what="Take the venues' positions into the books as they are, with what perpetuals were "
+        "entered at. Whatever no instruction made and no ledger row explains is the operator's to "
+        "answer for.",
         when="HALTED",
-        arguments=(Argument(name="cause", what="what moved it"),),
+        arguments=(
+            Argument(name="cause", what="what moved it"),
+            Argument(
+                name="base",
+                what="average entry prices of perpetuals, KEY=PRICE with commas between, where "
+                "the venue does not tell them",
+                default="none",
+            ),
+        ),
     ),
     CommandKind(
         name=CommandName.RESUME,
         what="Let an engine that is HALTED go on, by way of RECOVER: start-up tests and the "
-        "opening balance come first. Trading states of other scopes are not wired in yet.",
-        when="HALTED",
+        "opening balance come first. What was killed may then only reduce risk; resumed once "
+        "more, it trades again. Of another scope: widen its trading state by one step.",
+        when="HALTED, or where the trading state of the scope is narrowed",
         arguments=(Argument(name="scope", what="which trading state is meant", default=GLOBAL),),
     ),
     CommandKind(
         name=CommandName.RESET_BREAKER,
-        what="Close a breaker that waits for an operator. Breakers are not wired into the engine "
-        "yet, so it refuses this in every state.",
-        when="nowhere yet",
+        what="Close a breaker that waits for an operator. One that is LATCHED needs two of them, "
+        "with different names.",
+        when="a breaker that is OPEN.HELD or LATCHED",
         arguments=(Argument(name="scope", what="which breaker is meant"),),
     ),
     CommandKind(
         name=CommandName.KILL,
-        what="Send nothing new: the engine halts after what is under way. No order rests at the "
-        "venues that there are. To close positions too (`flatten`) is refused.",
+        what="Send nothing new and cancel every open order: the engine halts once what is under "
+        "way is verified. With `flatten` it first closes perpetuals and sells the assets of its "
+        "instruments, and says what is left.",
         when=ALWAYS,
         arguments=(
             Argument(

@@ -93,6 +93,7 @@ class ExecutionManager:
         leg: what is under way, or was last.
         run: name of a live run, of which the keys of its orders are made; a backtest has no keys.
         intents: how many orders were made so far; each has the number of its intent.
+        resends: whether what was not executed may be sent again.
         guard: asked before each send; a backtest asks nobody.
     """
 
@@ -114,6 +115,7 @@ class ExecutionManager:
         self._watch = watch
         self.run = ""
         self.intents = 0
+        self.resends = True
         self.guard: Open = OPEN
         self.leg: Leg
         self.activities: Mapping[Tight, Activity] = {
@@ -241,7 +243,8 @@ class ExecutionManager:
     def retry_resend(self) -> TightEvent:
         """Send again with a new key, while sends are left and it makes sense."""
         leg = self.leg
-        if not leg.receipt.retryable or self._policies.sends.exhausted(leg.sends):
+        again = self.resends and leg.receipt.retryable
+        if not again or self._policies.sends.exhausted(leg.sends):
             return TightEvent.EXHAUSTED
         self._pause(self._policies.sends.wait_after_s(leg.sends))
         leg.deadline_ns = leg.overdue = leg.queries = 0

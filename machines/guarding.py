@@ -279,6 +279,14 @@ class Guard(Open):
             self.gate.scopes.resume(GLOBAL, actor, reason)
         self._write()
 
+    def only_reduce(self, actor: str, reason: str) -> None:
+        """From now on nothing is sent but what takes risk away; from HALTED, that again."""
+        if self._trading is TradingState.ACTIVE:
+            self.gate.scopes.reduce(GLOBAL, actor, reason)
+        elif self._trading is TradingState.HALTED:
+            self.gate.scopes.resume(GLOBAL, actor, reason)
+        self._write()
+
     def resume(self, scope: str, actor: str, reason: str) -> str:
         """Widen what a scope may send, by one step; why that is refused, or empty."""
         known = sorted(self.gate.scopes.tradings)

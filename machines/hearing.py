@@ -7,12 +7,17 @@ Each answers with what was done, or why it was not.
 from abc import abstractmethod
 from collections.abc import Mapping
 
+from attrs import evolve
+
 from verifill.engine.clock import SLICE_NS
-from verifill.engine.commands import GLOBAL, Command, CommandName
-from verifill.engine.errors import NotObserved
+from verifill.engine.command import Command
+from verifill.engine.commands import GLOBAL, CommandName
 from verifill.engine.log.live import LiveLog
+from verifill.machines.adopting import Adopting
+from verifill.machines.atomic import AtomicEvent
 from verifill.machines.full_loop import Full, FullEvent
 from verifill.machines.guarding import Guard
+from verifill.machines.killing import Killing
 from verifill.machines.loop import FullLoop
 from verifill.machines.operator import Handler, Operators, Reply, refusal
 from verifill.machines.recovering import Recovering
@@ -28,7 +33,8 @@ class Hearing(FullLoop):
     _operators: Operators
     _recovering: Recovering
     _guard: Guard
-    _killed: str
+    _adopting: Adopting
+    _killing: Killing
     _listening: bool  # whether a state waits for an operator, and hears by itself
 
     @abstractmethod
@@ -55,6 +61,7 @@ class Hearing(FullLoop):
                 CommandName.ASK: self._ask,
                 CommandName.ADOPT: self._adopt,
                 CommandName.VOID: self._void,
+                CommandName.KILL: self._kill_held,
             }
         )
 
@@ -66,8 +73,13 @@ class Hearing(FullLoop):
 
     def halted(self) -> FullEvent:
         """Nothing is sent until an operator resumes."""
+        self._killing.end(self.reason)
         event = self._wait_for(
-            {CommandName.RESUME: self._resume, CommandName.ADOPT_EXTERNAL: self._adopt_external}
+            {
+                CommandName.RESUME: self._resume,
+                CommandName.ADOPT_EXTERNAL: self._adopting.adopt,
+                CommandName.KILL: self._kill_halted,
+            }
         )
         return FullEvent(event)
 
@@ -113,11 +125,11 @@ class Hearing(FullLoop):
         return None if said == held else refusal(f"instruction {held} is HELD, not {said}")
 
     def _compensate(self, _command: Command) -> Reply:
-        event = self.transaction.resume("COMPENSATE.DONE")
-        if event == FullEvent.STRAND:
-            return refusal(self.transaction.reason)
-        if event != FullEvent.COMPENSATE:
+        if not self.transaction.effects:
             return refusal("nothing of the chain is left that can be taken back")
+        event = self.transaction.take_back()
+        if event is not AtomicEvent.COMPENSATE:
+            return refusal(self.transaction.reason)
         return Reply("the newest effect that is left is taken back", event)
 
     def _settle(self, command: Command) -> Reply:
@@ -131,34 +143,15 @@ class Hearing(FullLoop):
         """Out of HALTED; trading goes back by one step, from nothing to what reduces risk."""
         if command.arguments["scope"] != GLOBAL:
             return self._widen(command)
+        if command.id < self._killing.number:
+            return refusal("a kill was posted after it")
         if latched := self._guard.latched:
             return refusal(latched)
         self._guard.ease(command.actor, command.reason)
         self._recovering.resumed()
-        self._killed = self.reason = ""
+        self._killing.resumed()
+        self.reason = ""
         return Reply("resumed; start-up tests and the opening balance first", FullEvent.RESUME)
-
-    def _adopt_external(self, command: Command) -> Reply:
-        """Take the venues' positions as they are; an operator knows why they differ."""
-        monitor = self.monitor
-        if unresolved := self._recovering.unresolved:
-            return refusal(unresolved)
-        try:
-            reading = monitor.observe()
-        except NotObserved as error:
-            return refusal(str(error))
-        if missing := sorted(monitor.totals.keys() - reading.totals.keys()):
-            return refusal(f"not observed: {', '.join(missing)}; missing is not zero")
-        moved = {
-            key: total - monitor.totals.get(key, 0)
-            for key, total in reading.totals.items()
-            if total != monitor.totals.get(key, 0)
-        }
-        monitor.restore(reading.totals, monitor.bases, reading.as_of_ns)
-        monitor.settle({}, {}, {}, reading.as_of_ns)
-        self._log.tell("adopted", {"moved": moved, "reason": command.reason})
-        self._records.remember()
-        return Reply(f"adopted: {moved or 'nothing differs'}")
 
     # What applies in every state.
 
@@ -175,20 +168,25 @@ class Hearing(FullLoop):
         return Reply("the chain is taken back once the step under way is resolved")
 
     def _kill(self, command: Command) -> Reply:
-        """Send nothing more; nothing rests at a venue that fills or cancels at once."""
-        if command.arguments.get("flatten") == "yes":
-            return refusal("flattening is not built; kill without it, then trade flat by hand")
-        self._killed = f"killed by {command.actor}: {command.reason}"
-        self._continuity.risk = self._killed
-        self._guard.kill(command.actor, command.reason)
-        if self._machine.state != Full.HALTED:  # where the log says so already
-            self._records.remember()
-        return Reply("nothing more is sent; the engine halts after what is under way")
+        """Nothing new, nothing that rests; see `Killing`."""
+        return self._killing.kill(command)
+
+    def _kill_held(self, command: Command) -> Reply:
+        """The venue is asked again, now that the order is cancelled."""
+        return evolve(self._killing.kill(command), event=TightEvent.ASK)
+
+    def _kill_halted(self, command: Command) -> Reply:
+        """To close positions, the opening balance comes first; else nothing is to be done."""
+        reply = self._killing.kill(command)
+        if not self._killing.flattening:
+            return reply
+        self._recovering.resumed()
+        return evolve(reply, event=FullEvent.RESUME)
 
     def _widen(self, command: Command) -> Reply:
         """Widen what a scope may send by one step."""
         scope = command.arguments["scope"]
-        if scope == GLOBAL and self._killed:
+        if scope == GLOBAL and self._killing.killed:
             return refusal("the engine was killed; resume it once it is HALTED")
         if refused := self._guard.resume(scope, command.actor, command.reason):
             return refusal(refused)

@@ -6,16 +6,21 @@ remembers in its log what it cannot ask the venues for.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, cast, runtime_checkable
 
-from verifill.engine.clock import WallClock
+from verifill.engine.clock import SLICE_NS, WallClock
+from verifill.engine.commands import CommandName
 from verifill.engine.log.live import LiveLog
+from verifill.machines.adopting import Adopting
 from verifill.machines.full_loop import Full, FullEvent
-from verifill.machines.guarding import Guard
+from verifill.machines.guarding import FLATTEN, Guard
 from verifill.machines.hearing import Hearing
+from verifill.machines.killing import STRANDED, Killing
 from verifill.machines.live_records import LiveRecords
+from verifill.machines.loop import PLAN
 from verifill.machines.memory import BooksMemory, LegMemory, Memory
-from verifill.machines.operator import Operators, ParkedError
+from verifill.machines.operator import Handler, Operators, ParkedError
 from verifill.machines.recovering import Bases, Recovering
 from verifill.machines.recovery import Found
 from verifill.machines.strategy import Entry, Fate, Plan, PlanReport
@@ -23,7 +28,6 @@ from verifill.machines.tight_loop import Tight
 from verifill.venues.chains import Chain, Step
 
 HOLDERS = (Full.INSTRUCTION, "ATOMIC.COMMIT", "ATOMIC.STEP", "ATOMIC.COMPENSATE")
-STRANDED = "ATOMIC.STRANDED"
 
 
 @runtime_checkable
@@ -96,7 +100,22 @@ class LiveLoop(Hearing):
         )
         self.express.open = False
         clock.between = self._between
-        self._killed = ""
+        self._killing = Killing(
+            machine=self._machine,
+            manager=self.manager,
+            desk=self._desk,
+            continuity=self._continuity,
+            guard=guard,
+            recovering=self._recovering,
+            log=log,
+            records=self._records,
+            positions=self._positions,
+        )
+        self._adopting = Adopting(
+            desk=self._desk, recovering=self._recovering, log=log, records=self._records
+        )
+        if found.memory:
+            self._killing.restore(found.memory)
         operators.always.update(self.always)
         cast("LiveRecords", self._records).memory = self.memory
 
@@ -116,12 +135,13 @@ class LiveLoop(Hearing):
         """Between slices of a wait: hear operators; a stop parks what is under way."""
         if not self._listening:
             self._operators.hear({})
+        self._killing.sweep()
         if self._machine.state == Full.IDLE:
             self._guard.probe(self._venues)
         if self._stopping and self._machine.state != Full.IDLE:
             msg = f"stopped in {self._machine.state}; the next start goes on from the log"
             raise ParkedError(msg)
-        return self._stopping
+        return self._stopping or bool(self._killing.killed)
 
     # START, RECOVER, IDLE, COMPLETE
 
@@ -129,17 +149,28 @@ class LiveLoop(Hearing):
         """Resolve what was in flight, before anything else; see `Recovering`."""
         context = self._machine.context
         context.time_ns = self._clock.now_ns
-        problem = self._fresh()
+        killing, found = self._killing, self._recovering.in_flight
+        killing.sweep(found)
+        self._continuity.risk = ""  # what was blocked is looked at anew
+        event, problem = self._recovered()
         if problem:
             self._because(problem)
-            return FullEvent.BLOCKED
+        else:  # where it is blocked, it waits for commands next
+            kill: Handler = partial(killing.kill, found=found)
+            self._operators.hear({CommandName.KILL: kill}, only=CommandName.KILL)
+        killing.recovered()
+        return event
+
+    def _recovered(self) -> tuple[str, str]:
+        """What recovery leads to, and why it is blocked, or empty."""
+        if problem := self._fresh():
+            return FullEvent.BLOCKED, problem
         event = self._recovering.event(self)
         if event == FullEvent.BLOCKED:
-            self._because(self._recovering.reason)
-        elif event == FullEvent.RECOVERED and self._guard.latched:
-            self._because(self._guard.latched)
-            return FullEvent.BLOCKED
-        return event
+            return event, self._recovering.reason
+        if event == FullEvent.RECOVERED and self._guard.latched:
+            return FullEvent.BLOCKED, self._guard.latched
+        return event, ""
 
     def _fresh(self) -> str:
         """Fetch market data; why the strategy must not decide upon it, or empty."""
@@ -169,18 +200,44 @@ class LiveLoop(Hearing):
         """Wait for the next tick; skip it where the market data is not fresh."""
         self._log.anchor()
         event = super().idle()
-        if stopped := self._killed or self._guard.latched:
+        killed = "" if self._killing.flattening else self._killing.killed
+        if stopped := self._guard.latched or killed:
             self._because(stopped)
             return FullEvent.HALT
+        if self._killing.flattening and not self._stopping:
+            return self._tick_at_once()
         if event != FullEvent.TICK:
             return event
         if self._wall.late:
             self._records.note(0, "COALESCED", {"ticks": self._wall.late})
+        return self._skip() or event
+
+    def _tick_at_once(self) -> str:
+        """Positions are closed without waiting for the next tick."""
+        context = self._machine.context
+        context.tick += 1
+        context.time_ns = self._clock.now_ns
+        skip = self._skip()
+        if skip:
+            self._clock.wait(SLICE_NS)
+        return skip or FullEvent.TICK
+
+    def _skip(self) -> str:
+        """The event of a tick without fresh market data; empty if it is fresh."""
         problem = self._fresh()
-        if problem:
-            self._records.note(0, "SKIPPED", {"reason": problem})
-            return FullEvent.SKIP
-        return event
+        if not problem:
+            return ""
+        self._records.note(0, "SKIPPED", {"reason": problem})
+        return FullEvent.SKIP
+
+    def decide(self) -> str:
+        """The strategy decides, or a plan that closes its positions."""
+        flattening = self._killing.flattening
+        self._decider = flattening or self._strategy
+        self.role = FLATTEN if flattening else PLAN
+        if flattening:
+            self._killing.let()
+        return super().decide()
 
     def _go_on(self) -> str:
         """The next entry, unless what came beside the one that is done stops all."""
@@ -191,6 +248,10 @@ class LiveLoop(Hearing):
         """The tick is over, and remembered."""
         self._guard.loop_ended(())
         self.report_lapsed()
+        flattening = self._killing.flattening
+        if flattening and flattening.over:
+            self._killing.end()
+            self.report = flattening.before
         self._records.remember()
         return super().complete()
 
@@ -199,6 +260,10 @@ class LiveLoop(Hearing):
         self._continuity.risk = self._continuity.risk or self._guard.latched
         self._guard.loop_ended(_accounts(self._entries))
         self.report_lapsed()
+        if self._killing.failed():
+            self._clock.wait(SLICE_NS)
+        else:
+            self._killing.end(self._continuity.risk)
         self._records.remember()
         return super().failed()
 
@@ -206,6 +271,7 @@ class LiveLoop(Hearing):
         """The position is not what it should be: remembered, and a person must look."""
         event = super().instruction_mismatched()
         self.report_lapsed()
+        self._killing.end(self.reason)
         self._records.remember()
         return event
 
@@ -246,7 +312,8 @@ class LiveLoop(Hearing):
             transaction=self.transaction.remember(),
             strategy=self._strategy_state(),
             guard=self._guard.state(),
-            killed=self._killed,
+            killed=self._killing.killed,
+            flatten=self._killing.memory,
         )
 
     def _strategy_state(self) -> dict[str, Any] | None:

@@ -37,6 +37,7 @@ from verifill.venues.market import MarketView
 TICK, INSTRUCT = FullEvent.TICK, FullEvent.INSTRUCT
 COMPLETE, REST = FullEvent.COMPLETE, FullEvent.REST
 DONE = Fate.DONE
+PLAN = "PLAN"
 
 
 @frozen(kw_only=True)
@@ -70,6 +71,7 @@ class FullLoop:
     Attributes:
         monitor: the books.
         report: what became of the last plan.
+        role: of the instructions of a plan.
         reason: why the run ended early; empty if it did not.
         error: the strategy's own error, if that is why.
     """
@@ -89,7 +91,7 @@ class FullLoop:
         self._machine = machine
         self._clock = clock
         self._market = market
-        self._strategy = strategy
+        self._strategy = self._decider = strategy  # one may decide in the other's place
         self._desk = desk
         self.monitor = desk.monitor
         self._records = records
@@ -118,6 +120,7 @@ class FullLoop:
         self._children = 0
         self._stopping = False
         self.report = PlanReport()
+        self.role = PLAN
         self.reason = ""
         self.error: StrategyError | None = None
 
@@ -211,7 +214,7 @@ class FullLoop:
         self._entries = []
         self._children = 0
         try:
-            plan = self._strategy.decide(self._market, self._positions, self.report)
+            plan = self._decider.decide(self._market, self._positions, self.report)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy may raise anything
             return self._blame(error)
         kind = type(plan)  # by name, or a type checker forgets what is in it
@@ -278,7 +281,7 @@ class FullLoop:
         if context.chain:
             self._machine.cut()
             context.chain = context.instruction = 0
-        self.manager.begin(self._desk.leg(entry, "PLAN"))
+        self.manager.begin(self._desk.leg(entry, self.role))
         return INSTRUCT
 
     def instruction_done(self) -> str:

@@ -193,6 +193,7 @@ class EffectMemory(Struct, frozen=True):
     step: int
     number: int
     own: dict[str, int]
+    units: int | None = None
 
 
 class TransactionMemory(Struct, frozen=True):
@@ -204,6 +205,19 @@ class TransactionMemory(Struct, frozen=True):
     effects: tuple[EffectMemory, ...]
     opening: dict[str, int]
     reason: str
+    left: bool = False
+
+
+class FlattenMemory(Struct, frozen=True):
+    """How far the positions were traded flat; see `machines.flattening`.
+
+    Attributes:
+        rounds: how many plans there were.
+        given_up: position key -> why it stays.
+    """
+
+    rounds: int = 0
+    given_up: dict[str, str] = {}
 
 
 class BooksMemory(Struct, frozen=True):
@@ -247,6 +261,7 @@ class Memory(Struct, frozen=True, kw_only=True):
         strategy: what the strategy handed over of its own state.
         guard: what breakers, trading states, feeds and health hand over; see `Guard`.
         killed: why nothing more is sent, if an operator has said so and nobody has resumed.
+        flatten: how far positions are traded flat, if the operator has said that too.
     """
 
     tick: int
@@ -262,6 +277,7 @@ class Memory(Struct, frozen=True, kw_only=True):
     strategy: dict[str, Any] | None = None
     guard: dict[str, Any] | None = None
     killed: str = ""
+    flatten: FlattenMemory | None = None
 
 
 def plain(value: Struct) -> Any:  # noqa: ANN401 - of any shape

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from verifill.engine.commands import Command
+from verifill.engine.command import Command
 from verifill.engine.errors import InboxError, VerifillError
 from verifill.engine.executor import Executor
 from verifill.engine.log.live import LiveLog
@@ -86,16 +86,19 @@ class Operators:
         self.always: dict[str, Handler] = {}
         self._fault = ""
 
-    def hear(self, here: Mapping[str, Handler]) -> str:
+    def hear(self, here: Mapping[str, Handler], *, only: str = "") -> str:
         """Take up every command that waits, up to the first that leads to an event.
 
         Args:
             here: what commands do in this state, beside those of `always`.
+            only: take up the commands of this name; all others go on waiting.
 
         Returns:
             The event, or empty.
         """
         for command in self._pending():
+            if only not in ("", command.name):
+                continue
             if (command.id, command.at_ns) in self._done:
                 self._answer(command, refusal("an earlier process life has taken it already"))
                 continue

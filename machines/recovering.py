@@ -13,6 +13,7 @@ from attrs import define, field
 
 from verifill.engine.errors import NotObserved
 from verifill.engine.executor import Executor
+from verifill.machines.cancelling import InFlight
 from verifill.machines.continuity import Continuity
 from verifill.machines.desk import Desk
 from verifill.machines.execution import ExecutionManager
@@ -108,6 +109,17 @@ class Recovering:
             self._started(venue.rules.name, failed)
             failures += failed
         return failures
+
+    @property
+    def in_flight(self) -> InFlight | None:
+        """The order of an earlier life of which nobody knows yet what became."""
+        leg = self._found.memory.leg if self._found.memory and self._found.resolving else None
+        return InFlight(leg.account, leg.key) if leg else None
+
+    @property
+    def memory(self) -> Memory | None:
+        """What an earlier life remembered, as long as it is not gone on with."""
+        return self._found.memory
 
     @property
     def unresolved(self) -> str:

@@ -114,6 +114,8 @@ class Found:
             return "the last process life ended halted, and nobody has resumed it"
         if self.state == f"{Full.INSTRUCTION}.{Tight.FAILED_MISMATCH}":
             return "the last process life ended in a mismatch"
+        if self.memory and self.memory.flatten:
+            return ""  # the operator who has killed it wants it to go on until it is flat
         return self.memory.killed if self.memory else ""
 
     def _split(self) -> tuple[str, str]:

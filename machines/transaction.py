@@ -7,14 +7,15 @@ answers what the state it is named after has led to.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import structs
 
 from verifill.engine.executor import Executor
 from verifill.machines.atomic import Atomic, AtomicEvent
 from verifill.machines.continuity import Continuity
 from verifill.machines.desk import Desk
+from verifill.machines.effects import Effect
 from verifill.machines.execution import ExecutionManager
-from verifill.machines.memory import EffectMemory, TransactionMemory
+from verifill.machines.memory import TransactionMemory
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.tight_loop import Tight
 from verifill.venues.chains import Atomicity, Chain, Invariant, Step, Undo
@@ -22,21 +23,7 @@ from verifill.venues.instructions import Late
 from verifill.venues.interfaces import Forkable, Venue
 from verifill.venues.keys import Scales
 from verifill.venues.orders import Order
-from verifill.venues.undo import Reversal, reverse, spends
-
-
-class Effect(Struct, frozen=True):
-    """A step of a saga that moved something, and so may have to be taken back.
-
-    Attributes:
-        step: the step.
-        number: number of its instruction.
-        own: position key -> units that it moved, verified.
-    """
-
-    step: Step
-    number: int
-    own: Mapping[str, int]
+from verifill.venues.undo import Reversal, spends
 
 
 class AtomicTransaction:
@@ -52,6 +39,7 @@ class AtomicTransaction:
 
     Attributes:
         chains: how many there were so far.
+        effects: what the steps of a saga moved and may have to be taken back, the oldest first.
         aborted: why an operator gives the chain under way up; empty if none does.
         reason: why the chain was abandoned, rolled back or stranded.
     """
@@ -80,8 +68,9 @@ class AtomicTransaction:
         self._venue: Venue
         self._rehearsal: tuple[Venue, PositionMonitor]
         self._orders: list[Order] = []
-        self._effects: list[Effect] = []
+        self.effects: list[Effect] = []
         self._opening: Mapping[str, int] = {}
+        self._left = False  # whether something stays that no instruction takes back
         self.aborted = self.reason = ""
         self.activities: Mapping[str, Callable[[], str]] = {
             Atomic.BEGIN: self.begin,
@@ -101,8 +90,9 @@ class AtomicTransaction:
         self._chain = chain
         self._steps = [s if isinstance(s, Step) else Step(s) for s in chain.steps]
         self._next = self._children = 0
-        self._orders, self._effects = [], []
+        self._orders, self.effects = [], []
         self._opening = dict(self._desk.monitor.totals)
+        self._left = False
         self.aborted = self.reason = ""
         self._manager.remember()
 
@@ -117,11 +107,10 @@ class AtomicTransaction:
             number=self.chains,
             next=self._next,
             children=self._children,
-            effects=tuple(
-                EffectMemory(steps.index(e.step), e.number, dict(e.own)) for e in self._effects
-            ),
+            effects=tuple(effect.memory(steps) for effect in self.effects),
             opening=dict(self._opening),
             reason=self.reason,
+            left=self._left,
         )
 
     def restore(self, memory: TransactionMemory, chain: Chain) -> None:
@@ -129,8 +118,8 @@ class AtomicTransaction:
         self._chain = chain
         self._steps = [s if isinstance(s, Step) else Step(s) for s in chain.steps]
         self._next, self._children = memory.next, memory.children
-        self._effects = [Effect(self._steps[e.step], e.number, dict(e.own)) for e in memory.effects]
-        self._opening = dict(memory.opening)
+        self.effects = [Effect.of(effect, self._steps) for effect in memory.effects]
+        self._opening, self._left = dict(memory.opening), memory.left
         self.reason = memory.reason
 
     def resume(self, state: str) -> str:
@@ -166,7 +155,7 @@ class AtomicTransaction:
         if leaf in (Tight.SEND, Tight.RETRY_RESEND):
             self._manager.begin(self._manager.leg)
             return AtomicEvent.COMPENSATE
-        return self._turn_back() if leaf == Tight.DONE else self._uncompensated(leaf)
+        return self.compensated() if leaf == Tight.DONE else self._uncompensated(leaf)
 
     # BEGIN
 
@@ -229,7 +218,7 @@ class AtomicTransaction:
         """Reverted, with all restored but the gas; anything else is left for a person."""
         self.reason = self._manager.leg.reason
         clean = self._machine.state.endswith(Tight.FAILED_CLEAN)
-        return AtomicEvent.ROLLED_BACK if clean else AtomicEvent.STRAND
+        return AtomicEvent.ROLLED_BACK if clean else self._strand(left=True)
 
     # STEP
 
@@ -257,7 +246,7 @@ class AtomicTransaction:
         leg = self._manager.leg
         self.reason = f"step {self._next + 1}: {leg.reason}"
         if state.endswith(Tight.FAILED_MISMATCH):
-            return AtomicEvent.STRAND
+            return self._strand(left=True)
         if state.endswith(Tight.FAILED_PART):
             self._keep_effect()
             if self._children < self._remainders and not self._continuity.risk:
@@ -271,9 +260,9 @@ class AtomicTransaction:
         self._desk.put_out(leg)
         own: Mapping[str, int] = leg.verdict.own
         if self._children:  # a remainder: one step, to be taken back at once
-            before = self._effects.pop().own
+            before = self.effects.pop().own
             own = {key: before.get(key, 0) + own.get(key, 0) for key in before.keys() | own.keys()}
-        self._effects.append(Effect(self._steps[self._next], leg.number, own))
+        self.effects.append(Effect(self._steps[self._next], leg.number, own))
 
     def _broken_invariant(self) -> str:
         totals = self._desk.monitor.totals
@@ -290,25 +279,27 @@ class AtomicTransaction:
 
     # COMPENSATE
 
+    def take_back(self) -> AtomicEvent:
+        """Take back the newest effect that is left, as an operator asks for.
+
+        A compensation that failed is tried anew: that it was not executed is proven.
+        """
+        return self._turn_back()
+
     def _turn_back(self) -> AtomicEvent:
         """Take back the newest effect that is left; nothing left is rolled back."""
-        while self._effects:
-            effect = self._effects.pop()
+        while self.effects:
+            effect = self.effects[-1]
             undo = effect.step.undo
-            if undo is Undo.NOTHING:
-                continue
             if undo is Undo.NEVER:
-                return self._strand(effect, "it is a pivot")
-            reversal = (
-                reverse(effect.step.instruction, effect.own)
-                if undo is Undo.REVERSE
-                else Reversal(undo, None)
-            )
-            if reversal is None:
-                return self._strand(effect, "its operation has no reverse")
-            if reversal.units != 0:
+                return self._leave(effect, "it is a pivot")
+            reversal = None if undo is Undo.NOTHING else effect.reversal
+            if reversal is None and undo is not Undo.NOTHING:
+                return self._leave(effect, "its operation has no reverse")
+            if reversal is not None and reversal.units != 0:
                 return self._compensate(effect, reversal)
-        return AtomicEvent.ROLLED_BACK
+            self.effects.pop()
+        return AtomicEvent.STRAND if self._left else AtomicEvent.ROLLED_BACK
 
     def _compensate(self, effect: Effect, reversal: Reversal) -> AtomicEvent:
         self._children = 0
@@ -327,14 +318,22 @@ class AtomicTransaction:
         there = self._desk.monitor.totals.get(spends(instruction))
         return units if units is None or there is None else min(units, there)
 
-    def _strand(self, effect: Effect, why: str) -> AtomicEvent:
+    def _leave(self, effect: Effect, why: str) -> AtomicEvent:
+        """Pass over what cannot be taken back: a person may go on with what is before it."""
+        self.effects.pop()
         operation = effect.step.instruction.op
         self.reason = f"{self.reason}; {operation} {effect.number} cannot be undone: {why}"
-        self._manager.remember()  # without it: a person may go on with what is before it
+        return self._strand(left=True)
+
+    def _strand(self, *, left: bool) -> AtomicEvent:
+        """A person must settle it; `left` if what stays can no longer be taken back."""
+        self._left = self._left or left
+        self._manager.remember()
         return AtomicEvent.STRAND
 
     def compensated(self) -> AtomicEvent:
         """The next newest effect, or all is taken back."""
+        self.effects.pop()
         return self._turn_back()
 
     def uncompensated(self) -> AtomicEvent:
@@ -342,14 +341,20 @@ class AtomicTransaction:
         return self._uncompensated(self._machine.state)
 
     def _uncompensated(self, state: str) -> AtomicEvent:
-        leg = self._manager.leg
+        leg, effect = self._manager.leg, self.effects[-1]
         part = state.endswith(Tight.FAILED_PART)
         if part and self._children < self._remainders:
             self._children += 1
             self._manager.begin(self._desk.remainder(leg))
             return AtomicEvent.COMPENSATE
         self.reason = f"{self.reason}; compensation {leg.number}: {leg.reason}"
-        return AtomicEvent.STRAND
+        if state.endswith(Tight.FAILED_MISMATCH):  # not proven: never tried again
+            self.effects.pop()
+            return self._strand(left=True)
+        if part or self._children:
+            units = leg.remaining if part else leg.late
+            self.effects[-1] = structs.replace(effect, units=units)
+        return self._strand(left=False)
 
 
 def _ending(

@@ -4,7 +4,7 @@ Market data (public) is `venues.market.Market`. An adapter implements the two pr
 interfaces below and passes `venues.contract`. The machines see nothing else of a venue.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from verifill.venues.expectation import Assessment, Expectation
@@ -70,6 +70,43 @@ class Venue(OrderHandler, PositionFeed, Protocol):
 
     def start_up_failures(self) -> tuple[str, ...]:
         """What is not ready before the first order; empty when all is well (R18)."""
+        ...
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """A venue at which orders can rest, so that they can be listed and taken back.
+
+    A venue that fills or refuses at once is none.
+    """
+
+    @property
+    def rules(self) -> VenueRules:
+        """Its static data."""
+        ...
+
+    def open_orders(self) -> Sequence[str]:
+        """The keys of all orders of its accounts of which something may still be executed.
+
+        Raises:
+            NotObserved: nothing can be known of them now.
+        """
+        ...
+
+    def cancel(self, key: str) -> Receipt:
+        """Take back what rests under a key, and tell what became of it; one attempt.
+
+        An order that is final stays what it is. An answer that does not come is UNKNOWN.
+        """
+        ...
+
+
+@runtime_checkable
+class Entered(Protocol):
+    """A venue that tells what its perpetual positions were entered at."""
+
+    def entry_values(self) -> Mapping[str, int]:
+        """Perpetual's key -> entry value, units of base times ticks, as of the last reading."""
         ...
 
 

@@ -219,7 +219,7 @@ class _Counted:
             self._connected.refresh()
         except NotObserved as error:
             return f"market data is not fresh: {error}"
-        self._guard.clock_offset(self._connected.market.time_ns - time.time_ns())
+        self._guard.clock_offset(self._connected.market.clock_ns - time.time_ns())
         return ""
 
 

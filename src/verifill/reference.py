@@ -92,7 +92,8 @@ OWN: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "ledger": {"time_ns": "when, as the venue says"},
     "notes": {
-        "kind": "FAILURE, DENIED, HELD, or the verdict of a reconciliation",
+        "kind": "FAILURE, DENIED, HELD, EXPIRED, SKIPPED, COALESCED, RECOVERY, CANCEL, FLATTEN, or "
+        "the verdict of a reconciliation",
         "payload": "JSON with the reason",
     },
 }

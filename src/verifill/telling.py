@@ -4,7 +4,7 @@ Every line has the number of its record in the log, so that what is said can be 
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +12,7 @@ import structlog
 
 from verifill.engine.log.record import Record
 
-QUIET = frozenset({"tick", "complete", "rest", "recover"})
+QUIET = frozenset({"tick", "complete", "rest", "recover", "heartbeat", "healthy", "connect"})
 """Events that say nothing by themselves: a run without news is quiet."""
 
 Tell = Callable[[Record, int], None]
@@ -55,6 +55,8 @@ def telling(style: Style) -> Tell:
 def _lines(record: Record) -> list[tuple[str, str, dict[str, Any]]]:
     """Level, event and facts of what is to be said of a record."""
     payload = record.payload or {}
+    if "scope" in payload:
+        return _beside(record, payload)
     lines: list[tuple[str, str, dict[str, Any]]] = []
     streams: Any = payload.get("streams") or {}
     for _number, kind, text in streams.get("notes", ()):
@@ -72,3 +74,11 @@ def _lines(record: Record) -> list[tuple[str, str, dict[str, Any]]]:
     if record.kind == "INTENT":
         lines.append(("info", "intent", {"instruction": record.instance, "key": record.intent_id}))
     return lines
+
+
+def _beside(record: Record, payload: Mapping[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """What a breaker, a trading state, a feed or the health of a component has come to."""
+    if record.event in QUIET:
+        return []
+    facts = {"scope": payload["scope"], "state": record.target, "reason": payload["reason"]}
+    return [("warning", f"{record.machine} {record.event}", facts)]

@@ -16,7 +16,7 @@ from verifill.engine.errors import CommandError
 GIVEN: Mapping[CommandName, Mapping[str, str]] = {
     CommandName.ADOPT: {"instruction": "7", "outcome": "part", "reference": "8841"},
     CommandName.VOID: {"instruction": "7"},
-    CommandName.ADOPT_EXTERNAL: {"cause": "a deposit by hand"},
+    CommandName.ADOPT_EXTERNAL: {"cause": "a deposit by hand", "base": "none"},
     CommandName.RESUME: {"scope": "account:wallet"},
     CommandName.RESET_BREAKER: {"scope": "global"},
     CommandName.KILL: {"flatten": "yes"},

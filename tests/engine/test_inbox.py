@@ -5,12 +5,14 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.engine.durable_support import created
 from verifill.engine import inbox as inbox_module
-from verifill.engine.commands import Command, CommandName
+from verifill.engine.command import Command
+from verifill.engine.commands import CommandName
 from verifill.engine.errors import CommandError, EnvironmentDefect, InboxError, LogError
 from verifill.engine.inbox import INBOX, Answer, Inbox, answer_of, last_posted, post
 
@@ -284,6 +286,30 @@ def test_an_inbox_that_was_mended_is_read_again(folder: Path, inbox: Inbox) -> N
     changed(folder, "UPDATE commands SET actor = 'ann'")
 
     assert [1] == [command.id for command in inbox.pending()]
+
+
+def test_an_inbox_is_opened_once_and_after_an_error_anew(
+    folder: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[sqlite3.Connection] = []
+    real = sqlite3.connect
+
+    def connect(*given: Any, **named: Any) -> sqlite3.Connection:  # noqa: ANN401 - as it is called
+        opened.append(real(*given, **named))
+        return opened[-1]
+
+    number = kill(folder)
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    inbox.pending()
+    inbox.answer(number, "done", AT_NS)
+    assert 1 == len(opened)
+    with pytest.raises(InboxError, match="takes no answer"):
+        inbox.answer(number, "done", AT_NS)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")
+
+    assert () == inbox.pending()
+    assert 2 == len(opened)
 
 
 def test_a_locked_inbox_is_read_and_says_that_it_cannot_be_written(

@@ -15,6 +15,7 @@ from verifill.engine.inbox import Inbox, answer_of, last_posted, post
 ROOT = Path(__file__).parents[2]
 KILLS = 8
 COMMANDS = 200
+LOOKS_MAX = 60_000
 
 
 class Posting:
@@ -26,6 +27,10 @@ class Posting:
     def told(self) -> int:
         assert self._process.stdout is not None
         return int(self._process.stdout.readline())
+
+    def check(self) -> None:
+        """Fail if it has ended by itself."""
+        assert self._process.poll() is None, "the poster has ended by itself"
 
     def kill(self) -> list[int]:
         """Kill it with -9; gives what it had told and nobody had read."""
@@ -49,11 +54,17 @@ def test_two_processes_post_while_a_third_looks_and_answers(tmp_path: Path) -> N
     created(folder).close()
     seen: list[int] = []
     with posting(folder, "ann") as ann, posting(folder, "bob") as bob, Inbox(folder) as inbox:
-        while len(seen) < COMMANDS:
+        for _ in range(LOOKS_MAX):
+            ann.check()
+            bob.check()
+            if len(seen) >= COMMANDS:
+                break
+            time.sleep(0.001)
             with suppress(InboxError):  # both post without a pause, so it may be locked
                 for command in inbox.pending():
                     inbox.answer(command.id, f"to {command.actor}: {command.reason}", 1)
                     seen.append(command.id)
+        assert len(seen) >= COMMANDS
         told = [ann.kill(), bob.kill()]
         seen += [command.id for command in inbox.pending()]
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.live.worlds import LiveWorld, written
 from tests.serving import Serving
+from verifill.engine.inbox import post
 
 KILLED = -9
 COMMITS = {
@@ -77,6 +78,26 @@ def test_recovery_may_end_at_any_moment_and_is_begun_again(world: LiveWorld, mom
 
     world.check()
     assert 1 == next(iter(world.effects.values()))
+
+
+@pytest.mark.parametrize("moment", ["before send", "after send", "after question", "after commit"])
+def test_positions_that_are_closed_stay_closed_however_the_engine_ends_meanwhile(
+    world: LiveWorld, moment: str
+) -> None:
+    """A kill with flatten waits for an engine that does not run, and outlives one that ends."""
+    assert 0 == world.run(ticks=1)
+    post(world.log, "kill", actor="ann", reason="drift", at_ns=1, arguments={"flatten": "yes"})
+    if moment == "after question":
+        assert KILLED == world.run("after send", "1")
+    assert KILLED == world.run(moment, "5" if moment == "after commit" else "1", ticks=2)
+    assert 0 == world.run(ticks=1 if "send" in moment or "question" in moment else 2)
+
+    world.check()
+    booked = world.payloads("memory")[-1]["books"]["totals"]
+    assert 0 == booked["binance.spot:BaseToken:BTC"]
+    moves = world.records["to"].drop_nulls()
+    assert ["HALTED", "STOPPED"] == [state for state in moves if state.isupper()][-2:]
+    assert 2 == sum(world.effects.values())
 
 
 def test_the_strategy_has_its_own_state_again(world: LiveWorld) -> None:

@@ -23,9 +23,7 @@ QUICK = Thresholds(failures_in_row=2, cooldown_s=90, trial_probes=2)
 
 
 def barred(_request: Request, _ask: Ask) -> Receipt:
-    return Receipt(
-        Outcome.REJECTED_DEFINITIVE, reason="418", trouble=Trouble.BARRED, wait_s=600
-    )
+    return Receipt(Outcome.REJECTED_DEFINITIVE, reason="418", trouble=Trouble.BARRED, wait_s=600)
 
 
 def busy(_request: Request, _ask: Ask) -> Receipt:

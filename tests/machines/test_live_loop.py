@@ -13,7 +13,7 @@ from tests.machines.support import BTC, OPENING, Ask, Bars, Script, buy, scripte
 from tests.machines.test_lives import LIVE, check, world
 from tests.machines.test_recovery import cut
 from tests.machines.test_saga import saga
-from verifill.engine.commands import Command
+from verifill.engine.command import Command
 from verifill.engine.errors import InboxError, LogError, NotObserved
 from verifill.engine.log.durable import DurableLog
 from verifill.machines.strategy import Plan, PlanReport, Positions
@@ -102,12 +102,11 @@ def test_a_stop_while_an_order_is_pending_parks_it_and_the_next_life_goes_on(
 def test_a_kill_while_an_order_is_pending_completes_it_and_sends_nothing_more(
     tmp_path: Path,
 ) -> None:
-    mailbox = Mailbox({AWAIT: ["kill yes", "status", "kill"]})
+    mailbox = Mailbox({AWAIT: ["status", "kill"]})
     made = slow(tmp_path, [buy("1", name="A"), sell("1", name="B")], [buy("1")], mailbox=mailbox)
 
     assert "STOPPED" == made.live()
-    flatten, status, killed = (text for _, text in mailbox.answers)
-    assert flatten.startswith("refused: flattening is not built")
+    status, killed = (text for _, text in mailbox.answers)
     assert f"{AWAIT}, tick 1, instruction 1" == status
     assert killed.startswith("nothing more is sent")
     assert "matched fail stop finish" in made.story

@@ -206,11 +206,70 @@ def test_an_operator_takes_back_what_a_chain_has_left(tmp_path: Path) -> None:
     assert STRANDED == made.live()
     assert "recover strand" == made.story
 
-    mailbox.replies[STRANDED] = ["compensate"]
+    mailbox.replies[STRANDED] = ["compensate", "compensate"]
+    assert STRANDED == made.live(2)  # what the pivot did stays
+    (taken_back, nothing_left) = (text for _, text in mailbox.answers)
+    assert "the newest effect that is left is taken back" == taken_back
+    assert "refused: nothing of the chain is left that can be taken back" == nothing_left
+    assert "recover strand compensate accepted observed matched strand" == made.story
+    assert STRANDED == made.live(1)  # and the next life knows
+
+    mailbox.replies |= {STRANDED: ["settle"], "HALTED": ["resume"]}
     assert "STOPPED" == made.live(2)
-    assert "the newest effect that is left is taken back" == mailbox.answers[0][1]
-    assert made.story.startswith("recover strand compensate accepted observed matched")
     check(made)
+
+
+def refuses(_request: Request, _ask: Ask) -> Receipt:
+    """Does not take it."""
+    return Receipt(Outcome.REJECTED_DEFINITIVE, reason="not now")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_an_operator_has_a_compensation_that_failed_tried_anew(
+    tmp_path: Path, *, restart: bool
+) -> None:
+    """A new instruction with a new key: that the one before was not executed is proven."""
+    made = world(tmp_path, [saga(buy("1"), TOO_MUCH)], submits=[honest, honest, refuses])
+    made.mailbox.replies[STRANDED] = [] if restart else ["compensate"]
+    assert ("STOPPED" if not restart else STRANDED) == made.live()
+    if restart:
+        made.mailbox.replies[STRANDED] = ["compensate"]
+        assert "STOPPED" == made.live()
+
+    assert "strand compensate accepted observed matched rolled_back" in made.story
+    keys = [request.key for request in made.venue.sent]
+    assert 4 == len(keys) == len(set(keys))
+    assert made.loop.monitor.totals[BTC] == OPENING[BTC]
+    check(made)
+
+
+@pytest.mark.parametrize(
+    ("parts", "submits", "remainders"),
+    [([100, 100, 50], [], 0), ([100, 100, 50], [honest, honest, honest, refuses], 1)],
+    ids=["the rest of it", "its remainder that failed"],
+)
+def test_only_what_is_left_of_a_compensation_is_tried_anew(
+    tmp_path: Path, parts: list[int], submits: list[Act], remainders: int
+) -> None:
+    made = world(tmp_path, [saga(buy("1"), TOO_MUCH)], parts=parts, submits=submits)
+    made.policy = evolve(LIVE, remainders=remainders)
+    assert STRANDED == made.live()
+
+    made.mailbox.replies[STRANDED] = ["compensate"]
+    assert "STOPPED" == made.live()
+    assert "recover strand compensate accepted observed matched rolled_back" in made.story
+    assert made.loop.monitor.totals[BTC] == OPENING[BTC]
+    check(made)
+
+
+def test_a_compensation_that_is_not_proven_is_never_tried_anew(tmp_path: Path) -> None:
+    made = world(tmp_path, [saga(buy("1"), TOO_MUCH)], submits=[honest, honest, mismatches])
+    made.mailbox.replies[STRANDED] = ["compensate"]
+
+    assert STRANDED == made.live()
+    ((_, told),) = made.mailbox.answers
+    assert "refused: nothing of the chain is left that can be taken back" == told
+    assert 3 == len(made.venue.sent)
 
 
 def test_a_strategy_is_told_that_its_chain_was_stranded(tmp_path: Path) -> None:
@@ -379,7 +438,7 @@ def test_an_operator_is_told_why_nothing_can_be_taken_back(tmp_path: Path) -> No
     made = world(tmp_path, [saga(buy("1"), PIVOT, PIVOT, TOO_MUCH)])
     made.mailbox.replies[STRANDED] = ["compensate", "compensate"]
 
-    assert "STOPPED" == made.live()
+    assert STRANDED == made.live()
     (first, second) = (text for _, text in made.mailbox.answers)
     assert first.startswith("refused: step 4: ")
     assert first.endswith("cannot be undone: it is a pivot")

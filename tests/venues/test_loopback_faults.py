@@ -8,10 +8,11 @@ from typing import NamedTuple
 import pytest
 from msgspec import structs
 
-from tests.venues.exchanges import BTC, buy, withdraw
+from tests.venues.exchanges import BTC, PERP, PRICES, buy, go, withdraw
 from tests.venues.loopback import Client, Host, Inside, Server
 from verifill.engine.errors import ConfigError, NotObserved
 from verifill.venues.instructions import Instruction
+from verifill.venues.interfaces import Entered, Resting
 from verifill.venues.loopback.admin import SITUATIONS
 from verifill.venues.loopback.faults import (
     CATALOGUE,
@@ -264,14 +265,30 @@ def test_what_is_left_of_an_order_can_be_cancelled(server: Inside) -> None:
     order = client.order(next(NUMBERS), buy("0.01"))
     client.submit(order)
 
-    assert [order.key] == [resting.key for resting in client.remote.open_orders()]
-    assert PARTIAL is client.remote.cancel(order).outcome
-    assert () == client.remote.open_orders()
+    assert isinstance(client, Resting)
+    assert (order.key,) == client.open_orders()
+    assert PARTIAL is client.cancel(order.key).outcome
+    assert () == client.open_orders()
 
     server.wait(SETTLED_S)
 
     assert 500_000 == sum(fill.quantity for fill in client.remote.fills(order))
     assert PARTIAL is client.query(order).outcome
+
+
+def test_a_cancel_of_what_was_never_sent_does_nothing(server: Inside) -> None:
+    client = server.exchange()
+
+    assert ABSENT is client.cancel(client.order(next(NUMBERS), buy("0.01")).key).outcome
+
+
+def test_a_reading_tells_what_perpetuals_were_entered_at(server: Inside) -> None:
+    client = server.exchange()
+    assert isinstance(client, Entered)
+    client.submit(client.order(next(NUMBERS), go("0.5")))
+    client.read()
+
+    assert {PERP: 5 * 10**7 * PRICES["binance.usdm:BTCUSDT"]} == client.entry_values()
 
 
 def test_an_order_that_is_cancelled_before_any_fill_expires(server: Inside) -> None:
@@ -280,7 +297,7 @@ def test_an_order_that_is_cancelled_before_any_fill_expires(server: Inside) -> N
     order = client.order(next(NUMBERS), buy("0.01"))
     client.submit(order)
 
-    assert Outcome.EXPIRED is client.remote.cancel(order).outcome
+    assert Outcome.EXPIRED is client.cancel(order.key).outcome
 
     server.wait(SETTLED_S)
 

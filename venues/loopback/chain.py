@@ -12,12 +12,13 @@ from verifill.venues.calls.receipts import orders_of
 from verifill.venues.calls.rules import ChainRules
 from verifill.venues.calls.terms import ChainTerms
 from verifill.venues.expectation import Assessment, Expectation
-from verifill.venues.instructions import Instruction, Transfer
+from verifill.venues.instructions import Instruction
 from verifill.venues.interfaces import Venue
 from verifill.venues.keys import Scales
 from verifill.venues.loopback.forks import DrySubmit, Forked
 from verifill.venues.loopback.outcomes import submitted
 from verifill.venues.loopback.remote import Remote, ask
+from verifill.venues.loopback.remote_venue import RemoteVenue
 from verifill.venues.loopback.transport import Answered, Transport
 from verifill.venues.loopback.wire import Shown, encode, sent
 from verifill.venues.market import Books, Market
@@ -55,7 +56,7 @@ class Stated:
         return self._terms.assess(request, receipt, books)
 
 
-class LoopbackChain(Stated):
+class LoopbackChain(RemoteVenue, Stated):
     """A chain that a server simulates; implements `Venue` and `Forkable`.
 
     Args:
@@ -66,9 +67,6 @@ class LoopbackChain(Stated):
         market: public prices; call `observe` after each refresh of them.
         routes: (destination account, asset) pairs that transfers may take.
         indices: name of an index -> ray, as of the first observation.
-
-    Attributes:
-        remote: the connection, for what is beyond the interface.
     """
 
     def __init__(
@@ -83,13 +81,12 @@ class LoopbackChain(Stated):
         indices: Mapping[str, int],
     ) -> None:
         self._public = PublicIndices(chain.reserves, market, indices)
-        super().__init__(chain.rules, ChainTerms(chain, scales, market, indices=self._public))
+        RemoteVenue.__init__(self, remote, routes)
+        Stated.__init__(self, chain.rules, ChainTerms(chain, scales, market, indices=self._public))
         self._chain = chain
         self._transport = transport
         self._scales = scales
         self._market = market
-        self._routes = frozenset(routes)
-        self.remote = remote
 
     def observe(self) -> None:
         """Look at the rates of interest, as they are in the market data now."""
@@ -97,31 +94,8 @@ class LoopbackChain(Stated):
 
     def deny(self, request: Request) -> str:
         """See `OrderHandler.deny`; also where a transfer cannot go."""
-        for order in orders_of(request):
-            asked = order.instruction
-            if isinstance(asked, Transfer) and (asked.to, asked.asset) not in self._routes:
-                return f"no route for {asked.asset} to {asked.to!r}"
-        return super().deny(request)
-
-    def submit(self, request: Request) -> Receipt:
-        """See `OrderHandler.submit`."""
-        return self.remote.submit(request)
-
-    def query(self, request: Request) -> Receipt:
-        """See `OrderHandler.query`."""
-        return self.remote.query(request)
-
-    def read(self) -> Reading:
-        """See `PositionFeed.read`.
-
-        Raises:
-            NotObserved: nothing can be known of the positions now.
-        """
-        return self.remote.feed.read()
-
-    def start_up_failures(self) -> tuple[str, ...]:
-        """See `Venue.start_up_failures`."""
-        return self.remote.start_up_failures()
+        nowhere = (self.no_route(order.instruction) for order in orders_of(request))
+        return next(filter(None, nowhere), "") or super().deny(request)
 
     def fork(self) -> Venue:
         """See `Forkable.fork`.

@@ -61,6 +61,7 @@ class Feed:
 
     Attributes:
         cursor: where the next reading begins; None before the first.
+        bases: entry values of perpetuals, as of the last reading.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Feed:
         self._transport = transport
         self._tracked = tracked
         self.cursor = since
+        self.bases: dict[str, int] = {}
 
     def read(self) -> Reading:
         """The accounts now, with the rows since the reading before.
@@ -95,7 +97,7 @@ class Feed:
                 f"{shown.since} to {shown.next}"
             )
             raise NotObserved(msg)
-        self.cursor = shown.next
+        self.cursor, self.bases = shown.next, shown.bases
         return Reading(shown.as_of_ns, shown.totals, shown.rows)
 
 
@@ -145,9 +147,8 @@ class Remote:
         target = f"/{self._rules.name}/query?{urlencode({'key': key})}"
         return self._known(self._transport("GET", target), key)
 
-    def cancel(self, request: Request) -> Receipt:
-        """Cancel what rests of it, and tell what became of it; one attempt."""
-        key = _key(request)
+    def cancel(self, key: str) -> Receipt:
+        """Cancel what rests under a key, and tell what became of it; one attempt."""
         attempt = self._transport("POST", f"/{self._rules.name}/cancel", encode(Asked(key)))
         return self._known(attempt, key)
 

@@ -12,6 +12,7 @@ from attrs import frozen
 from msgspec import structs
 
 from verifill.engine.errors import ConfigError, DataError, EngineDefect
+from verifill.venues.interfaces import Entered
 from verifill.venues.loopback.effects import Effect, effects_of
 from verifill.venues.loopback.faults import (
     Break,
@@ -286,6 +287,9 @@ class Service:
         shown = shelf.show(since, view)
         if shown is None:
             return refused(Code.BAD_CURSOR, f"there is no row {since} yet")
+        own = None if venue == NETWORK else self.world.venue(venue).venue
+        if isinstance(own, Entered):
+            shown = structs.replace(shown, bases=dict(own.entry_values()))
         if view.null:
             return Outgoing(body=encode({**structs.asdict(shown), "totals": None}))
         return in_json(shown)
@@ -312,7 +316,8 @@ class Service:
     def _prices(self, _call: Call) -> Outgoing:
         market = self.world.market
         self._beat += 1
-        prices = Prices(market.time_ns, self._beat, market.prices, market.marks, market.series)
+        told = market.prices, market.marks, market.series
+        prices = Prices(market.time_ns, self._beat, *told, clock_ns=self.now_ns())
         return in_json(prices)
 
 

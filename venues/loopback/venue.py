@@ -3,7 +3,7 @@
 Both implement `venues.interfaces.Venue`; the one for a chain is `Forkable` too.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from verifill.venues.adapter import Adapter
 from verifill.venues.instructions import (
@@ -16,8 +16,9 @@ from verifill.venues.instructions import (
 )
 from verifill.venues.keys import Scales
 from verifill.venues.loopback.remote import Remote
+from verifill.venues.loopback.remote_venue import RemoteVenue
 from verifill.venues.market import Market
-from verifill.venues.orders import Bundle, Order, Reading, Receipt, Request
+from verifill.venues.orders import Bundle, Order, Receipt, Request
 from verifill.venues.rules import VenueRules
 from verifill.venues.terms import Terms
 from verifill.venues.trades import TradeTerms
@@ -26,7 +27,7 @@ from verifill.venues.transfers import LeverageTerms, TransferTerms
 LEVERAGE_MAX = 125
 
 
-class LoopbackExchange(Adapter):
+class LoopbackExchange(RemoteVenue, Adapter):
     """An exchange that a server simulates.
 
     Args:
@@ -36,9 +37,6 @@ class LoopbackExchange(Adapter):
         market: public prices.
         routes: (destination account, asset) pairs that withdrawals may take.
         withdrawal_fees: asset -> units, out of the amount.
-
-    Attributes:
-        remote: the connection, for what is beyond the interface: cancel, fills, open orders.
     """
 
     def __init__(
@@ -60,9 +58,8 @@ class LoopbackExchange(Adapter):
             Transfer: transfer,
             SetLeverage: LeverageTerms(LEVERAGE_MAX),
         }
-        super().__init__(rules, terms)
-        self.remote = remote
-        self._routes = frozenset(routes)
+        RemoteVenue.__init__(self, remote, routes)
+        Adapter.__init__(self, rules, terms)
 
     def deny(self, request: Request) -> str:
         """See `OrderHandler.deny`; also where a transfer cannot go."""
@@ -72,29 +69,23 @@ class LoopbackExchange(Adapter):
 
     def _no_way(self, order: Order) -> str:
         asked = order.instruction
-        if isinstance(asked, Transfer) and (asked.to, asked.asset) not in self._routes:
-            return f"no route for {asked.asset} to {asked.to!r}"
         if isinstance(asked, InternalTransfer) and asked.to not in self.rules.accounts:
             known = ", ".join(sorted(self.rules.accounts))
             return f"{asked.to!r} is no account of {self.rules.name}; it has {known}"
-        return ""
+        return self.no_route(asked)
 
-    def submit(self, request: Request) -> Receipt:
-        """See `OrderHandler.submit`."""
-        return self.remote.submit(request)
-
-    def query(self, request: Request) -> Receipt:
-        """See `OrderHandler.query`."""
-        return self.remote.query(request)
-
-    def read(self) -> Reading:
-        """See `PositionFeed.read`.
+    def open_orders(self) -> Sequence[str]:
+        """See `Resting.open_orders`.
 
         Raises:
-            NotObserved: nothing can be known of the positions now.
+            NotObserved: nothing can be known of them now.
         """
-        return self.remote.feed.read()
+        return tuple(dict.fromkeys(order.key for order in self.remote.open_orders()))
 
-    def start_up_failures(self) -> tuple[str, ...]:
-        """See `Venue.start_up_failures`."""
-        return self.remote.start_up_failures()
+    def cancel(self, key: str) -> Receipt:
+        """See `Resting.cancel`."""
+        return self.remote.cancel(key)
+
+    def entry_values(self) -> Mapping[str, int]:
+        """See `Entered.entry_values`."""
+        return self.remote.feed.bases

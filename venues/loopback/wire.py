@@ -130,6 +130,7 @@ class Shown(Struct, frozen=True):
         since: the cursor that was asked from.
         next: the cursor to ask from next.
         rows: those between the two, oldest first.
+        bases: perpetual's key -> entry value, units of base times ticks.
     """
 
     as_of_ns: int
@@ -137,6 +138,7 @@ class Shown(Struct, frozen=True):
     since: int
     next: int
     rows: tuple[LedgerRow, ...]
+    bases: dict[str, int] = {}
 
 
 class Fills(Struct, frozen=True):
@@ -190,6 +192,7 @@ class Prices(Struct, frozen=True):
         prices: instrument -> ticks.
         marks: instrument -> ticks, where there is a mark price.
         series: series -> integer with 18 decimals.
+        clock_ns: the venues' clock now; the prices may be a second older.
     """
 
     time_ns: int
@@ -197,6 +200,7 @@ class Prices(Struct, frozen=True):
     prices: dict[str, int]
     marks: dict[str, int]
     series: dict[str, int]
+    clock_ns: int = 0
 
 
 class Candle(Struct, frozen=True):

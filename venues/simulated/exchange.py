@@ -161,6 +161,10 @@ class SimulatedExchange(Adapter):
             if number > last or receipt.outcome is ACCEPTED
         }
 
+    def entry_values(self) -> Mapping[str, int]:
+        """See `Entered.entry_values`."""
+        return self.margin.bases
+
     def query(self, request: Request) -> Receipt:
         """What became of an order; a withdrawal becomes final when it is credited."""
         receipt = self._receipts.get(request.number)

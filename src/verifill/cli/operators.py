@@ -16,7 +16,12 @@ from verifill.engine.commands import ALWAYS, COMMANDS, Argument, CommandKind, Co
 
 WAIT_S: Final = 10
 SHARED: Final = ("folder", "actor", "reason", "wait_s", "wait")  # what every command has
-SAMPLES: Final = {"instruction": "7", "reference": "8841", "cause": '"deposit by hand"'}
+SAMPLES: Final = {
+    "instruction": "7",
+    "reference": "8841",
+    "cause": '"deposit by hand"',
+    "base": "binance.usdm:Perp:BTCUSDT=42000.5",
+}
 
 ops = typer.Typer(
     no_args_is_help=True,

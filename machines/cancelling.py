@@ -1,0 +1,91 @@
+"""Taking back what rests at the venues: every open order, and the one in flight.
+
+A cancel never says what became of an order: the tight loop asks for that, and verifies it. One
+that loses the race against a fill is adopted there as what it is.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from verifill.engine.errors import NotObserved
+from verifill.engine.executor import Executor
+from verifill.engine.log.live import LiveLog
+from verifill.machines.desk import Desk
+from verifill.machines.execution import unanswered
+from verifill.machines.records import Records
+from verifill.venues.interfaces import Resting, Venue
+
+
+class InFlight(Struct, frozen=True):
+    """An order of which nobody knows yet what became.
+
+    Attributes:
+        account: where it was sent.
+        key: under which it was sent.
+    """
+
+    account: str
+    key: str
+
+
+class Cancelling:
+    """Cancels orders, and writes each cancel down with its answer.
+
+    Args:
+        desk: knows the venues.
+        machine: tells state and context.
+        log: where it is written.
+        records: what is written.
+    """
+
+    def __init__(self, desk: Desk, machine: Executor, log: LiveLog, records: Records) -> None:
+        self._desk = desk
+        self._machine = machine
+        self._log = log
+        self._records = records
+        self._faults: set[str] = set()
+
+    def cancel_all(self, in_flight: InFlight | None = None) -> tuple[str, ...]:
+        """Cancel every open order, and one that may be open though its venue does not list it.
+
+        Returns:
+            What was done, for people; empty if nothing rests.
+        """
+        told: list[str] = []
+        for venue in self._desk.venues:
+            if isinstance(venue, Resting):
+                told += self._cancel_at(venue, self._also(venue, in_flight))
+        return tuple(told)
+
+    def _also(self, venue: Venue, in_flight: InFlight | None) -> str:
+        there = in_flight is not None and self._desk.venue_for(in_flight.account) is venue
+        return in_flight.key if in_flight and there else ""
+
+    def _cancel_at(self, venue: Resting, also: str) -> Iterator[str]:
+        name = venue.rules.name
+        try:
+            keys = list(venue.open_orders())
+        except NotObserved as error:
+            keys = []
+            fault = f"the open orders of {name} are not known: {error}"
+            if fault not in self._faults:  # it is told of once
+                self._faults.add(fault)
+                self._write({"venue": name, "reason": str(error)})
+            yield fault
+        for key in dict.fromkeys((*keys, also) if also else keys):
+            yield self._cancel(venue, key)
+
+    def _cancel(self, venue: Resting, key: str) -> str:
+        try:
+            receipt = venue.cancel(key)
+        except Exception as error:  # noqa: BLE001 - the venue may have done it all the same
+            receipt = unanswered(error)
+        name, outcome, reason = venue.rules.name, str(receipt.outcome), receipt.reason
+        self._write({"venue": name, "key": key, "outcome": outcome, "reason": reason})
+        return f"cancelled {key} at {name}: {outcome}{f', {reason}' if reason else ''}"
+
+    def _write(self, what: dict[str, str]) -> None:
+        """A record of its own, so that a cancel is on the disk before the next one is sent."""
+        self._records.note(self._machine.context.instruction, "CANCEL", what)
+        self._log.note("NOTE", self._machine.state, self._machine.context)
