@@ -139,7 +139,7 @@ class Killing:
 
     def sweep(self, in_flight: InFlight | None = None) -> None:
         """Cancel what has come to rest since: an order may arrive late."""
-        if self.killed and self._machine.state != Full.HALTED:
+        if self.killed and self._machine.state not in (Full.HALTED, STRANDED):
             self._cancelling.cancel_all(in_flight)
 
     def _remember(self) -> None:
