@@ -125,7 +125,7 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.COMPENSATE,
-        what="Take back what a chain left behind, newest first; a compensation that failed is tried "
+        what="Take back what a chain left behind, newest first. A compensation that failed is tried "
         "anew. A chain of which something stays, such as a pivot, is STRANDED after it too.",
         when="STRANDED",
     ),
@@ -137,9 +137,9 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.ADOPT_EXTERNAL,
-        what="Take the venues' positions into the books as they are, with what perpetuals were "
-        "entered at. Whatever no instruction made and no ledger row explains is the operator's to "
-        "answer for.",
+        what="Take the venues' positions into the books as they are. What perpetuals were entered at "
+        "is taken up too. Whatever no instruction made and no ledger row explains is the "
+        "operator's to answer for.",
         when="HALTED",
         arguments=(
             Argument(name="cause", what="what moved it"),
@@ -167,8 +167,8 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.KILL,
-        what="Send nothing new and cancel every open order: the engine halts once what is under "
-        "way is verified. With `flatten` it first closes perpetuals and sells the assets of its "
+        what="Send nothing new, and cancel every open order. The engine halts once what is under way "
+        "is verified. With `flatten` it first closes perpetuals and sells the assets of its "
         "instruments, and says what is left.",
         when=ALWAYS,
         arguments=(
