@@ -125,8 +125,8 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.COMPENSATE,
-        what="Take back what a chain left behind, newest first. A compensation that failed is tried "
-        "anew. A chain of which something stays, such as a pivot, is STRANDED after it too.",
+        what="Take back what a chain left behind, newest first. A compensation that failed is "
+        "tried anew. A chain of which something stays, such as a pivot, is STRANDED after it too.",
         when="STRANDED",
     ),
     CommandKind(
@@ -137,8 +137,8 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.ADOPT_EXTERNAL,
-        what="Take the venues' positions into the books as they are. What perpetuals were entered at "
-        "is taken up too. Whatever no instruction made and no ledger row explains is the "
+        what="Take the venues' positions into the books as they are. What perpetuals were entered "
+        "at is taken up too. Whatever no instruction made and no ledger row explains is the "
         "operator's to answer for.",
         when="HALTED",
         arguments=(
@@ -167,8 +167,8 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.KILL,
-        what="Send nothing new, and cancel every open order. The engine halts once what is under way "
-        "is verified. With `flatten` it first closes perpetuals and sells the assets of its "
+        what="Send nothing new, and cancel every open order. The engine halts once what is "
+        "under way is verified. With `flatten` it first closes perpetuals and sells the assets of its "
         "instruments, and says what is left.",
         when=ALWAYS,
         arguments=(
