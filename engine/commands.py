@@ -168,8 +168,8 @@ _TABLE: Final = (
     CommandKind(
         name=CommandName.KILL,
         what="Send nothing new, and cancel every open order. The engine halts once what is "
-        "under way is verified. With `flatten` it first closes perpetuals and sells the assets of its "
-        "instruments, and says what is left.",
+        "under way is verified. With `flatten` it first closes perpetuals and sells the assets "
+        "of its instruments, and says what is left.",
         when=ALWAYS,
         arguments=(
             Argument(
