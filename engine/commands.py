@@ -125,7 +125,7 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.COMPENSATE,
-        what="Take back what a chain left behind, newest first; a compensation that failed is "
+        what="Take back what a chain left behind, newest first. A compensation that failed is "
         "tried anew. A chain of which something stays, such as a pivot, is STRANDED after it too.",
         when="STRANDED",
     ),
@@ -137,9 +137,9 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.ADOPT_EXTERNAL,
-        what="Take the venues' positions into the books as they are, with what perpetuals were "
-        "entered at. Whatever no instruction made and no ledger row explains is the operator's to "
-        "answer for.",
+        what="Take the venues' positions into the books as they are. What perpetuals were entered "
+        "at is taken up too. Whatever no instruction made and no ledger row explains is the "
+        "operator's to answer for.",
         when="HALTED",
         arguments=(
             Argument(name="cause", what="what moved it"),
@@ -153,7 +153,7 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.RESUME,
-        what="Let an engine that is HALTED go on, by way of RECOVER: start-up tests and the "
+        what="Let an engine that is HALTED go on, by way of RECOVER. Start-up tests and the "
         "opening balance come first. What was killed may then only reduce risk; resumed once "
         "more, it trades again. Of another scope: widen its trading state by one step.",
         when="HALTED, or where the trading state of the scope is narrowed",
@@ -168,9 +168,9 @@ _TABLE: Final = (
     ),
     CommandKind(
         name=CommandName.KILL,
-        what="Send nothing new and cancel every open order: the engine halts once what is under "
-        "way is verified. With `flatten` it first closes perpetuals and sells the assets of its "
-        "instruments, and says what is left.",
+        what="Send nothing new, and cancel every open order. The engine halts once what is "
+        "under way is verified. With `flatten` it first closes perpetuals and sells the assets "
+        "of its instruments, and says what is left.",
         when=ALWAYS,
         arguments=(
             Argument(

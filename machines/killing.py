@@ -139,17 +139,17 @@ class Killing:
 
     def sweep(self, in_flight: InFlight | None = None) -> None:
         """Cancel what has come to rest since: an order may arrive late."""
-        if self.killed and self._machine.state != Full.HALTED:
+        if self.killed and self._machine.state not in (Full.HALTED, STRANDED):
             self._cancelling.cancel_all(in_flight)
 
     def _remember(self) -> None:
         """Let the record of the command hold it; what an earlier life left stays as it was."""
         memory = self._recovering.memory
-        if memory is not None:
+        if not self._recovering.unresolved:
+            self._records.remember()
+        elif memory is not None:
             own = {"killed": self.killed, "flatten": self.memory, "guard": self._guard.state()}
             self._log.tell("memory", plain(structs.replace(memory, **own)))
-        elif not self._recovering.unresolved:
-            self._records.remember()
 
     def _in_flight(self) -> InFlight | None:
         """The order that may be open though its venue does not list it."""

@@ -22,7 +22,7 @@ BECAUSE = ("--actor", "ann", "--reason", "smoke")
 GIVEN: dict[CommandName, tuple[str, ...]] = {
     CommandName.ADOPT: ("--instruction", "7", "--outcome", "executed", "--reference", "8841"),
     CommandName.VOID: ("--instruction", "7"),
-    CommandName.ADOPT_EXTERNAL: ("--cause", "by hand"),
+    CommandName.ADOPT_EXTERNAL: ("--cause", "by hand", "--base", "x:Perp:BTC=1"),
     CommandName.RESUME: ("--scope", "global"),
     CommandName.RESET_BREAKER: ("--scope", "account:wallet"),
     CommandName.KILL: ("--flatten", "yes"),

@@ -53,6 +53,8 @@ def rehearsed(one: Transcript) -> None:
     one.run("ops answer runs/live 3")
     one.say("The venue's own record: one effect of each intent, and none of what was cancelled.")
     one.run("venue effects venue.jsonl")
+    one.say("And the log, checked against itself.")
+    one.run("verify runs/live")
 
 
 def test_the_transcript_is_what_happens(tmp_path: Path, request: pytest.FixtureRequest) -> None:

@@ -105,7 +105,7 @@ class Transcript:
             self._command(*given), cwd=ROOT, capture_output=True, text=True, check=False,
             timeout=PATIENCE_S,
         )  # fmt: skip
-        self._told(done.stdout + done.stderr)
+        self._told(re.sub(r"(?m) +$", "", done.stdout + done.stderr))
         return done.stdout
 
     def end(self) -> None:
@@ -159,6 +159,9 @@ class Transcript:
 PATTERNS = (
     (r"tick [0-9]+", "tick N"),
     (r"(?m)^(ticks? +)[0-9,]+", r"\1N"),
+    (r"(?m)^(root +)[0-9a-f]{64}", r"\1HASH"),
+    (r"(?m)^(transitions +)[0-9,]+$", r"\1N"),
+    (r"(?m)[0-9,]+ (records|rows|transitions)$", r"N \1"),
     (r"(?m)^(run +)[0-9a-f]{12}", r"\1RUN"),
     (r"(?m)^(records +)[0-9,]+, read from [0-9,]+", r"\1N, read from N"),
     (r"(?m)^ [0-9]+ +(?=[0-9]{4}-)", " N    "),
