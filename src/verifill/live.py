@@ -81,6 +81,7 @@ class Outside:
         mono_ns: a clock that never goes back.
         sleep: sleeps for so many seconds.
         connect: connects to the log's database.
+        entropy: so many bytes that no other run has.
     """
 
     transport: Transport
@@ -88,6 +89,7 @@ class Outside:
     mono_ns: Callable[[], int] = time.monotonic_ns
     sleep: Callable[[float], None] = time.sleep
     connect: Connect = connect_to_write
+    entropy: Callable[[int], bytes] = os.urandom
 
     def moment(self) -> Moment:
         """Now, by both clocks."""
@@ -173,7 +175,7 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
     outside = start.outside
     strategy = load_strategy(start.config)
     compiled = compile_table(FULL_LOOP)
-    header = _header(start.config, hosting, nesting(FULL_LOOP, compiled))
+    header = _header(start, hosting, nesting(FULL_LOOP, compiled))
     found, log, said = _open(start, header)
     with log, Interrupts() as interrupts:
         cursors = found.memory.books.cursors if found.memory else {}
@@ -274,8 +276,9 @@ def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapp
     return found, log, reader.header
 
 
-def _header(config: Config, hosting: Hosting, nested: dict[str, Any]) -> dict[str, Any]:
+def _header(start: Start, hosting: Hosting, nested: dict[str, Any]) -> dict[str, Any]:
     """What runs; the run's name is its own, because no two live runs are the same."""
+    config, outside = start.config, start.outside
     said = described(config)
     what: dict[str, Any] = {
         "mode": LIVE,
@@ -294,7 +297,7 @@ def _header(config: Config, hosting: Hosting, nested: dict[str, Any]) -> dict[st
         "table": FULL_LOOP.content,
         "nesting": nested,
     }
-    own = {"created_ns": time.time_ns(), "nonce": os.urandom(16).hex()}
+    own = {"created_ns": outside.wall_ns(), "nonce": outside.entropy(16).hex()}
     return what | {"run": sha256_hex(canonical_json(what | own))[:12]}
 
 

@@ -1,0 +1,89 @@
+"""`verifill faults run` and `verifill faults list`."""
+
+import shlex
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from verifill.cli.failures import ExitCode
+from verifill.cli.screen import aside, pairs, screen, table
+from verifill.faults.catalogue import CATALOGUE, chosen
+from verifill.faults.matrix import Cell, Matrix, Picked, Result
+from verifill.faults.table import COLUMNS, Summary, by_hazard, write
+
+SHOWN = 20  # cells that went wrong, in full
+
+
+def run(
+    config: Path | None,
+    *,
+    seeds: Sequence[int],
+    sample: int,
+    every: int,
+    only: Sequence[str],
+    out: Path | None,
+    progress: bool,
+) -> None:
+    """Run the cells that are picked, and say what came of them."""
+    hazards = chosen(tuple(only))
+    with TemporaryDirectory(prefix="verifill-faults-") as work:
+        matrix = Matrix(hazards, Path(work), config)
+        cells, total = matrix.cells(
+            Picked(seeds=seeds, sample=sample, every=every, only=tuple(only))
+        )
+        results: list[Result] = []
+        with _bar(len(cells), shown=progress) as bar:
+            for cell in cells:
+                results.append(matrix.run(cell))
+                bar.update(bar.task_ids[0], advance=1)
+    summary = Summary.of(results, total, seeds)
+    console = screen()
+    console.print(table("", COLUMNS, by_hazard(results)))
+    console.print(pairs("", summary.lines()))
+    bad = [result for result in results if result.bad]
+    for result in bad[:SHOWN]:
+        console.print(_told(result, config), soft_wrap=True)
+    if len(bad) > SHOWN:
+        console.print(f"and {len(bad) - SHOWN:,} more")
+    if out:
+        write(out, summary, results, hazards)
+        console.print(f"wrote {out}", soft_wrap=True)
+    if not summary.sound:
+        raise typer.Exit(ExitCode.ENDED_EARLY)
+
+
+def listed() -> None:
+    """Every hazard, a line each."""
+    rows = [
+        (hazard.name, str(hazard.group), " ".join(hazard.rows), hazard.reason or hazard.what)
+        for hazard in CATALOGUE.values()
+    ]
+    screen().print(table("", ("hazard", "group", "rows", "what is injected"), rows))
+
+
+def _told(result: Result, config: Path | None) -> str:
+    """A cell that went wrong, and how it is run again."""
+    cell: Cell = result.cell
+    bad = ", ".join(f"{name} {n}" for name, n in result.counts.told.items())
+    ends = " or ".join(sorted(cell.expected))
+    command = ["verifill", "faults", "run", *([str(config)] if config else [])]
+    again = shlex.join([*command, "--seed", str(cell.seed), "--only", cell.name])
+    return (
+        f"{cell.name}\n  {bad}: ended {result.verdict}, must end {ends}. {result.reason}\n  {again}"
+    )
+
+
+@contextmanager
+def _bar(total: int, *, shown: bool) -> Generator[Bar]:
+    """A bar on standard error, where that is a terminal."""
+    console = aside()
+    columns = (TextColumn("cells"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    disable = not (shown and console.is_terminal)
+    with Bar(*columns, console=console, transient=True, disable=disable) as bar:
+        bar.add_task("cells", total=total)
+        yield bar

@@ -1,0 +1,190 @@
+"""The matrix: every hazard at every spot of every scene, run, judged and counted."""
+
+import random
+import shutil
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from verifill.assembly.history import prepared
+from verifill.assembly.loopback import Hosting
+from verifill.config.retries import LIVE
+from verifill.engine.errors import LogError
+from verifill.faults.hazard import Expected, Hazard, Scene, Spot, Whole
+from verifill.faults.judge import Counts, Verdict, judged, verdict_of
+from verifill.faults.lives import World, begun
+from verifill.faults.moments import Moments
+from verifill.faults.plans import written
+from verifill.faults.story import Story, told
+
+
+@frozen(kw_only=True)
+class Cell:
+    """One hazard at one spot of one scene.
+
+    Attributes:
+        hazard: what goes wrong.
+        scene: in which run.
+        spot: where in it.
+        seed: of what is drawn by chance.
+        expected: verdicts that are right.
+    """
+
+    hazard: Hazard
+    scene: Scene
+    spot: Spot
+    seed: int
+    expected: Expected
+
+    @property
+    def name(self) -> str:
+        """By which it can be run again."""
+        return f"{self.hazard.name}: {self.scene}: {self.spot}"
+
+
+@frozen(kw_only=True)
+class Result:
+    """What came of a cell.
+
+    Attributes:
+        cell: which.
+        verdict: how it ended.
+        counts: what must be zero.
+        reason: what the engine said last.
+    """
+
+    cell: Cell
+    verdict: Verdict
+    counts: Counts
+    reason: str = ""
+
+    @property
+    def bad(self) -> bool:
+        """Whether something is wrong with it."""
+        return self.counts.bad > 0
+
+
+@frozen(kw_only=True)
+class Picked:
+    """Which cells are run.
+
+    Attributes:
+        seeds: each gives what is drawn by chance, and the sample.
+        every: one of so many.
+        sample: so many at most; 0 for all.
+        only: names of hazards, or the beginning of a cell's name; none for all.
+    """
+
+    seeds: Sequence[int] = (1,)
+    every: int = 1
+    sample: int = 0
+    only: Sequence[str] = ()
+
+
+class Matrix:
+    """All cells of some hazards.
+
+    Args:
+        hazards: of the catalogue.
+        work: a folder for configurations, data and logs.
+        config: of the user's own strategy, to be run in place of the built-in plans.
+    """
+
+    def __init__(self, hazards: Iterable[Hazard], work: Path, config: Path | None = None) -> None:
+        self._hazards = tuple(hazards)
+        self._work = work
+        self._config = config
+        self._hostings: dict[Scene, Hosting] = {}
+        self._wholes: dict[Scene, Whole] = {}
+        self._ran = 0
+
+    def hosting(self, scene: Scene) -> Hosting:
+        """The configuration of a scene, as its venues and its engine see it."""
+        if scene not in self._hostings:
+            folder = self._work / f"scene-{len(self._hostings)}"
+            config = written(
+                folder,
+                scene.plan,
+                idempotency=scene.klass,
+                lag_s=scene.lag_s,
+                fee_asset=scene.fee_asset,
+            )
+            config = evolve(config, mode=LIVE)
+            self._hostings[scene] = Hosting.of(config, prepared(config, folder / "data", None))
+        return self._hostings[scene]
+
+    def whole(self, scene: Scene) -> Whole:
+        """The run of a scene that nothing befalls."""
+        if scene not in self._wholes:
+            with self._world(scene) as world:
+                moments = Moments()
+                world.live(moments)
+                story = told(world.log)
+                states = {
+                    (place, number): story.state_at(max(0, commits - 1))
+                    for place, number, commits in moments.passed
+                }
+                self._wholes[scene] = Whole(moments.seen, story, world.wire.totals(), states)
+        return self._wholes[scene]
+
+    def cells(self, picked: Picked) -> tuple[list[Cell], int]:
+        """The cells that are picked, in order, and how many there are to pick from."""
+        cells: list[Cell] = []
+        total = 0
+        for seed in picked.seeds:
+            every = [cell for cell in self._cells(seed) if _wanted(cell, picked.only)]
+            total += len(every)
+            chance = random.Random(seed)  # noqa: S311 - the same for the same seed
+            first = chance.randrange(picked.every)
+            some = every[first :: picked.every]
+            if 0 < picked.sample < len(some):
+                some = [some[at] for at in sorted(chance.sample(range(len(some)), picked.sample))]
+            cells += some
+        return cells, total
+
+    def _cells(self, seed: int) -> Iterator[Cell]:
+        for hazard in self._hazards:
+            for scene in hazard.scenes:
+                whole = self.whole(scene)
+                for spot in hazard.spots(whole, seed):
+                    expected = hazard.expects(scene, spot, whole)
+                    yield Cell(hazard=hazard, scene=scene, spot=spot, seed=seed, expected=expected)
+
+    def run(self, cell: Cell) -> Result:
+        """Run one cell, and judge it."""
+        with self._world(cell.scene, cell.name) as world:
+            world.ticks = cell.hazard.ticks
+            cell.hazard.play(world, cell.spot)
+            story = _story(world)
+            verdict = verdict_of(world, story)
+            counts = judged(world, story, twice=cell.hazard.twice) if story else Counts()
+            counts.unexpected = int(verdict not in cell.expected)
+            counts.undetected = world.undetected
+            if not cell.hazard.moves and verdict in (Verdict.DONE, Verdict.RESENT):
+                counts.wrong += world.wire.totals() != self.whole(cell.scene).totals
+            return Result(cell=cell, verdict=verdict, counts=counts, reason=world.reason)
+
+    @contextmanager
+    def _world(self, scene: Scene, seed: str = "") -> Generator[World]:
+        """A world of its own, which is gone afterwards."""
+        self._ran += 1
+        folder = self._work / f"cell-{self._ran}"
+        folder.mkdir()
+        try:
+            yield begun(folder, self.hosting(scene), seed=seed)
+        finally:
+            shutil.rmtree(folder)
+
+
+def _story(world: World) -> Story | None:
+    """The log, as far as it can be read."""
+    try:
+        return told(world.log)
+    except LogError:
+        return None
+
+
+def _wanted(cell: Cell, only: Sequence[str]) -> bool:
+    return not only or any(cell.hazard.name == one or cell.name.startswith(one) for one in only)
