@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from verifill.engine.errors import ConfigError
-from verifill.faults import disks, kills, venues
+from verifill.faults import damage, disks, kills, venues
 from verifill.faults.hazard import Hazard
 
 CATALOGUE: Mapping[str, Hazard] = {
-    hazard.name: hazard for group in (kills, disks, venues) for hazard in group.HAZARDS
+    hazard.name: hazard for group in (kills, disks, damage, venues) for hazard in group.HAZARDS
 }
 """Name -> hazard."""
 

@@ -104,7 +104,7 @@ class Hazard:
         play: runs a world with it.
         expects: how that must end.
         twice: whether the venue itself executes an order more than once.
-        moves: whether positions end elsewhere than without it.
+        moves: plans that end with other positions than without it.
         reason: why it is not injected here, if it is not.
     """
 
@@ -120,7 +120,7 @@ class Hazard:
         default=lambda _scene, _spot, _whole: frozenset({Verdict.DONE})
     )
     twice: bool = False
-    moves: bool = False
+    moves: tuple[str, ...] = ()
     reason: str = ""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from verifill.faults.hazard import Expected, Group, Hazard, Scene, Spot, Whole, scenes
 from verifill.faults.judge import Verdict
-from verifill.faults.lives import End, World
+from verifill.faults.lives import World
 from verifill.faults.moments import At, Moments, Place
 from verifill.venues.rules import Idempotency
 
@@ -43,8 +43,11 @@ def ended(scene: Scene, spot: Spot, whole: Whole) -> Expected:
         return frozenset({Verdict.ROLLED_BACK})
     if not _between(first, whole):
         return frozenset({Verdict.DONE})
-    held = scene.klass is Idempotency.N and not _on_chain(first, whole)
-    return frozenset({Verdict.HELD if held else Verdict.RESENT})
+    if scene.klass is Idempotency.N:
+        return frozenset({Verdict.HELD})
+    # where a second life has proven that nothing happened, the third one plans it anew
+    again = {Verdict.DONE} if spot.ats[1:] else set[Verdict]()
+    return frozenset({Verdict.RESENT, *again})
 
 
 def _unmade(at: At) -> bool:
@@ -59,10 +62,6 @@ def _between(at: At, whole: Whole) -> bool:
     if at.place is Place.SEND:
         return not at.after
     return at.after and move(whole, at.place, at.number) == INTENT
-
-
-def _on_chain(_at: At, _whole: Whole) -> bool:
-    return False
 
 
 def in_recovery(whole: Whole, _seed: int) -> Iterator[Spot]:
@@ -105,8 +104,6 @@ HAZARDS = (
         spots=in_recovery,
         play=play,
         expects=ended,
+        moves=("saga",),  # where a step is proven not to have happened, what was done is taken back
     ),
 )
-
-
-__all__ = ["HAZARDS", "End"]

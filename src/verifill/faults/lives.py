@@ -1,6 +1,7 @@
 """Process lives of a live engine: begun, cut off, begun again, on one log and one venue."""
 
 import random
+import shutil
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -85,11 +86,26 @@ class World:
     def live(self, moments: Moments | None = None) -> End:
         """One process life."""
         moments = moments or Moments()
+        moments.ending = self._keep
         self.wire.moments = self.disk.moments = moments
         self.time.busy()
         end = self._live(moments)
+        if self.kept.exists():
+            shutil.rmtree(self.log)
+            self.kept.rename(self.log)
         self.ends.append(end)
         return end
+
+    @property
+    def kept(self) -> Path:
+        """What a process that was killed leaves of its log, until its own end is over."""
+        return self.folder / "kept"
+
+    def _keep(self) -> None:
+        """Keep the files as they are: a process that is killed closes nothing."""
+        ignored = shutil.ignore_patterns("lock", "*-shm")
+        if self.log.exists():
+            shutil.copytree(self.log, self.kept, ignore=ignored)
 
     def finish(self) -> End:
         """A life, and another as long as one stops with something under way."""
@@ -124,12 +140,11 @@ class World:
             return End.KILLED
         except WaitingError:
             return End.WAITING
-        except EnvironmentDefect as error:
-            self.reason = str(error)
-            return End.STOPPED if self.disk.acknowledged != before else End.REFUSED
         except VerifillError as error:
             self.reason = f"{type(error).__name__}: {error}"
-            return End.BROKE
+            if self.disk.acknowledged == before:
+                return End.REFUSED
+            return End.STOPPED if isinstance(error, EnvironmentDefect) else End.BROKE
         self.reason, self.signal, self.parked = ended.reason, ended.signal, ended.parked
         return End.ENDED
 

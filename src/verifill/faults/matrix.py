@@ -14,7 +14,7 @@ from verifill.config.retries import LIVE
 from verifill.engine.errors import LogError
 from verifill.faults.hazard import Expected, Hazard, Scene, Spot, Whole
 from verifill.faults.judge import Counts, Verdict, judged, verdict_of
-from verifill.faults.lives import World, begun
+from verifill.faults.lives import End, World, begun
 from verifill.faults.moments import Moments
 from verifill.faults.plans import written
 from verifill.faults.story import Story, told
@@ -162,7 +162,8 @@ class Matrix:
             counts = judged(world, story, twice=cell.hazard.twice) if story else Counts()
             counts.unexpected = int(verdict not in cell.expected)
             counts.undetected = world.undetected
-            if not cell.hazard.moves and verdict in (Verdict.DONE, Verdict.RESENT):
+            moves = cell.scene.plan in ("", *cell.hazard.moves)
+            if not moves and verdict in (Verdict.DONE, Verdict.RESENT):
                 counts.wrong += world.wire.totals() != self.whole(cell.scene).totals
             return Result(cell=cell, verdict=verdict, counts=counts, reason=world.reason)
 
@@ -179,7 +180,9 @@ class Matrix:
 
 
 def _story(world: World) -> Story | None:
-    """The log, as far as it can be read."""
+    """The log; none where no engine has anything to do with it any more."""
+    if world.ends[-1] is End.REFUSED:
+        return None
     try:
         return told(world.log)
     except LogError:

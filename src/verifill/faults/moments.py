@@ -50,13 +50,13 @@ class Moments:
         end: when it ends; None if it is left alone.
         seen: how many there were of each place.
         passed: each of them, with the number of commits before it.
-        struck: whether the moment has come.
+        ending: called when the moment has come.
     """
 
     end: At | None = None
     seen: dict[Place, int] = field(factory=dict[Place, int])
     passed: list[tuple[Place, int, int]] = field(factory=list[tuple[Place, int, int]])
-    struck: bool = False
+    ending: Callable[[], None] = lambda: None  # noqa: E731 - a default that does nothing
 
     def around(self, place: Place, do: Callable[[], T]) -> T:
         """Do what passes there, unless the life ends before."""
@@ -70,5 +70,5 @@ class Moments:
         return done
 
     def _end(self) -> None:
-        self.struck = True
+        self.ending()
         raise KilledError

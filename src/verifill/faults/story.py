@@ -188,7 +188,9 @@ def _go_on(plan: Planned, row: Facts, payload: Facts) -> None:
     if row["kind"] == "INTENT" and memory:
         _take(plan.sent, memory["leg"]).keys.append(row["intent_id"])
     if row["machine"] == TIGHT_LOOP.name and row["instance"] in plan.sent:
-        plan.sent[row["instance"]].leaf = _leaf(row["to"])
+        leaf = _leaf(row["to"])  # of what is to be sent again, nothing is sent before its INTENT
+        again = row["event"] and leaf == Tight.SEND
+        plan.sent[row["instance"]].leaf = Tight.RETRY_RESEND if again else leaf
 
 
 def _take(sent: dict[int, Sent], leg: Mapping[str, Any]) -> Sent:

@@ -8,6 +8,7 @@ from verifill.faults.hazard import Expected, Group, Hazard, Scene, Spot, Whole, 
 from verifill.faults.judge import Verdict
 from verifill.faults.lives import World
 from verifill.faults.moments import Place
+from verifill.faults.plans import PLANS
 from verifill.venues.loopback.faults import CATALOGUE, Fault, Route
 from verifill.venues.rules import Idempotency
 
@@ -66,7 +67,7 @@ def on_send(
     ticks: int = 2,
     first: bool = False,
     twice: bool = False,
-    moves: bool = False,
+    moves: tuple[str, ...] = (),
 ) -> Hazard:
     """A fault of the loopback venue's catalogue that strikes a send.
 
@@ -79,7 +80,7 @@ def on_send(
         ticks: how many there are.
         first: whether only the first send is struck.
         twice: whether the venue itself executes more than once.
-        moves: whether positions end elsewhere.
+        moves: plans that end with other positions.
     """
     k, d, n = verdicts * 3 if len(verdicts) == 1 else verdicts
     return Hazard(
@@ -157,7 +158,7 @@ HAZARDS = (
     on_send("answer_fill_twice", "each fill is listed twice", ("P7", "C25"), DONE),
     on_send("rate_limit", "status 429, with Retry-After", ("C2",), RESENT),
     on_send(
-        "forbidden", "status 403: refused for good, and planned again", ("C2",), DONE, moves=True
+        "forbidden", "status 403: refused for good, and planned again", ("C2",), DONE, moves=tuple(PLANS)
     ),
     on_send(
         "delivered_twice",
@@ -191,7 +192,7 @@ HAZARDS = (
     ),
     on_send("rejected_yet_executed", "the venue says rejected; it was executed", ("C13",), HELD),
     on_send(
-        "funding_in_the_middle", "funding is paid just after the order", ("C10",), DONE, moves=True
+        "funding_in_the_middle", "funding is paid just after the order", ("C10",), DONE, moves=tuple(PLANS)
     ),
     on_send("foreign_transfer", "somebody else moves a unit just after it", ("C12",), MISMATCH),
     on_send(
