@@ -8,7 +8,7 @@ import apsw
 import pytest
 from attrs import define, field
 
-from tests.engine.disk import Adapted, Disk, disk_of, laid_out
+from verifill.faults.power_disk import Adapted, Disk, disk_of, laid_out
 from tests.engine.durable_support import Memory, created, reopened, step
 from verifill.engine.errors import LogError
 from verifill.engine.log import connection, opening

@@ -152,13 +152,13 @@ def _over(story: Story) -> list[Planned]:
 
 def _double(world: World, story: Story, effects: Mapping[str, int], *, twice: bool) -> int:
     sends = sum(count - 1 for count in world.wire.sent.values())
-    by_venue = 0 if twice else sum(max(0, count - 1) for count in effects.values())
+    by_key = sum(max(0, count - 1) for count in effects.values())
     by_instruction = sum(
         max(0, sum(effects.get(key, 0) > 0 for key in sent.keys) - 1) for sent in story.sent
     )
     known = {key for sent in story.sent for key in sent.keys}
     unknown = sum(key not in known for key in world.wire.sent)
-    return sends + by_venue + by_instruction + unknown
+    return sends + unknown + (0 if twice else by_key + by_instruction)
 
 
 def _skipped(plan: Planned) -> int:

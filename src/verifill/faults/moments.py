@@ -56,7 +56,7 @@ class Moments:
     end: At | None = None
     seen: dict[Place, int] = field(factory=dict[Place, int])
     passed: list[tuple[Place, int, int]] = field(factory=list[tuple[Place, int, int]])
-    ending: Callable[[], None] = lambda: None  # noqa: E731 - a default that does nothing
+    ending: Callable[[], None] = lambda: None
 
     def around(self, place: Place, do: Callable[[], T]) -> T:
         """Do what passes there, unless the life ends before."""

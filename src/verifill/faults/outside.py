@@ -16,8 +16,8 @@ from attrs import define, field
 from verifill.assembly.loopback import Hosting, ServerParts
 from verifill.engine.clock import NANOSECONDS
 from verifill.engine.log.anchor import FileAnchor
-from verifill.engine.log.connection import INSERT, Connection, Cursor, connect
-from verifill.faults.moments import Moments, Place
+from verifill.engine.log.connection import INSERT, Connect, Connection, Cursor, connect
+from verifill.faults.moments import KilledError, Moments, Place
 from verifill.venues.loopback.book import Done
 from verifill.venues.loopback.faults import Break, Fault
 from verifill.venues.loopback.journal import Command, Journal, Line, Opened
@@ -99,7 +99,6 @@ class Wire:
     Attributes:
         moments: of the life that asks.
         sent: key -> how often it was submitted.
-        cut_off: whether nothing gets through.
         hook: called before each request with its place and number.
     """
 
@@ -111,7 +110,8 @@ class Wire:
         self.service.script.arm(faults)
         self.moments = Moments()
         self.sent: dict[str, int] = {}
-        self.cut_off = False
+        self._dark_ns = 0
+        self._refused = False
         self.hook: Callable[[Place, int], None] = lambda _place, _number: None
 
     def __call__(self, method: str, target: str, body: bytes = b"") -> Attempt:
@@ -119,9 +119,18 @@ class Wire:
         place = PLACES.get(target.split("?", maxsplit=1)[0].rpartition("/")[2], Place.LOOK)
         self._time.busy(ANSWER_NS)
         self.hook(place, self.moments.seen.get(place, 0) + 1)
-        if place is Place.SEND and not self.cut_off:
+        if place is Place.SEND and not self._dark:
             return self.moments.around(place, lambda: self._submit(target, body))
         return self.moments.around(place, lambda: self._ask(method, target, body))
+
+    def cut_off(self, seconds: int, *, answered: bool) -> None:
+        """Let nothing through for a while; connections are refused, or nobody answers."""
+        self._dark_ns = self._time.true_ns + seconds * NANOSECONDS
+        self._refused = answered
+
+    @property
+    def _dark(self) -> bool:
+        return self._time.true_ns < self._dark_ns
 
     def _submit(self, target: str, body: bytes) -> Attempt:
         key = msgspec.json.decode(body, type=Submit).key
@@ -129,8 +138,11 @@ class Wire:
         return self._ask("POST", target, body)
 
     def _ask(self, method: str, target: str, body: bytes) -> Attempt:
-        if self.cut_off:
-            return NotSent("Connection refused")
+        if self._dark:
+            if self._refused:
+                return NotSent("Connection refused")
+            self._time.busy(TIMEOUT_NS)
+            return Lost("timed out")
         try:
             return self._told(self.service.answer(method, target, body))
         except DiedError:
@@ -169,10 +181,6 @@ class Wire:
 PLACES = {"submit": Place.SEND, "query": Place.QUESTION, "positions": Place.READING}
 
 
-class Fail(Exception):  # noqa: N818 - it is told as an error of the database
-    """What a broken disk says."""
-
-
 @define
 class Disk:
     """A log's database, whose commits are moments, and can fail.
@@ -182,7 +190,11 @@ class Disk:
         time: is busy when something is written.
         fail: number of the commit that fails; 0 for none.
         kept: whether the step that fails is in the log all the same.
+        why: what the database says of it.
         acknowledged: number -> hash of every record that was said to be on the disk.
+        usual: connects to the database itself.
+        open: connects to it this time.
+        doomed: whether the power is gone, and the next thing that passes ends the life.
     """
 
     moments: Moments
@@ -191,10 +203,13 @@ class Disk:
     kept: bool = False
     why: str = ""
     acknowledged: dict[int, str] = field(factory=dict[int, str])
+    usual: Connect = connect
+    open: Connect = connect
+    doomed: bool = False
 
     def connect(self, path: Path) -> Connection:
         """Connect to a database on it."""
-        return Watched(connect(path), self)
+        return Watched(self.open(path), self)
 
 
 class Watched:
@@ -218,6 +233,8 @@ class Watched:
         if failing and not disk.kept:
             self._connection.execute("ROLLBACK")
         done = self._connection.execute("SELECT 1" if failing and not disk.kept else "COMMIT")
+        if disk.doomed:
+            raise KilledError
         if failing:
             raise sqlite3.OperationalError(disk.why)
         disk.acknowledged.update({int(str(row[0])): str(row[-1]) for row in self._rows})

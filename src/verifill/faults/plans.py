@@ -47,6 +47,10 @@ file = "spot.csv"
 instrument = "binance.usdm:BTCUSDT"
 file = "usdm.csv"
 
+[[data.bars]]
+instrument = "binance.spot:BNB/USDT"
+file = "bnb.csv"
+
 [assets]
 BTC = 8
 USDT = 8
@@ -217,7 +221,7 @@ def written(
     """The configuration of a plan, with its data, written into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     walk = Walk(start_price=Decimal(42_000), step_ticks=4_000)
-    for name in ("spot", "usdm"):
+    for name in ("spot", "usdm", "bnb"):
         bars(folder / f"{name}.csv", seed=SEED, rows=ROWS, walk=walk)
     file = folder / "faults.toml"
     third = fee_asset not in {"received", "quote"}
@@ -228,7 +232,7 @@ def written(
         lag_s=lag_s,
         chain_lag_s=lag_s,
         fee_asset=fee_asset,
-        fee_price='fee_price = "600"' if third else "",
+        fee_price='fee_price = "binance.spot:BNB/USDT"' if third else "",
     )
     file.write_text(text, encoding="utf-8")
     return load_config(file)

@@ -16,6 +16,7 @@ PLACES = {Route.SUBMIT: Place.SEND, Route.QUERY: Place.QUESTION, Route.POSITIONS
 DONE, RESENT, HELD = Verdict.DONE, Verdict.RESENT, Verdict.HELD
 MISMATCH, HALTED, REST = Verdict.MISMATCH, Verdict.HALTED, Verdict.REMAINDER
 STRANDED = Verdict.STRANDED
+EVERY = tuple(PLANS)
 K, D, N = Idempotency.K, Idempotency.D, Idempotency.N
 
 
@@ -158,7 +159,11 @@ HAZARDS = (
     on_send("answer_fill_twice", "each fill is listed twice", ("P7", "C25"), DONE),
     on_send("rate_limit", "status 429, with Retry-After", ("C2",), RESENT),
     on_send(
-        "forbidden", "status 403: refused for good, and planned again", ("C2",), DONE, moves=tuple(PLANS)
+        "forbidden",
+        "status 403: refused for good, and planned again",
+        ("C2",),
+        DONE,
+        moves=EVERY,
     ),
     on_send(
         "delivered_twice",
@@ -192,7 +197,11 @@ HAZARDS = (
     ),
     on_send("rejected_yet_executed", "the venue says rejected; it was executed", ("C13",), HELD),
     on_send(
-        "funding_in_the_middle", "funding is paid just after the order", ("C10",), DONE, moves=tuple(PLANS)
+        "funding_in_the_middle",
+        "funding is paid just after the order",
+        ("C10",),
+        DONE,
+        moves=EVERY,
     ),
     on_send("foreign_transfer", "somebody else moves a unit just after it", ("C12",), MISMATCH),
     on_send(
