@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 
 from verifill.engine.errors import ConfigError
-from verifill.faults import around, damage, disks, kills, more_venues, venues
+from verifill.faults import around, damage, disks, kills, more_venues, processes, venues
 from verifill.faults.hazard import Group, Hazard
 
 GROUPS = (kills, disks, damage, venues, more_venues, around)
@@ -66,6 +66,7 @@ def _all() -> Iterator[Hazard]:
     for group in GROUPS:
         yield from group.HAZARDS
     yield from _power()
+    yield from processes.HAZARDS
     yield from ABSENT
 
 

@@ -14,6 +14,7 @@ from verifill.venues.loopback.faults import (
     Delivery,
     Fault,
     Handling,
+    Mangle,
     drawn,
 )
 
@@ -30,15 +31,9 @@ ASTRAY = Fault(
 SLOW = Fault(name="takes long", handling=Handling(share=0, rest_s=50))
 BREAKS = ("timeout", "dropped", "status_5xx", "killed")
 HARMLESS = (
-    *(
-        f"{how}_{when}"
-        for how in ("timeout", "dropped", "status_5xx", "killed")
-        for when in ("before", "after")
-    ),
-    *(
-        f"answer_{how}"
-        for how in ("truncate", "garbage", "null_id", "no_id", "twice", "fill_twice")
-    ),
+    *(f"{how}_before" for how in BREAKS),
+    *(f"{how}_after" for how in BREAKS),
+    *(f"answer_{how}" for how in Mangle),
     "rate_limit",
     "late_fill",
     "partial_then_rest",

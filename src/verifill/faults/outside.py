@@ -157,6 +157,11 @@ class Wire:
             return Lost(str(outgoing.ends or "the answer breaks off"))
         return Answered(outgoing.status, outgoing.body, outgoing.headers.get("Retry-After", ""))
 
+    def restart(self, lines: Iterable[Line]) -> None:
+        """Take up the journal of another server, and be as it was."""
+        self.journal.lines[:] = lines
+        self.service = self._started()
+
     def totals(self) -> dict[str, int]:
         """Position key -> units, as the venues' own accounts have them."""
         world = self.service.world
@@ -194,6 +199,7 @@ class Disk:
         acknowledged: number -> hash of every record that was said to be on the disk.
         usual: connects to the database itself.
         open: connects to it this time.
+        on_acknowledged: told of each of those.
         doomed: whether the power is gone, and the next thing that passes ends the life.
     """
 
@@ -205,6 +211,7 @@ class Disk:
     acknowledged: dict[int, str] = field(factory=dict[int, str])
     usual: Connect = connect
     open: Connect = connect
+    on_acknowledged: Callable[[int, str], None] = lambda _number, _digest: None
     doomed: bool = False
 
     def connect(self, path: Path) -> Connection:
@@ -237,7 +244,10 @@ class Watched:
             raise KilledError
         if failing:
             raise sqlite3.OperationalError(disk.why)
-        disk.acknowledged.update({int(str(row[0])): str(row[-1]) for row in self._rows})
+        for row in self._rows:
+            number, digest = int(str(row[0])), str(row[-1])
+            disk.acknowledged[number] = digest
+            disk.on_acknowledged(number, digest)
         self._rows = ()
         return done
 
