@@ -56,6 +56,7 @@ def faults_run(
             metavar="NAME", help="A hazard, or how a cell's name begins; may be given again."
         ),
     ] = None,
+    ticks: Annotated[int, typer.Option(min=1, help="Ticks of each life, with CONFIG.toml.")] = 2,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write the table, as Parquet and as Markdown."),
@@ -77,6 +78,7 @@ def faults_run(
         sample=sample,
         every=every,
         only=only or [],
+        ticks=ticks,
         out=out,
         progress=progress,
     )

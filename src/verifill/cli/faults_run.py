@@ -26,13 +26,14 @@ def run(
     sample: int,
     every: int,
     only: Sequence[str],
+    ticks: int,
     out: Path | None,
     progress: bool,
 ) -> None:
     """Run the cells that are picked, and say what came of them."""
     hazards = chosen(tuple(only))
     with TemporaryDirectory(prefix="verifill-faults-") as work:
-        matrix = Matrix(hazards, Path(work), config)
+        matrix = Matrix(hazards, Path(work), config, ticks)
         cells, total = matrix.cells(
             Picked(seeds=seeds, sample=sample, every=every, only=tuple(only))
         )

@@ -147,6 +147,7 @@ def posted(
         spots=at_requests(*hows, places=(Place.READING,)),
         play=post,
         expects=expects,
+        own=False,
         moves=EVERY,
     )
 

@@ -29,13 +29,6 @@ def _power() -> tuple[Hazard, ...]:
 
 ABSENT = (
     _absent(
-        "revert",
-        "a transaction reverts, and costs its gas",
-        ("C18",),
-        "the chain of the loopback venue executes whatever its own check admits; a revert is "
-        "simulated in the tests of ONE_TX",
-    ),
-    _absent(
         "inner failure",
         "a transaction has status 1, and a call in it has failed",
         ("C19",),

@@ -119,7 +119,8 @@ def _damaged(world: World, spot: Spot) -> None:
     world.ticks += 1
     end = world.live()
     sent = sum(world.wire.sent.values()) - sent
-    world.undetected += end is not End.REFUSED and bool(sent)
+    if do is not flip:  # which may strike where no record lies; if one was struck, it is lost
+        world.undetected += end is not End.REFUSED and bool(sent)
 
 
 def play_killed(world: World, spot: Spot) -> None:

@@ -76,12 +76,15 @@ class Whole:
         story: its log.
         totals: the venues' accounts at its end.
         states: (place, number) -> the leaf that the engine was in.
+        comparable: whether books and accounts agree at its end; they do not where something
+            accrues without a ledger row.
     """
 
     seen: Mapping[Place, int]
     story: Story
     totals: Mapping[str, int]
     states: Mapping[tuple[Place, int], str]
+    comparable: bool
 
 
 Expected = frozenset[Verdict]
@@ -105,6 +108,7 @@ class Hazard:
         expects: how that must end.
         twice: whether the venue itself executes an order more than once.
         moves: plans that end with other positions than without it.
+        own: whether it can befall a strategy of the user's own, on whatever venues.
         reason: why it is not injected here, if it is not.
     """
 
@@ -121,7 +125,16 @@ class Hazard:
     )
     twice: bool = False
     moves: tuple[str, ...] = ()
+    own: bool = True
     reason: str = ""
+
+
+OWN = Scene(plan="")
+"""The user's own strategy."""
+
+REFUSED: Expected = frozenset({Verdict.REFUSED})
+SAFE: Expected = frozenset(Verdict) - {Verdict.OPEN}
+"""Every end of which it is known what it is."""
 
 
 def verdict(*ones: Verdict) -> Callable[[Scene, Spot, Whole], Expected]:

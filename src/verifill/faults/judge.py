@@ -83,11 +83,11 @@ def judged(world: World, story: Story, *, twice: bool = False) -> Counts:
         twice: whether the venue itself executes an order more than once.
     """
     counts = Counts()
-    effects = {effect.key: effect.effects for effect in world.wire.service.effects()}
+    effects = world.wire.effects()
     counts.double = _double(world, story, effects, twice=twice)
     counts.skipped = sum(map(_skipped, _over(story)))
     counts.lost = _lost(world, story)
-    counts.wrong = _wrong(world, story, effects)
+    counts.wrong = _wrong(story, effects)
     legal = legal_moves()
     refused = sum(row["kind"] == "REFUSED" for row in story.rows)
     counts.illegal = refused + sum(move not in legal for move in story.moves)
@@ -186,7 +186,7 @@ def _lost(world: World, story: Story) -> int:
     return lost
 
 
-def _wrong(world: World, story: Story, effects: Mapping[str, int]) -> int:
+def _wrong(story: Story, effects: Mapping[str, int]) -> int:
     untrue: int = 0
     for sent in story.sent:
         moved = any(effects.get(key, 0) for key in sent.keys)
@@ -195,10 +195,19 @@ def _wrong(world: World, story: Story, effects: Mapping[str, int]) -> int:
             Tight.FAILED_PART,
             Tight.FAILED_CLEAN,
         )
-    if story.state in AT_REST:
-        totals = world.wire.totals()
-        untrue += any(totals[key] != total for key, total in story.totals.items())
     return untrue
+
+
+def books_differ(world: World, story: Story) -> bool:
+    """Whether the books of a run at rest are not what the accounts were at the same rows."""
+    if story.state not in AT_REST or not story.books:
+        return False
+    accounts = world.wire.totals(story.books["cursors"])
+    unbooked: dict[str, int] = {}
+    for row in story.books["unbooked"]:
+        unbooked[row["key"]] = unbooked.get(row["key"], 0) + row["amount"]
+    totals: dict[str, int] = story.books["totals"]
+    return any(accounts[key] != total + unbooked.get(key, 0) for key, total in totals.items())
 
 
 def _unresolved(world: World, story: Story) -> int:

@@ -9,6 +9,9 @@ from verifill.faults.moments import At, Moments, Place
 from verifill.venues.rules import Idempotency
 
 INTENT = "INTENT"
+ENDS = {"saga taken back": Verdict.ROLLED_BACK, "revert": Verdict.FAILED_CLEAN}
+"""Plan -> how it ends, where that is not DONE."""
+
 MADE = 2  # commits until a log is there: its tables, and the EPOCH of its first life
 
 
@@ -39,8 +42,8 @@ def ended(scene: Scene, spot: Spot, whole: Whole) -> Expected:
     first = spot.ats[0]
     if _unmade(first):
         return frozenset({Verdict.REFUSED})
-    if scene.plan == "saga taken back":
-        return frozenset({Verdict.ROLLED_BACK})
+    if scene.plan in ENDS:
+        return frozenset({ENDS[scene.plan]})
     if not _between(first, whole):
         return frozenset({Verdict.DONE})
     if scene.klass is Idempotency.N:
@@ -78,7 +81,7 @@ def in_recovery(whole: Whole, _seed: int) -> Iterator[Spot]:
 RECOVERY = {Place.COMMIT: 7, Place.READING: 6, Place.QUESTION: 1, Place.LOOK: 3, Place.ANCHOR: 1}
 """How many moments of a recovery are tried: more than one has, for what comes just after it."""
 
-ALL = ("one", "three", "saga", "saga taken back", "one transaction", "withdrawal", "wrap")
+ALL = ("one", "three", "saga", "saga taken back", "one transaction", "withdrawal", "wrap", "revert")
 
 HAZARDS = (
     Hazard(

@@ -9,10 +9,11 @@ from pathlib import Path
 from attrs import define, field
 
 from verifill.assembly.loopback import Hosting
+from verifill.engine.clock import NANOSECONDS
 from verifill.engine.commands import Command
 from verifill.engine.errors import EnvironmentDefect, VerifillError
 from verifill.faults.moments import KilledError, Moments
-from verifill.faults.outside import Disk, Time, WaitingError, WatchedAnchor, Wire
+from verifill.faults.outside import PATIENCE_NS, Disk, Time, WaitingError, WatchedAnchor, Wire
 from verifill.live import Outside, Start, one_life
 from verifill.venues.loopback.faults import Fault
 
@@ -153,7 +154,8 @@ def begun(
     folder: Path, hosting: Hosting, faults: Iterable[Fault] = (), *, ticks: int = 2, seed: str = ""
 ) -> World:
     """A world in which nothing has happened yet."""
-    time = Time()
+    interval_ns = hosting.config.loop.interval_s * NANOSECONDS
+    time = Time(patience_ns=PATIENCE_NS + 2 * interval_ns)
     return World(
         folder=folder,
         hosting=hosting,

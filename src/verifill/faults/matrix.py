@@ -10,10 +10,11 @@ from attrs import evolve, frozen
 
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
+from verifill.config import Config, load_config
 from verifill.config.retries import LIVE
 from verifill.engine.errors import LogError
-from verifill.faults.hazard import Expected, Hazard, Scene, Spot, Whole
-from verifill.faults.judge import Counts, Verdict, judged, verdict_of
+from verifill.faults.hazard import OWN, REFUSED, SAFE, Expected, Hazard, Scene, Spot, Whole
+from verifill.faults.judge import Counts, Verdict, books_differ, judged, verdict_of
 from verifill.faults.lives import End, World, begun
 from verifill.faults.moments import Moments
 from verifill.faults.plans import written
@@ -90,12 +91,16 @@ class Matrix:
         hazards: of the catalogue.
         work: a folder for configurations, data and logs.
         config: of the user's own strategy, to be run in place of the built-in plans.
+        ticks: how many a life of that strategy has.
     """
 
-    def __init__(self, hazards: Iterable[Hazard], work: Path, config: Path | None = None) -> None:
+    def __init__(
+        self, hazards: Iterable[Hazard], work: Path, config: Path | None = None, ticks: int = 2
+    ) -> None:
         self._hazards = tuple(hazards)
         self._work = work
         self._config = config
+        self._ticks = ticks
         self._hostings: dict[Scene, Hosting] = {}
         self._wholes: dict[Scene, Whole] = {}
         self._ran = 0
@@ -104,21 +109,26 @@ class Matrix:
         """The configuration of a scene, as its venues and its engine see it."""
         if scene not in self._hostings:
             folder = self._work / f"scene-{len(self._hostings)}"
-            config = written(
-                folder,
-                scene.plan,
-                idempotency=scene.klass,
-                lag_s=scene.lag_s,
-                fee_asset=scene.fee_asset,
-            )
-            config = evolve(config, mode=LIVE)
+            config = evolve(self._settings(scene, folder), mode=LIVE)
             self._hostings[scene] = Hosting.of(config, prepared(config, folder / "data", None))
         return self._hostings[scene]
+
+    def _settings(self, scene: Scene, folder: Path) -> Config:
+        if scene == OWN and self._config:
+            return load_config(self._config)
+        return written(
+            folder,
+            scene.plan,
+            idempotency=scene.klass,
+            lag_s=scene.lag_s,
+            fee_asset=scene.fee_asset,
+        )
 
     def whole(self, scene: Scene) -> Whole:
         """The run of a scene that nothing befalls."""
         if scene not in self._wholes:
             with self._world(scene) as world:
+                world.ticks = self._ticks if scene == OWN else world.ticks
                 moments = Moments()
                 world.live(moments)
                 story = told(world.log)
@@ -126,7 +136,9 @@ class Matrix:
                     (place, number): story.state_at(max(0, commits - 1))
                     for place, number, commits in moments.passed
                 }
-                self._wholes[scene] = Whole(moments.seen, story, world.wire.totals(), states)
+                comparable = not books_differ(world, story)
+                totals = world.wire.totals()
+                self._wholes[scene] = Whole(moments.seen, story, totals, states, comparable)
         return self._wholes[scene]
 
     def cells(self, picked: Picked) -> tuple[list[Cell], int]:
@@ -146,25 +158,36 @@ class Matrix:
 
     def _cells(self, seed: int) -> Iterator[Cell]:
         for hazard in self._hazards:
-            for scene in hazard.scenes:
+            for scene in self._scenes(hazard):
                 whole = self.whole(scene)
                 for spot in hazard.spots(whole, seed):
                     expected = hazard.expects(scene, spot, whole)
+                    if scene == OWN and expected != REFUSED:
+                        expected = SAFE
                     yield Cell(hazard=hazard, scene=scene, spot=spot, seed=seed, expected=expected)
+
+    def _scenes(self, hazard: Hazard) -> Sequence[Scene]:
+        if self._config is None:
+            return hazard.scenes
+        return (OWN,) if hazard.own and hazard.scenes else ()
 
     def run(self, cell: Cell) -> Result:
         """Run one cell, and judge it."""
         with self._world(cell.scene, cell.name) as world:
-            world.ticks = cell.hazard.ticks
+            world.ticks = self._ticks if cell.scene == OWN else cell.hazard.ticks
             cell.hazard.play(world, cell.spot)
             story = _story(world)
             verdict = verdict_of(world, story)
-            counts = judged(world, story, twice=cell.hazard.twice) if story else Counts()
+            whole = self.whole(cell.scene)
+            counts = Counts()
+            if story:
+                counts = judged(world, story, twice=cell.hazard.twice)
+                counts.wrong += whole.comparable and books_differ(world, story)
             counts.unexpected = int(verdict not in cell.expected)
             counts.undetected = world.undetected
             moves = cell.scene.plan in ("", *cell.hazard.moves)
             if not moves and verdict in (Verdict.DONE, Verdict.RESENT):
-                counts.wrong += world.wire.totals() != self.whole(cell.scene).totals
+                counts.wrong += world.wire.totals() != whole.totals
             return Result(cell=cell, verdict=verdict, counts=counts, reason=world.reason)
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from verifill.faults.hazard import Group, Hazard, Scene, Spot, Whole, scenes, verdict
+from verifill.faults.hazard import SAFE, Group, Hazard, Scene, Spot, Whole, scenes, verdict
 from verifill.faults.judge import Verdict
 from verifill.faults.lives import World
 from verifill.faults.moments import Place
@@ -44,7 +44,6 @@ HARMLESS = (
 )
 """Faults after which it is right to go on, if anything can be known."""
 
-SAFE = frozenset(Verdict) - {Verdict.OPEN}
 DRAWS = 40  # mixtures of each scene, for each seed
 RATE = 40  # percent of the requests that go wrong
 REQUESTS = 12
@@ -146,6 +145,17 @@ HAZARDS = (
         expects=verdict(Verdict.RESENT),
     ),
     Hazard(
+        name="revert",
+        group=Group.VENUE,
+        what="a transaction reverts: all is as before but for its gas",
+        rows=("C18",),
+        scenes=scenes("revert"),
+        spots=lambda _whole, _seed: (Spot(),),
+        play=honest,
+        expects=verdict(Verdict.FAILED_CLEAN),
+        own=False,
+    ),
+    Hazard(
         name="compensation_fails",
         group=Group.VENUE,
         what="what takes a step back is refused",
@@ -154,6 +164,7 @@ HAZARDS = (
         spots=steps(4),  # three forward, of which the last is refused
         play=armed(CATALOGUE["forbidden"]),
         expects=verdict(Verdict.STRANDED),
+        own=False,
     ),
     Hazard(
         name="may_not_trade",
@@ -173,6 +184,7 @@ HAZARDS = (
         scenes=FEES,
         spots=lambda _whole, _seed: (Spot(),),
         play=honest,
+        own=False,
     ),
     Hazard(
         name="mixture",

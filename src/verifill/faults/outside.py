@@ -6,7 +6,7 @@ is a real one, on a real disk, through the seam that it has for its connection.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,21 +15,29 @@ from attrs import define, field
 
 from verifill.assembly.loopback import Hosting, ServerParts
 from verifill.engine.clock import NANOSECONDS
+from verifill.engine.errors import EngineDefect
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.connection import INSERT, Connect, Connection, Cursor, connect
 from verifill.faults.moments import KilledError, Moments, Place
 from verifill.venues.loopback.book import Done
-from verifill.venues.loopback.faults import Break, Fault
+from verifill.venues.loopback.faults import HONEST_VIEW, Break, Fault
 from verifill.venues.loopback.journal import Command, Journal, Line, Opened
 from verifill.venues.loopback.outgoing import Outgoing
 from verifill.venues.loopback.service import Service
+from verifill.venues.loopback.shelf import Shelf
 from verifill.venues.loopback.transport import Answered, Attempt, Lost, NotSent
 from verifill.venues.loopback.wire import Submit
+from verifill.venues.loopback.world import NETWORK
+from verifill.venues.loopback.world import World as VenuesWorld
+from verifill.venues.orders import Cause
 
 START_NS = 1_700_000_000 * NANOSECONDS
 ANSWER_NS = 1_000_000  # a request takes a millisecond
 TIMEOUT_NS = 30 * NANOSECONDS  # and one that is never answered half a minute
-PATIENCE_NS = 900 * NANOSECONDS  # a life that does nothing for so long waits for a person
+PATIENCE_NS = 900 * NANOSECONDS
+
+
+NOW: Mapping[str, int] = {}
 
 
 class WaitingError(BaseException):
@@ -48,11 +56,13 @@ class Time:
         true_ns: the venues' time, since the epoch.
         skew_ns: by how much the engine's wall clock is ahead of it.
         busy_ns: when something was written or asked last.
+        patience_ns: a life that does nothing for so long waits for a person.
     """
 
     true_ns: int = START_NS
     skew_ns: int = 0
     busy_ns: int = START_NS
+    patience_ns: int = PATIENCE_NS
 
     def wall_ns(self) -> int:
         """The engine's wall clock."""
@@ -65,7 +75,7 @@ class Time:
     def sleep(self, seconds: float) -> None:
         """Let time pass; nobody waits for ever."""
         self.true_ns += round(seconds * NANOSECONDS)
-        if self.true_ns - self.busy_ns > PATIENCE_NS:
+        if self.true_ns - self.busy_ns > self.patience_ns:
             raise WaitingError
 
     def busy(self, duration_ns: int = 0) -> None:
@@ -162,14 +172,34 @@ class Wire:
         self.journal.lines[:] = lines
         self.service = self._started()
 
-    def totals(self) -> dict[str, int]:
-        """Position key -> units, as the venues' own accounts have them."""
+    def totals(self, cursors: Mapping[str, int] = NOW) -> dict[str, int]:
+        """Position key -> units, as the venues show them.
+
+        Args:
+            cursors: feed -> the ledger row before which; now, where it is left out.
+        """
         world = self.service.world
+        totals: dict[str, int] = {}
+        for name, shelf in ((NETWORK, world.transit), *_shelves(world)):
+            shown = shelf.show(cursors.get(name), HONEST_VIEW)
+            if shown is None:
+                msg = f"{name} has no row {cursors.get(name)}"
+                raise EngineDefect(msg)
+            totals |= shown.totals
+            for row in shown.rows:
+                totals[row.key] -= row.amount
+        return totals
+
+    def effects(self) -> dict[str, int]:
+        """Key -> how many orders of it moved anything but the gas that they cost."""
+        shelves = _shelves(self.service.world)
+        shown = (shelf.show(0, HONEST_VIEW) for _, shelf in shelves)
+        rows = [row for one in shown if one for row in one.rows]
+        moving = {row.ref for row in rows if row.cause is not Cause.GAS}
         return {
-            key: total
-            for hosted in world.hosted.values()
-            for key, total in hosted.venue.accounts.totals.items()
-        } | dict(world.transit.look().totals)
+            effect.key: effect.effects * (not moving.isdisjoint(effect.refs))
+            for effect in self.service.effects()
+        }
 
     def _started(self) -> Service:
         """The server, from its journal."""
@@ -181,6 +211,11 @@ class Wire:
         return Service(
             self._parts, self.journal, clock=lambda: time.true_ns, start_ns=START_NS, die=die
         )
+
+
+def _shelves(world: VenuesWorld) -> Iterator[tuple[str, Shelf]]:
+    for name, hosted in world.hosted.items():
+        yield name, hosted.shelf
 
 
 PLACES = {"submit": Place.SEND, "query": Place.QUESTION, "positions": Place.READING}

@@ -149,7 +149,10 @@ def unwrap(amount: str, name: str) -> Unwrap:
 
 
 CLEAN = (Fate.EXPIRED, Fate.FAILED_CLEAN, Fate.ROLLED_BACK)
-AGAIN: Mapping[str, Sequence[Fate]] = {"saga taken back": (Fate.EXPIRED,)}
+AGAIN: Mapping[str, Sequence[Fate]] = {
+    "saga taken back": (Fate.EXPIRED,),
+    "revert": (Fate.EXPIRED,),
+}
 """Plan -> the fates after which it is planned again; `CLEAN` if it is not here."""
 
 PLANS: Mapping[str, Plan] = {
@@ -174,6 +177,7 @@ PLANS: Mapping[str, Plan] = {
     ],
     "withdrawal": [withdraw("100", "A"), buy("0.5", "B")],
     "wrap": [wrap("1", "A")],
+    "revert": [unwrap("5", "A")],  # of which there is none: it costs its gas
 }
 """Name -> what is planned on the first tick, and again where it was not done."""
 

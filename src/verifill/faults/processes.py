@@ -17,6 +17,7 @@ from verifill.faults.kills import ended, everywhere
 from verifill.faults.lives import End, World
 from verifill.faults.moments import At, Place
 from verifill.faults.victim import ACKNOWLEDGED, Order
+from verifill.machines.tight_loop import Tight
 from verifill.venues.loopback.effects import effects_of
 from verifill.venues.loopback.journal import read_journal
 from verifill.venues.loopback.server import Ready
@@ -24,7 +25,7 @@ from verifill.venues.loopback.server import Ready
 PATIENCE_S = 120
 LOOK_S = 0.02
 JOURNAL, READY = "journal.jsonl", "ready.json"
-FIRST = {Place.COMMIT: 13, Place.SEND: 2, Place.QUESTION: 1, Place.READING: 12, Place.LOOK: 4}
+FIRST = {Place.COMMIT: 13, Place.SEND: 1}
 """How many moments of each place are tried: those of a first tick that sends one order."""
 
 
@@ -97,7 +98,9 @@ def moments(whole: Whole, seed: int) -> Iterator[Spot]:
     """Before and after each moment of a first tick."""
     for spot in everywhere(whole, seed):
         at = spot.ats[0]
-        if at.number <= FIRST.get(at.place, 0):
+        waiting = whole.states.get((at.place, at.number), "").endswith(Tight.AWAIT_POSITION)
+        reads = at.place is Place.READING and waiting
+        if reads or at.number <= FIRST.get(at.place, 0):
             yield spot
 
 
@@ -122,6 +125,7 @@ HAZARDS = (
         scenes=scenes("one"),
         spots=moments,
         play=play,
+        own=False,
         expects=ended,
     ),
     Hazard(
@@ -132,6 +136,7 @@ HAZARDS = (
         scenes=scenes("one"),
         spots=again,
         play=play,
+        own=False,
         expects=resolved,
     ),
 )

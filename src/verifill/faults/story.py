@@ -110,13 +110,13 @@ class Story:
         rows: its records, as they are stored.
         plans: in order.
         state: the leaf that it ended in.
-        totals: position key -> units, as the books were remembered last.
+        books: as they were remembered last; see `BooksMemory`.
     """
 
     rows: Sequence[Facts]
     plans: Sequence[Planned]
     state: str
-    totals: Mapping[str, int]
+    books: Facts
 
     @property
     def sent(self) -> Iterator[Sent]:
@@ -162,7 +162,7 @@ def told(log: Path) -> Story:
         ]
     plans: list[Planned] = []
     state = ""
-    totals: Mapping[str, int] = {}
+    books: Facts = {}
     for row in rows:
         payload: Facts = json.loads(row["payload"] or "{}")
         if row["kind"] == "PLAN":
@@ -170,10 +170,10 @@ def told(log: Path) -> Story:
         if plans:
             _go_on(plans[-1], row, payload)
         if "memory" in payload:
-            totals = payload["memory"]["books"]["totals"]
+            books = payload["memory"]["books"]
         if row["event"]:
             state = row["to"]
-    return Story(rows, plans, state, totals)
+    return Story(rows, plans, state, books)
 
 
 def _go_on(plan: Planned, row: Facts, payload: Facts) -> None:
