@@ -82,7 +82,7 @@ def judged(world: World, story: Story, *, twice: bool = False) -> Counts:
         story: its log.
         twice: whether the venue itself executes an order more than once.
     """
-    counts = Counts()
+    counts = Counts(undetected=world.undetected)
     effects = world.wire.effects()
     counts.double = _double(world, story, effects, twice=twice)
     counts.skipped = sum(map(_skipped, _over(story)))
@@ -176,9 +176,14 @@ def _has_effect(leaf: str) -> bool:
     return leaf in (Tight.DONE, Tight.FAILED_PART)
 
 
+def missing(world: World, story: Story | None) -> int:
+    """Records that were acknowledged and are not in the log, or in one that cannot be read."""
+    there: dict[int, str] = {row["seq"]: row["hash"] for row in story.rows} if story else {}
+    return sum(there.get(seq) != digest for seq, digest in world.disk.acknowledged.items())
+
+
 def _lost(world: World, story: Story) -> int:
-    there: dict[int, str] = {row["seq"]: row["hash"] for row in story.rows}
-    lost: int = sum(there.get(seq) != digest for seq, digest in world.disk.acknowledged.items())
+    lost = missing(world, story)
     try:
         verify_log(world.log, FileAnchor(world.anchor))
     except LogError:

@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 
@@ -58,6 +58,7 @@ class World:
         reason: why the last one did.
         signal: number of the signal that stopped it, 0 if none did.
         parked: whether it stopped with something under way.
+        ending: called when a life comes to the moment of its end; its files are kept by default.
         undetected: how often an engine has started where it must not.
     """
 
@@ -73,6 +74,7 @@ class World:
     signal: int = 0
     parked: bool = False
     undetected: int = 0
+    ending: Callable[[], None] | None = None
 
     @property
     def log(self) -> Path:
@@ -87,7 +89,7 @@ class World:
     def live(self, moments: Moments | None = None) -> End:
         """One process life."""
         moments = moments or Moments()
-        moments.ending = self._keep
+        moments.ending = self.ending or self._keep
         self.wire.moments = self.disk.moments = moments
         self.time.busy()
         end = self._live(moments)

@@ -13,9 +13,9 @@ from verifill.assembly.loopback import Hosting
 from verifill.config import Config, load_config
 from verifill.config.retries import LIVE
 from verifill.engine.errors import LogError
-from verifill.faults.hazard import OWN, REFUSED, SAFE, Expected, Hazard, Scene, Spot, Whole
-from verifill.faults.judge import Counts, Verdict, books_differ, judged, verdict_of
-from verifill.faults.lives import End, World, begun
+from verifill.faults.hazard import OWN, REFUSED, SAFE, Expected, Group, Hazard, Scene, Spot, Whole
+from verifill.faults.judge import Counts, Verdict, books_differ, judged, missing, verdict_of
+from verifill.faults.lives import World, begun
 from verifill.faults.moments import Moments
 from verifill.faults.plans import written
 from verifill.faults.story import Story, told
@@ -178,17 +178,25 @@ class Matrix:
             cell.hazard.play(world, cell.spot)
             story = _story(world)
             verdict = verdict_of(world, story)
-            whole = self.whole(cell.scene)
-            counts = Counts()
-            if story:
-                counts = judged(world, story, twice=cell.hazard.twice)
-                counts.wrong += whole.comparable and books_differ(world, story)
+            counts = self._counts(cell, world, story, verdict)
             counts.unexpected = int(verdict not in cell.expected)
-            counts.undetected = world.undetected
-            moves = cell.scene.plan in ("", *cell.hazard.moves)
-            if not moves and verdict in (Verdict.DONE, Verdict.RESENT):
-                counts.wrong += world.wire.totals() != whole.totals
             return Result(cell=cell, verdict=verdict, counts=counts, reason=world.reason)
+
+    def _counts(self, cell: Cell, world: World, story: Story | None, verdict: Verdict) -> Counts:
+        counts = Counts(undetected=world.undetected)
+        if verdict is Verdict.REFUSED:
+            if cell.hazard.group is not Group.DAMAGE:  # which was done to it on purpose
+                counts.lost = missing(world, story)
+            return counts
+        if story is None:
+            return counts
+        whole = self.whole(cell.scene)
+        counts = judged(world, story, twice=cell.hazard.twice)
+        counts.wrong += whole.comparable and books_differ(world, story)
+        moves = cell.scene.plan in ("", *cell.hazard.moves)
+        if not moves and verdict in (Verdict.DONE, Verdict.RESENT):
+            counts.wrong += world.wire.totals() != whole.totals
+        return counts
 
     @contextmanager
     def _world(self, scene: Scene, seed: str = "") -> Generator[World]:
@@ -203,9 +211,7 @@ class Matrix:
 
 
 def _story(world: World) -> Story | None:
-    """The log; none where no engine has anything to do with it any more."""
-    if world.ends[-1] is End.REFUSED:
-        return None
+    """The log, as far as it can be read."""
     try:
         return told(world.log)
     except LogError:

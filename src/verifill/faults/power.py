@@ -13,8 +13,9 @@ import apsw
 from verifill.engine.log.writer import HEADER
 from verifill.faults.hazard import Expected, Group, Hazard, Scene, Spot, Whole, scenes
 from verifill.faults.judge import Verdict
-from verifill.faults.lives import World
-from verifill.faults.moments import Place
+from verifill.faults.kills import MADE
+from verifill.faults.lives import End, World
+from verifill.faults.moments import At, Moments, Place
 from verifill.faults.power_disk import Chance, Disk, disk_of
 
 TORN = 2  # images of each cut in which sectors are lost by chance
@@ -23,12 +24,14 @@ CALLS = 8  # writes and syncs of a commit, at most, of which one is tried in eac
 
 
 def cuts(whole: Whole, seed: int) -> Iterator[Spot]:
-    """At every sync, and what may be left of what was not synced."""
+    """At every sync and just after every commit; and what may be left of what was not synced."""
     hows = ("nothing unsynced is left", "all of it is left")
     torn = tuple(f"sectors are torn, seed {seed}.{number}" for number in range(1, TORN + 1))
     for number in range(1, whole.seen[Place.COMMIT] + SYNCS_MORE + 1):
         for how in (*hows, *torn):
             yield Spot(nth=number, how=how)
+    for number in range(1, whole.seen[Place.COMMIT] + 1):
+        yield Spot(ats=(At(Place.COMMIT, number, after=True),), nth=number, how=hows[0])
 
 
 def chance_of(how: str) -> Chance:
@@ -47,23 +50,32 @@ def cut(world: World, spot: Spot) -> None:
     image: dict[str, bytes] = {}
     syncs = 0
 
+    def take() -> None:
+        image.update(_left(disk, world.log, chance_of(spot.how)))
+
     def before_sync() -> None:
         nonlocal syncs
         syncs += 1
         if syncs == spot.nth:
-            image.update(_left(disk, world.log, chance_of(spot.how)))
+            take()
             world.disk.doomed = True
 
-    disk.before_sync = before_sync
+    if spot.ats:
+        world.ending = take
+    else:
+        disk.before_sync = before_sync
     world.disk.open = disk.connect
-    world.live()
-    disk.before_sync = lambda: None
-    world.disk.open, was_cut = world.disk.usual, world.disk.doomed
-    world.disk.doomed = False
-    if was_cut:
+    world.live(Moments(spot.ats[0] if spot.ats else None))
+    disk.before_sync, world.ending = _nothing, None
+    world.disk.open, world.disk.doomed = world.disk.usual, False
+    if world.ends[-1] is End.KILLED:
         _lay_out(world.log, image)
     world.ticks += 1
     world.finish()
+
+
+def _nothing() -> None:
+    """What happens before a sync once the power is back."""
 
 
 def _left(disk: Disk, folder: Path, chance: Chance) -> Mapping[str, bytes]:
@@ -111,7 +123,7 @@ def killed_after(made: int) -> Callable[[Scene, Spot, Whole], Expected]:
     """
 
     def ends(_scene: Scene, spot: Spot, _whole: Whole) -> Expected:
-        if spot.nth <= made:
+        if spot.nth <= (MADE if spot.ats else made):
             return frozenset({Verdict.REFUSED})
         return frozenset({Verdict.DONE, Verdict.RESENT})
 
