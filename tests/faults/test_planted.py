@@ -93,7 +93,7 @@ BUGS: dict[str, tuple[Plant, Sequence[str], set[str]]] = {
     "sent before the intent": (
         send_before_the_intent,
         ["killed: three, class K: after send", "killed: three, class K: before commit"],
-        {"double"},
+        {"lost"},
     ),
     "a time-out is a refusal": (take_a_time_out_as_refused, ["timeout_after"], {"unexpected"}),
     "what was seen is applied again": (

@@ -12,7 +12,9 @@ from rich.progress import Progress as Bar
 
 from verifill.cli.failures import ExitCode
 from verifill.cli.screen import aside, pairs, screen, table
+from verifill.engine.errors import ConfigError
 from verifill.faults.catalogue import CATALOGUE, chosen
+from verifill.faults.hazard import OWN
 from verifill.faults.matrix import Cell, Matrix, Picked, Result
 from verifill.faults.table import COLUMNS, Summary, by_hazard, write
 
@@ -37,15 +39,21 @@ def run(
         cells, total = matrix.cells(
             Picked(seeds=seeds, sample=sample, every=every, only=tuple(only))
         )
+        if not cells:
+            msg = f"no cell is named {', '.join(only)}; see the names in a table of --out"
+            raise ConfigError(msg)
+        undisturbed = [("undisturbed", str(matrix.whole(OWN).verdict))] if config else []
         results: list[Result] = []
         with _bar(len(cells), shown=progress) as bar:
             for cell in cells:
                 results.append(matrix.run(cell))
                 bar.update(bar.task_ids[0], advance=1)
+                if results[-1].signal:
+                    raise KeyboardInterrupt(results[-1].signal)
     summary = Summary.of(results, total, seeds)
     console = screen()
     console.print(table("", COLUMNS, by_hazard(results)))
-    console.print(pairs("", summary.lines()))
+    console.print(pairs("", [*undisturbed, *summary.lines()]))
     bad = [result for result in results if result.bad]
     for result in bad[:SHOWN]:
         console.print(_told(result, config), soft_wrap=True)

@@ -80,6 +80,7 @@ FIRST, MIDDLE, LAST = "1", "SELECT max(seq) / 2 FROM records", "SELECT max(seq) 
 Damage = Callable[[World, str, str], None]
 DAMAGES: Mapping[str, tuple[Damage, str]] = {
     **{f"bit flips in {name}": (flip, name) for name in (DATABASE, HEADER, ANCHOR)},
+    f"bit flips in {WAL}": (flip, WAL),
     **{f"{name} ends early": (cut, name) for name in (DATABASE, HEADER)},
     **{f"{name} is gone": (remove, name) for name in (DATABASE, HEADER, ANCHOR)},
     "first record deleted": (delete, FIRST),
@@ -139,9 +140,22 @@ HAZARDS = (
         "harmless where no record lies",
         rows=("P5", "C29"),
         scenes=scenes("three"),
-        spots=spots(*(name for name in DAMAGES if name.startswith("bit flips"))),
+        spots=spots(*(f"bit flips in {name}" for name in (DATABASE, HEADER, ANCHOR))),
         play=play,
         expects=verdict(Verdict.REFUSED, Verdict.DONE),
+    ),
+    Hazard(
+        name="bit flips after a kill",
+        group=Group.DAMAGE,
+        what="a bit of the log of writes is another, after a life that was killed in mid-flight",
+        rows=("P5", "C29"),
+        scenes=scenes("three"),
+        spots=spots(f"bit flips in {WAL}"),
+        play=play_killed,
+        expects=verdict(Verdict.REFUSED, Verdict.DONE, Verdict.HALTED, Verdict.MISMATCH),
+        limit="SQLite takes what follows a damaged write for the torn end of one; steps after the "
+        "last anchor may be lost, and the books are then compared with the venues",
+        moves=("three",),
     ),
     Hazard(
         name="file damaged",

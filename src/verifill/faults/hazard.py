@@ -76,6 +76,7 @@ class Whole:
         story: its log.
         totals: the venues' accounts at its end.
         states: (place, number) -> the leaf that the engine was in.
+        verdict: how it ended.
         comparable: whether books and accounts agree at its end; they do not where something
             accrues without a ledger row.
     """
@@ -84,6 +85,7 @@ class Whole:
     story: Story
     totals: Mapping[str, int]
     states: Mapping[tuple[Place, int], str]
+    verdict: Verdict
     comparable: bool
 
 
@@ -109,6 +111,7 @@ class Hazard:
         twice: whether the venue itself executes an order more than once.
         moves: plans that end with other positions than without it.
         own: whether it can befall a strategy of the user's own, on whatever venues.
+        limit: why records that were acknowledged may be lost here, if they may: a known limit.
         reason: why it is not injected here, if it is not.
     """
 
@@ -126,6 +129,7 @@ class Hazard:
     twice: bool = False
     moves: tuple[str, ...] = ()
     own: bool = True
+    limit: str = ""
     reason: str = ""
 
 

@@ -46,7 +46,7 @@ class Counts:
     Attributes:
         double: sends of one key, and effects of one instruction, beyond the first.
         skipped: entries of plans without a fate, or DONE without having been done.
-        lost: records that were acknowledged and are not in the log.
+        lost: records that were acknowledged and are not in the log; sends without an INTENT there.
         wrong: terminal states and books that the venues contradict.
         illegal: transitions that are no row of the table.
         undetected: damage that an engine started on.
@@ -156,9 +156,7 @@ def _double(world: World, story: Story, effects: Mapping[str, int], *, twice: bo
     by_instruction = sum(
         max(0, sum(effects.get(key, 0) > 0 for key in sent.keys) - 1) for sent in story.sent
     )
-    known = {key for sent in story.sent for key in sent.keys}
-    unknown = sum(key not in known for key in world.wire.sent)
-    return sends + unknown + (0 if twice else by_key + by_instruction)
+    return sends + (0 if twice else by_key + by_instruction)
 
 
 def _skipped(plan: Planned) -> int:
@@ -183,7 +181,8 @@ def missing(world: World, story: Story | None) -> int:
 
 
 def _lost(world: World, story: Story) -> int:
-    lost = missing(world, story)
+    known = {key for sent in story.sent for key in sent.keys}
+    lost = missing(world, story) + sum(key not in known for key in world.wire.sent)
     try:
         verify_log(world.log, FileAnchor(world.anchor))
     except LogError:

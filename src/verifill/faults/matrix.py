@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,12 +55,16 @@ class Result:
         verdict: how it ended.
         counts: what must be zero.
         reason: what the engine said last.
+        limit: acknowledged records that were lost where that is a known limit.
+        signal: number of the signal that broke in on it, 0 if none did.
     """
 
     cell: Cell
     verdict: Verdict
     counts: Counts
     reason: str = ""
+    limit: int = 0
+    signal: int = 0
 
     @property
     def bad(self) -> bool:
@@ -138,15 +143,21 @@ class Matrix:
                 }
                 comparable = not books_differ(world, story)
                 totals = world.wire.totals()
-                self._wholes[scene] = Whole(moments.seen, story, totals, states, comparable)
+                verdict = verdict_of(world, story)
+                self._wholes[scene] = Whole(
+                    moments.seen, story, totals, states, verdict, comparable
+                )
         return self._wholes[scene]
 
     def cells(self, picked: Picked) -> tuple[list[Cell], int]:
         """The cells that are picked, in order, and how many there are to pick from."""
         cells: list[Cell] = []
         total = 0
+        names: set[str] = set()  # a cell without chance is the same with each seed
         for seed in picked.seeds:
-            every = [cell for cell in self._cells(seed) if _wanted(cell, picked.only)]
+            wanted = [cell for cell in self._cells(seed) if _wanted(cell, picked.only)]
+            every = [cell for cell in wanted if cell.name not in names]
+            names |= {cell.name for cell in every}
             total += len(every)
             chance = random.Random(seed)  # noqa: S311 - the same for the same seed
             first = chance.randrange(picked.every)
@@ -180,7 +191,16 @@ class Matrix:
             verdict = verdict_of(world, story)
             counts = self._counts(cell, world, story, verdict)
             counts.unexpected = int(verdict not in cell.expected)
-            return Result(cell=cell, verdict=verdict, counts=counts, reason=world.reason)
+            limit = counts.lost if cell.hazard.limit else 0
+            counts.lost -= limit
+            return Result(
+                cell=cell,
+                verdict=verdict,
+                counts=counts,
+                reason=world.reason,
+                limit=limit,
+                signal=world.signal,
+            )
 
     def _counts(self, cell: Cell, world: World, story: Story | None, verdict: Verdict) -> Counts:
         counts = Counts(undetected=world.undetected)
@@ -211,10 +231,10 @@ class Matrix:
 
 
 def _story(world: World) -> Story | None:
-    """The log, as far as it can be read."""
+    """The log; None where it cannot be read, because it is damaged or was never made."""
     try:
         return told(world.log)
-    except LogError:
+    except (LogError, ValueError, sqlite3.Error):
         return None
 
 

@@ -7,6 +7,7 @@ from verifill.faults.judge import Verdict
 from verifill.faults.lives import World
 from verifill.faults.moments import Place
 from verifill.faults.plans import PLANS
+from verifill.faults.story import told
 from verifill.faults.venues import CLASSES, armed, every
 from verifill.venues.loopback.faults import (
     CATALOGUE,
@@ -28,7 +29,7 @@ ASTRAY = Fault(
     handling=Handling(late_s=30),
     delivery=Delivery(after=Break.DROP),
 )
-SLOW = Fault(name="takes long", handling=Handling(share=0, rest_s=50))
+SLOW = Fault(name="takes long", times=3, handling=Handling(share=0, rest_s=50))
 BREAKS = ("timeout", "dropped", "status_5xx", "killed")
 HARMLESS = (
     *(f"{how}_before" for how in BREAKS),
@@ -83,6 +84,14 @@ def forbid(world: World, spot: Spot) -> None:
     world.finish()
 
 
+def overrun(world: World, _spot: Spot) -> None:
+    """Three orders take almost a tick each; that ticks fell due meanwhile is written down."""
+    world.wire.service.script.arm([SLOW])
+    world.finish()
+    ignored = [row for row in told(world.log).rows if row["kind"] == "IGNORED"]
+    world.undetected += not ignored
+
+
 def honest(world: World, _spot: Spot) -> None:
     """Nothing befalls."""
     world.finish()
@@ -106,7 +115,7 @@ HAZARDS = (
         name="arrives_within_lag",
         group=Group.VENUE,
         what="no answer; the order arrives 30 s late, within the declared lag",
-        rows=("P7", "C5"),
+        rows=("P8", "C5"),
         scenes=scenes("three", lag_s=90),
         spots=every(ASTRAY),
         play=armed(ASTRAY),
@@ -116,7 +125,7 @@ HAZARDS = (
         group=Group.VENUE,
         what="no answer; the order arrives 30 s late, and the venue had declared no lag: a second "
         "one was sent after its false proof, which is the venue's, and is noticed",
-        rows=("P7", "C5"),
+        rows=("P8", "C5"),
         scenes=scenes("three"),
         spots=every(ASTRAY),
         play=armed(ASTRAY),
@@ -128,11 +137,12 @@ HAZARDS = (
     Hazard(
         name="tick_overrun",
         group=Group.VENUE,
-        what="an order takes longer than a tick: the tick is coalesced, and written down",
+        what="a plan takes longer than a tick: ticks are coalesced, and that is written down",
         rows=("C28",),
         scenes=scenes("three"),
-        spots=every(SLOW),
-        play=armed(SLOW),
+        spots=lambda _whole, _seed: (Spot(),),
+        play=overrun,
+        own=False,
     ),
     Hazard(
         name="bundle_not_included",
@@ -190,7 +200,7 @@ HAZARDS = (
         name="mixture",
         group=Group.VENUE,
         what="two of five requests go wrong, each in a way drawn by chance",
-        rows=("P6", "P7", "P8"),
+        rows=("P7", "P8", "P9"),
         scenes=(*CLASSES, *scenes("saga", "saga taken back", "one transaction")),
         ticks=4,
         spots=mixtures,
