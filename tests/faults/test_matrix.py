@@ -17,7 +17,7 @@ from verifill.faults.table import CASES, PROTOCOL, Summary, frame, page, standin
 from verifill.machines.full_loop import FULL_LOOP
 
 PROCESSES = ("kill -9", "kill -9 in recovery")
-SAMPLE = 120
+SAMPLE = 60
 ROOT = Path(__file__).parents[2]
 
 
@@ -31,17 +31,16 @@ def test_a_sample_of_the_matrix_with_one_cell_of_every_hazard_is_sound(tmp_path:
 
     assert {r.cell.name: (r.verdict, r.counts.told, r.reason) for r in results if r.bad} == {}
     assert summary.sound
-    assert total > 10 * SAMPLE
+    assert total > 50 * SAMPLE
     assert summary.verdicts[Verdict.HELD] < len(cells) // 5  # one that only holds would be there
 
 
-def test_a_real_process_is_killed_around_its_send(tmp_path: Path) -> None:
+def test_a_real_process_is_killed_just_after_its_send(tmp_path: Path) -> None:
     made = Matrix(chosen(PROCESSES), tmp_path)
-    names = [f"kill -9: one, class K: {when} send 1" for when in ("before", "after")]
-    results = [made.run(cell) for cell in made.cells(Picked(only=names))[0]]
+    (cell,) = made.cells(Picked(only=["kill -9: one, class K: after send 1"]))[0]
+    result = made.run(cell)
 
-    assert [Verdict.RESENT, Verdict.DONE] == [result.verdict for result in results]
-    assert not any(result.bad for result in results), results
+    assert (Verdict.DONE, {}) == (result.verdict, result.counts.told), result
 
 
 def test_the_same_seed_gives_the_same_cells_and_the_same_ends(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def matrix(folder: Path, only: Sequence[str]) -> Summary:
     """Some cells of the matrix, as `verifill faults run --only ...` runs them."""
     folder.mkdir()
     made = Matrix(chosen(tuple(only)), folder)
-    cells, total = made.cells(Picked(only=only, sample=24))
+    cells, total = made.cells(Picked(only=only, sample=12))
     return Summary.of([made.run(cell) for cell in cells], total, (1,))
 
 
