@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from verifill.cli import options
+from verifill.cli import audit, options
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.faults import faults
 from verifill.cli.operators import ops
@@ -42,6 +42,7 @@ app.add_typer(log, name="log")
 app.add_typer(venue, name="venue")
 app.add_typer(ops, name="ops")
 app.add_typer(faults, name="faults")
+app.command(epilog=audit.VERIFY)(audit.verify)
 
 
 def main() -> None:
