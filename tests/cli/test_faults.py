@@ -29,8 +29,8 @@ def test_a_matrix_that_is_bad_says_which_cell_and_how_to_run_it_again(
     done = command("faults", "run", "--only", SEND)
 
     assert ExitCode.ENDED_EARLY == done.exit_code
-    assert f"verifill faults run --seed 1 --only '{SEND} 1'" in done.output
-    assert "must end DONE" in done.output
+    assert f"verifill faults run --seed 1 --only '{SEND} 1'" in done.stderr
+    assert "must end DONE" in done.stderr
 
 
 def test_a_strategy_of_ones_own_is_run(command: Verifill, project: Path) -> None:

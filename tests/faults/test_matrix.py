@@ -102,7 +102,7 @@ def result(verdict: Verdict = Verdict.DONE, **counts: int) -> Result:
 def test_figures_are_told_with_their_bound() -> None:
     told = dict(Summary.of([result()] * 300, 4_000, (1, 2)).lines())
 
-    assert "300 run of 4,000" == told["cells"]
+    assert "300 run of 4,000; the fault came about in 300" == told["cells"]
     assert "1, 2" == told["seeds"]
     assert "0 of 300, so below 1.00% (95 %)" == told["double"]
     assert "0 of 300 (0.00%)" == told["HELD"]

@@ -18,8 +18,6 @@ from verifill.faults.hazard import OWN
 from verifill.faults.matrix import Cell, Matrix, Picked, Result
 from verifill.faults.table import COLUMNS, Summary, by_hazard, write
 
-SHOWN = 20  # cells that went wrong, in full
-
 
 def run(
     config: Path | None,
@@ -48,17 +46,14 @@ def run(
             for cell in cells:
                 results.append(matrix.run(cell))
                 bar.update(bar.task_ids[0], advance=1)
+                if results[-1].bad:
+                    bar.console.print(_told(results[-1], config), soft_wrap=True)
                 if results[-1].signal:
                     raise KeyboardInterrupt(results[-1].signal)
     summary = Summary.of(results, total, seeds)
     console = screen()
     console.print(table("", COLUMNS, by_hazard(results)))
     console.print(pairs("", [*undisturbed, *summary.lines()]))
-    bad = [result for result in results if result.bad]
-    for result in bad[:SHOWN]:
-        console.print(_told(result, config), soft_wrap=True)
-    if len(bad) > SHOWN:
-        console.print(f"and {len(bad) - SHOWN:,} more")
     if out:
         write(out, summary, results, hazards)
         console.print(f"wrote {out}", soft_wrap=True)

@@ -16,7 +16,7 @@ from verifill.config.retries import LIVE
 from verifill.engine.errors import LogError
 from verifill.faults.hazard import OWN, REFUSED, SAFE, Expected, Group, Hazard, Scene, Spot, Whole
 from verifill.faults.judge import Counts, Verdict, books_differ, judged, missing, verdict_of
-from verifill.faults.lives import World, begun
+from verifill.faults.lives import End, World, begun
 from verifill.faults.moments import Moments
 from verifill.faults.plans import written
 from verifill.faults.story import Story, told
@@ -54,6 +54,7 @@ class Result:
         cell: which.
         verdict: how it ended.
         counts: what must be zero.
+        struck: whether the fault came about; a life may end before its moment.
         reason: what the engine said last.
         limit: acknowledged records that were lost where that is a known limit.
         signal: number of the signal that broke in on it, 0 if none did.
@@ -62,6 +63,7 @@ class Result:
     cell: Cell
     verdict: Verdict
     counts: Counts
+    struck: bool = True
     reason: str = ""
     limit: int = 0
     signal: int = 0
@@ -197,6 +199,7 @@ class Matrix:
                 cell=cell,
                 verdict=verdict,
                 counts=counts,
+                struck=_struck(cell, world),
                 reason=world.reason,
                 limit=limit,
                 signal=world.signal,
@@ -236,6 +239,13 @@ def _story(world: World) -> Story | None:
         return told(world.log)
     except (LogError, ValueError, sqlite3.Error):
         return None
+
+
+def _struck(cell: Cell, world: World) -> bool:
+    """Whether each life that was to be killed was, and no fault of that name still waits."""
+    killed = world.ends.count(End.KILLED) >= len(cell.spot.ats)
+    waiting = (fault.name for fault in world.wire.service.script.armed)
+    return killed and cell.hazard.name not in waiting
 
 
 def _wanted(cell: Cell, only: Sequence[str]) -> bool:

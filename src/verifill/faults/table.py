@@ -22,6 +22,7 @@ class Summary:
     Attributes:
         total: how many cells there are.
         hit: how many were run.
+        struck: in how many of those the fault came about.
         bad: column -> its sum.
         verdicts: verdict -> cells.
         seeds: that it was run with.
@@ -30,6 +31,7 @@ class Summary:
 
     total: int
     hit: int
+    struck: int
     bad: Mapping[str, int]
     verdicts: Mapping[Verdict, int]
     seeds: Sequence[int]
@@ -46,6 +48,7 @@ class Summary:
         return cls(
             total=total,
             hit=len(results),
+            struck=sum(result.struck for result in results),
             bad=bad,
             verdicts=verdicts,
             seeds=seeds,
@@ -64,7 +67,8 @@ class Summary:
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """What is told of it."""
-        yield "cells", f"{self.hit:,} run of {self.total:,}"
+        struck = f"the fault came about in {self.struck:,}"
+        yield "cells", f"{self.hit:,} run of {self.total:,}; {struck}"
         yield "seeds", ", ".join(map(str, self.seeds))
         for name, count in self.bad.items():
             told = f"0 of {self.hit:,}, so below {self.bound} (95 %)"
@@ -92,6 +96,7 @@ def frame(results: Iterable[Result]) -> pl.DataFrame:
             "seed": result.cell.seed,
             "expected": expected(result.cell.expected),
             "verdict": str(result.verdict),
+            "struck": result.struck,
             **asdict(result.counts),
             "reason": result.reason,
         }
@@ -99,7 +104,12 @@ def frame(results: Iterable[Result]) -> pl.DataFrame:
     ]
     texts = ("hazard", "group", "rows", "plan", "class", "scene", "spot", "at")
     schema: dict[str, pl.DataType] = {name: pl.String() for name in texts}
-    schema |= {"seed": pl.Int64(), "expected": pl.String(), "verdict": pl.String()}
+    schema |= {
+        "seed": pl.Int64(),
+        "expected": pl.String(),
+        "verdict": pl.String(),
+        "struck": pl.Boolean(),
+    }
     schema |= {name: pl.Int64() for name in BAD} | {"reason": pl.String()}
     return pl.DataFrame(rows, schema=schema)
 
