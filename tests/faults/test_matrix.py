@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from verifill.engine.errors import ConfigError
+from verifill.faults import catalogue
 from verifill.faults.catalogue import ABSENT, CATALOGUE, chosen
 from verifill.faults.hazard import Scene, Spot
 from verifill.faults.judge import Counts, Verdict, legal_moves
@@ -68,6 +69,16 @@ def test_every_row_of_the_protocol_and_every_case_has_a_hazard() -> None:
 def test_a_name_that_is_of_no_hazard_is_refused() -> None:
     with pytest.raises(ConfigError, match="there is no hazard power; there are killed"):
         chosen(("power",))
+
+
+def test_without_apsw_the_catalogue_says_what_is_not_injected_and_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(catalogue, "find_spec", lambda _name: None)
+    hazards = catalogue.power()
+
+    assert ["power cut", "short write"] == [hazard.name for hazard in hazards]
+    assert {"it needs apsw; pip install verifill[faults]"} == {h.reason for h in hazards}
 
 
 def test_every_move_of_the_table_is_legal_and_no_other() -> None:

@@ -15,7 +15,7 @@ def _absent(name: str, what: str, rows: tuple[str, ...], reason: str) -> Hazard:
     return Hazard(name=name, group=Group.NOT_HERE, what=what, rows=rows, reason=reason)
 
 
-def _power() -> tuple[Hazard, ...]:
+def power() -> tuple[Hazard, ...]:
     """What needs a disk of our own under SQLite."""
     if find_spec("apsw"):
         from verifill.faults import power  # noqa: PLC0415 - an extra, which need not be there
@@ -58,7 +58,7 @@ ABSENT = (
 def _all() -> Iterator[Hazard]:
     for group in GROUPS:
         yield from group.HAZARDS
-    yield from _power()
+    yield from power()
     yield from processes.HAZARDS
     yield from ABSENT
 
