@@ -241,8 +241,14 @@ def _story(world: World) -> Story | None:
         return None
 
 
+STRUCK = frozenset({End.KILLED, End.STOPPED, End.REFUSED})
+"""How a life ends whose disk fails."""
+
+
 def _struck(cell: Cell, world: World) -> bool:
-    """Whether each life that was to be killed was, and no fault of that name still waits."""
+    """Whether lives ended where they were to, and no fault of that name still waits."""
+    if cell.hazard.group is Group.DISK:
+        return not STRUCK.isdisjoint(world.ends)
     killed = world.ends.count(End.KILLED) >= len(cell.spot.ats)
     waiting = (fault.name for fault in world.wire.service.script.armed)
     return killed and cell.hazard.name not in waiting

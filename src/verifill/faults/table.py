@@ -63,7 +63,8 @@ class Summary:
     @property
     def bound(self) -> str:
         """The upper end of the 95 % interval of a rate of which none was seen in so many cells."""
-        return f"{3 / self.hit:.2%}" if self.hit else "-"
+        hundredths = -(-3 * 100 * 100 // self.hit) if self.hit else 0  # rounded up
+        return f"{hundredths / 100:.2f}%" if self.hit else "-"
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """What is told of it."""
