@@ -74,7 +74,10 @@ def test_a_name_that_is_of_no_hazard_is_refused() -> None:
 def test_without_apsw_the_catalogue_says_what_is_not_injected_and_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(catalogue, "find_spec", lambda _name: None)
+    def absent(_name: str) -> None:
+        """No such package."""
+
+    monkeypatch.setattr(catalogue, "find_spec", absent)
     hazards = catalogue.power()
 
     assert ["power cut", "short write"] == [hazard.name for hazard in hazards]

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 from attrs import evolve
@@ -94,9 +93,8 @@ def main(order: Order) -> None:
         anchor=WatchedAnchor(folder / "anchor", moments),
         ticks=order.ticks,
     )
-    with TemporaryDirectory(prefix="verifill-victim-") as work:
-        hosting = Hosting.of(config, prepared(config, Path(work), None))
-        one_life(start, hosting)
+    work = folder / f"data-{os.getpid()}"  # which whoever owns the folder removes: a kill cannot
+    one_life(start, Hosting.of(config, prepared(config, work, None)))
 
 
 if __name__ == "__main__":
