@@ -39,7 +39,8 @@ format: setup ## write the code in the project's format
 demo: setup ## run the cash-and-carry backtest
 	$(BIN)/verifill backtest docs/examples/cash_and_carry.toml --overwrite
 
-faults: setup ## cut live runs off at every moment there is, not at a sample
+faults: setup ## let everything go wrong that can, everywhere, and not at a sample
+	$(BIN)/verifill faults run --out runs/faults
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --every 1 \
 		tests/machines/test_lives.py tests/live
 

@@ -171,6 +171,8 @@ class Recovering:
             if memory.children and fate in (None, Fate.FAILED_CLEAN):
                 fate = Fate.IN_PART  # of the remainder, nothing
             loop.take_leave(found.plan, (*done, (str(fate), "")) if fate else done)
+        elif done and not found.under_way:
+            loop.take_leave(found.plan[: len(done)], done)
 
     def _go_on(self, found: Found, loop: Loop) -> str:
         memory = found.memory
@@ -182,6 +184,8 @@ class Recovering:
             self.reason = f"opening balance: {reason}"
             self._resumed = False
             return FullEvent.BLOCKED
+        if memory:
+            self._records.remember()  # what became of its plan, should this life end too
         self._tell(found, "nothing was in flight")
         return FullEvent.RECOVERED
 

@@ -23,6 +23,9 @@ from verifill.venues.instructions import AnyInstruction
 
 FACTS = ("event", "to", "kind", "machine", "instance", "attempt", "epoch")
 BEFORE = frozenset({Full.START, Full.RECOVER})
+AFTER = frozenset({Full.COMPLETE, Full.FAILED})
+"""Leaves that only say what the one before has led to; it is remembered on leaving them."""
+
 OPEN = frozenset(
     {Tight.AWAIT_POSITION, Tight.RECONCILE, Tight.RETRY_QUERY, Tight.RETRY_OBSERVE, Tight.HELD}
 )
@@ -193,7 +196,7 @@ def _end(moves: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
             halted = True if halted is None else halted
             if row["event"] != FullEvent.BLOCKED:
                 return Full.HALTED, halted
-        elif row["to"] not in BEFORE and row["to"] != Full.STOPPED:
+        elif row["to"] not in BEFORE | AFTER and row["to"] != Full.STOPPED:
             return row["to"], bool(halted)
     return "", bool(halted)
 

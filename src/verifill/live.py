@@ -29,6 +29,8 @@ from verifill.engine.errors import NotObserved
 from verifill.engine.executor import DurableExecutor
 from verifill.engine.inbox import Inbox
 from verifill.engine.log.anchor import Anchor, FileAnchor
+from verifill.engine.log.connection import Connect
+from verifill.engine.log.connection import connect as connect_to_write
 from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import DurableReader, open_log
 from verifill.engine.log.expand import Nesting
@@ -47,7 +49,7 @@ from verifill.machines.nesting import nesting
 from verifill.machines.operator import Mailbox, Operators
 from verifill.machines.recovery import Found, found_in
 from verifill.telling import Style, Tell, telling
-from verifill.venues.loopback.transport import Http
+from verifill.venues.loopback.transport import Http, Transport
 from verifill.venues.loopback.world import NETWORK
 
 # limits of money that a live loop has no exact figures for
@@ -74,27 +76,50 @@ class Ended:
 
 
 @frozen(kw_only=True)
+class Outside:
+    """What a live run touches of the world beside its log's folder.
+
+    Attributes:
+        transport: makes the attempts at requests to the venues.
+        wall_ns: the wall clock.
+        mono_ns: a clock that never goes back.
+        sleep: sleeps for so many seconds.
+        connect: connects to the log's database.
+        entropy: so many bytes that no other run has.
+    """
+
+    transport: Transport
+    wall_ns: Callable[[], int] = time.time_ns
+    mono_ns: Callable[[], int] = time.monotonic_ns
+    sleep: Callable[[float], None] = time.sleep
+    connect: Connect = connect_to_write
+    entropy: Callable[[int], bytes] = os.urandom
+
+    def moment(self) -> Moment:
+        """Now, by both clocks."""
+        return Moment(self.wall_ns(), self.mono_ns())
+
+
+@frozen(kw_only=True)
 class Start:
     """What a live run is started with.
 
     Attributes:
         config: what to run.
-        port: of the loopback server on this machine.
+        outside: the venues, the clocks and the disk.
         folder: of the durable log; made the first time.
         anchor: the second place that remembers how far the log had come.
         mailbox: where operators' commands wait, given the log's folder.
         ticks: after so many ticks of this process life it stops; 0 for no end.
-        timeout_s: for one request to the venue.
         tell: told of each record, with its number, once it is on the disk.
     """
 
     config: Config
-    port: int
+    outside: Outside
     folder: Path
     anchor: Anchor
     mailbox: Callable[[Path], Mailbox] = Inbox
     ticks: int = 0
-    timeout_s: float = 30.0
     tell: Tell = field(factory=lambda: telling(Style.NONE))
 
 
@@ -132,36 +157,46 @@ def run_live(
         anchor = FileAnchor(Path(anchor or f"{log}.anchor"))
     start = Start(
         config=settings,
-        port=port,
+        outside=Outside(transport=Http(port, timeout_s)),
         folder=log,
         anchor=anchor,
         mailbox=mailbox,
         ticks=ticks,
-        timeout_s=timeout_s,
         tell=tell or telling(Style.NONE),
     )
     with TemporaryDirectory(prefix="verifill-live-") as work:
         hosting = Hosting.of(settings, prepared(settings, Path(work), None))
-        return _run(start, hosting)
+        return one_life(start, hosting)
 
 
-def _run(start: Start, hosting: Hosting) -> Ended:
+def one_life(start: Start, hosting: Hosting) -> Ended:
+    """One process life of a live run.
+
+    Raises:
+        UserDefect: the strategy cannot be used.
+        EnvironmentDefect: the log cannot be written or is not as it was; nothing is sent.
+    """
+    outside = start.outside
     strategy = load_strategy(start.config)
     compiled = compile_table(FULL_LOOP)
-    header = _header(start.config, hosting, nesting(FULL_LOOP, compiled))
+    header = _header(start, hosting, nesting(FULL_LOOP, compiled))
     found, log, said = _open(start, header)
     with log, Interrupts() as interrupts:
         cursors = found.memory.books.cursors if found.memory else {}
-        transport = Http(start.port, start.timeout_s)
-        connected = connect(hosting, transport, now_ns=time.time_ns, since=cursors)
-        live = LiveLog(log, Nesting(**said["nesting"]), _moment)
+        connected = connect(hosting, outside.transport, now_ns=outside.wall_ns, since=cursors)
+        live = LiveLog(log, Nesting(**said["nesting"]), outside.moment)
         live.on_record = start.tell
         machine = DurableExecutor(compiled, live)
         venues = list(connected.venues.values())
         feeds = [*venues, connected.transit] if start.config.routes else venues
         monitor = PositionMonitor(feeds, {}, {}, tolerance_of(hosting.amounts))
         names = frozenset(start.config.strategy.venues or venue_names(start.config))
-        clock = WallClock(start.config.loop.interval_s * NANOSECONDS)
+        clock = WallClock(
+            start.config.loop.interval_s * NANOSECONDS,
+            wall_ns=outside.wall_ns,
+            monotonic_ns=outside.mono_ns,
+            sleep=outside.sleep,
+        )
         loop = LiveLoop(
             machine=machine,
             clock=clock,
@@ -173,11 +208,11 @@ def _run(start: Start, hosting: Hosting) -> Ended:
             policy=policy_of(start.config),
         )
         loop.manager.run = said["run"]
-        guard = Guard(_around(start.config, live), found.guard)
+        guard = Guard(_around(start.config, live, outside.wall_ns), found.guard)
         guard.begin()
         mailbox = start.mailbox(start.folder)
-        operators = Operators(mailbox, live, machine, time.time_ns, found.commands)
-        counted = _Counted(connected, start.ticks, loop, guard)
+        operators = Operators(mailbox, live, machine, outside.wall_ns, found.commands)
+        counted = _Counted(connected, start, loop, guard)
         loop.live(
             log=live,
             clock=clock,
@@ -203,9 +238,11 @@ def _run(start: Start, hosting: Hosting) -> Ended:
 class _Counted:
     """Refreshes the market before each tick, and stops after the last that was asked for."""
 
-    def __init__(self, connected: Connected, ticks: int, loop: LiveLoop, guard: Guard) -> None:
+    def __init__(self, connected: Connected, start: Start, loop: LiveLoop, guard: Guard) -> None:
         self._connected = connected
         self._guard = guard
+        self._now_ns = start.outside.wall_ns
+        ticks = start.ticks
         self._left = ticks + 1 if ticks else 0  # recovery refreshes it too
         self._limited = ticks > 0
         self._loop = loop
@@ -219,11 +256,11 @@ class _Counted:
             self._connected.refresh()
         except NotObserved as error:
             return f"market data is not fresh: {error}"
-        self._guard.clock_offset(self._connected.market.clock_ns - time.time_ns())
+        self._guard.clock_offset(self._connected.market.clock_ns - self._now_ns())
         return ""
 
 
-def _around(config: Config, live: LiveLog) -> Surroundings:
+def _around(config: Config, live: LiveLog, wall_ns: Callable[[], int]) -> Surroundings:
     """What the guard of a live run works within.
 
     Raises:
@@ -240,20 +277,28 @@ def _around(config: Config, live: LiveLog) -> Surroundings:
         feed_limits=config.feeds.limits,
         strategy=config.strategy.source.rpartition("/")[2],
         write=lambda changes, state: live.aside(asides(changes, state)),
-        now_ns=time.time_ns,
+        now_ns=wall_ns,
     )
 
 
 def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapping[str, Any]]:
     """What the last life left behind, and the log; a new log if there is none."""
-    wall_ns, mono_ns = _moment()
+    wall_ns, mono_ns = start.outside.moment()
     told = {"pid": os.getpid(), "config_digest": header["config_digest"]}
     life = Record(machine="process", kind="EPOCH", wall_ns=wall_ns, mono_ns=mono_ns, payload=told)
     if not is_log(start.folder):
-        log = create_log(start.folder, header, life, anchor=start.anchor)
+        log = create_log(
+            start.folder, header, life, anchor=start.anchor, connect=start.outside.connect
+        )
         return Found(), log, header
     digest = header["nesting"]["digest"]
-    log = reopen_log(start.folder, life, definition_hash=digest, anchor=start.anchor)
+    log = reopen_log(
+        start.folder,
+        life,
+        definition_hash=digest,
+        anchor=start.anchor,
+        connect=start.outside.connect,
+    )
     reader = open_log(start.folder)
     try:
         found = found_in(reader) if isinstance(reader, DurableReader) else Found()
@@ -263,8 +308,9 @@ def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapp
     return found, log, reader.header
 
 
-def _header(config: Config, hosting: Hosting, nested: dict[str, Any]) -> dict[str, Any]:
+def _header(start: Start, hosting: Hosting, nested: dict[str, Any]) -> dict[str, Any]:
     """What runs; the run's name is its own, because no two live runs are the same."""
+    config, outside = start.config, start.outside
     said = described(config)
     what: dict[str, Any] = {
         "mode": LIVE,
@@ -283,7 +329,7 @@ def _header(config: Config, hosting: Hosting, nested: dict[str, Any]) -> dict[st
         "table": FULL_LOOP.content,
         "nesting": nested,
     }
-    own = {"created_ns": time.time_ns(), "nonce": os.urandom(16).hex()}
+    own = {"created_ns": outside.wall_ns(), "nonce": outside.entropy(16).hex()}
     return what | {"run": sha256_hex(canonical_json(what | own))[:12]}
 
 
@@ -307,8 +353,4 @@ def _cursors(connected: Connected) -> dict[str, int]:
     return {name: feed.cursor for name, feed in feeds.items() if feed.cursor is not None}
 
 
-def _moment() -> Moment:
-    return Moment(time.time_ns(), time.monotonic_ns())
-
-
-__all__ = ["Ended", "Start", "run_live"]
+__all__ = ["Ended", "Outside", "Start", "one_life", "run_live"]

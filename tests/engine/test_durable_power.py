@@ -8,11 +8,11 @@ import apsw
 import pytest
 from attrs import define, field
 
-from tests.engine.disk import Adapted, Disk, disk_of, laid_out
 from tests.engine.durable_support import Memory, created, reopened, step
 from verifill.engine.errors import LogError
 from verifill.engine.log import connection, opening
 from verifill.engine.log.durable import DurableLog
+from verifill.faults.power_disk import Adapted, Disk, disk_of, laid_out
 
 SEEDS = 4  # parts of the unsynced sectors that are tried at every power cut
 FAULTS = (

@@ -11,7 +11,7 @@ from msgspec import structs
 from tests.machines import test_one_tx
 from tests.machines.lives import Client, KilledError, Mailbox, Moments, World
 from tests.machines.support import BTC, COIN, OPENING, Act, Ask, buy, honest, move, sell
-from tests.machines.test_lives import LIVE, THREE, check, lost, silent, world
+from tests.machines.test_lives import LIVE, THREE, check, lost, refused, silent, world
 from tests.machines.test_one_tx import one_tx, stage_of, too_much_wanted
 from tests.machines.test_saga import saga
 from tests.venues.test_chain_bundles import ENTRY
@@ -399,6 +399,43 @@ def test_an_entry_that_was_done_is_not_told_as_expired_two_ticks_later(tmp_path:
     assert "STOPPED" == made.live(1)
     notes = made.reader.stream("notes").collect()
     assert [] == notes.filter(kind="EXPIRED").to_dicts()
+
+
+@pytest.mark.parametrize("event", ["complete", "rest", "matched"])
+def test_a_strategy_is_told_of_its_plan_though_the_life_ended_before_its_next_tick(
+    tmp_path: Path, event: str
+) -> None:
+    made = world(tmp_path, [buy("1", name="A")])
+    cut(made, event)
+
+    assert "STOPPED" == made.live(1)
+    told = made.strategy.reports[-1]
+    assert [("A", Fate.DONE)] == [(entry.wanted.name, entry.fate) for entry in told.entries]
+
+
+@pytest.mark.parametrize("event", ["fail", "rest"])
+def test_a_strategy_is_told_of_a_failure_though_the_life_ended_before_its_next_tick(
+    tmp_path: Path, event: str
+) -> None:
+    made = world(tmp_path, [buy("1", name="A"), buy("2", name="B")], submits=[refused])
+    cut(made, event)
+
+    assert "STOPPED" == made.live(1)
+    told = made.strategy.reports[-1]
+    assert [Fate.FAILED_CLEAN, Fate.EXPIRED] == [entry.fate for entry in told.entries]
+
+
+def test_what_a_life_has_recovered_is_told_though_it_ends_before_its_next_plan(
+    tmp_path: Path,
+) -> None:
+    made = world(tmp_path, [buy("1", name="A"), sell("1", name="B")])
+    cut(made, "matched")
+    cut(made, "tick", times=2)
+
+    assert "STOPPED" == made.live(1)
+    told = made.strategy.reports[-1]
+    assert [Fate.DONE, Fate.EXPIRED] == [entry.fate for entry in told.entries]
+    assert 1 == len(made.venue.sent)
 
 
 # A venue that has had it.

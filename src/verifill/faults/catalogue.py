@@ -1,0 +1,81 @@
+"""All hazards, in the order in which they are run."""
+
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+
+from verifill.engine.errors import ConfigError
+from verifill.faults import around, damage, disks, kills, more_venues, processes, venues
+from verifill.faults.hazard import Group, Hazard
+
+GROUPS = (kills, disks, damage, venues, more_venues, around)
+APSW = "it needs apsw; pip install verifill[faults]"
+
+
+def _absent(name: str, what: str, rows: tuple[str, ...], reason: str) -> Hazard:
+    return Hazard(name=name, group=Group.NOT_HERE, what=what, rows=rows, reason=reason)
+
+
+def power() -> tuple[Hazard, ...]:
+    """What needs a disk of our own under SQLite."""
+    if find_spec("apsw"):
+        from verifill.faults import power  # noqa: PLC0415 - an extra, which need not be there
+
+        return power.HAZARDS
+    return (
+        _absent("power cut", "the power goes at a sync", ("P2", "P3"), APSW),
+        _absent("short write", "a write leaves half of its bytes", ("P4",), APSW),
+    )
+
+
+ABSENT = (
+    _absent(
+        "inner failure",
+        "a transaction has status 1, and a call in it has failed",
+        ("C19",),
+        "the loopback venue has no contracts; it belongs to a chain adapter",
+    ),
+    _absent(
+        "replaced transaction",
+        "a transaction is replaced, and the old hash is mined",
+        ("C20",),
+        "the loopback venue has no nonces and no hashes; it belongs to a chain adapter",
+    ),
+    _absent(
+        "reorganisation",
+        "a block is dropped; its transaction returns, or vanishes",
+        ("C21",),
+        "the loopback venue has no blocks; it belongs to a chain adapter",
+    ),
+    _absent(
+        "half-open probe fails",
+        "the probe of a breaker that is half open fails",
+        ("C30",),
+        "breakers are not wired into the live engine yet",
+    ),
+)
+
+
+def _all() -> Iterator[Hazard]:
+    for group in GROUPS:
+        yield from group.HAZARDS
+    yield from power()
+    yield from processes.HAZARDS
+    yield from ABSENT
+
+
+CATALOGUE: Mapping[str, Hazard] = {hazard.name: hazard for hazard in _all()}
+"""Name -> hazard."""
+
+
+def chosen(only: tuple[str, ...]) -> tuple[Hazard, ...]:
+    """The hazards that some names, or beginnings of cells' names, are about; all if there is none.
+
+    Raises:
+        ConfigError: a name is of no hazard.
+    """
+    names = {one.split(":")[0] for one in only}
+    unknown = sorted(names - CATALOGUE.keys())
+    if unknown:
+        msg = f"there is no hazard {', '.join(unknown)}; there are {', '.join(CATALOGUE)}"
+        raise ConfigError(msg)
+    return tuple(hazard for name, hazard in CATALOGUE.items() if not names or name in names)

@@ -1,0 +1,180 @@
+"""Damage to the files of a log while no engine runs: found, and nothing is sent on it."""
+
+import random
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+from verifill.engine.log.chain import hash_of
+from verifill.engine.log.connection import DATABASE
+from verifill.engine.log.record import COLUMNS
+from verifill.engine.log.writer import HEADER
+from verifill.faults.hazard import Group, Hazard, Spot, Whole, scenes, verdict
+from verifill.faults.judge import Verdict
+from verifill.faults.lives import End, World
+from verifill.faults.moments import At, Moments, Place
+
+TRIES = 12  # of each file, for each seed
+WAL = f"{DATABASE}-wal"
+ANCHOR = "anchor"
+
+
+def _file(world: World, name: str) -> Path:
+    return world.anchor if name == ANCHOR else world.log / name
+
+
+def flip(world: World, name: str, seed: str) -> None:
+    """One bit of a file is another."""
+    file, chance = _file(world, name), random.Random(seed)  # noqa: S311 - the same for the same seed
+    data = bytearray(file.read_bytes())
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    file.write_bytes(bytes(data))
+
+
+def cut(world: World, name: str, seed: str) -> None:
+    """A file ends early."""
+    file, chance = _file(world, name), random.Random(seed)  # noqa: S311 - likewise
+    data = file.read_bytes()
+    file.write_bytes(data[: chance.randrange(len(data))])
+
+
+def remove(world: World, name: str, _seed: str) -> None:
+    """A file is gone."""
+    _file(world, name).unlink()
+
+
+def _records(world: World) -> "closing[sqlite3.Connection]":
+    return closing(sqlite3.connect(world.log / DATABASE, isolation_level=None))
+
+
+def delete(world: World, where: str, _seed: str) -> None:
+    """A record is deleted."""
+    with _records(world) as records:
+        records.execute(f"DELETE FROM records WHERE seq = ({where})")  # noqa: S608 - our own
+
+
+def edit(world: World, where: str, _seed: str) -> None:
+    """A record says something else."""
+    with _records(world) as records:
+        records.execute(f"UPDATE records SET wall_ns = wall_ns + 1 WHERE seq = ({where})")  # noqa: S608 - our own
+
+
+def chain_again(world: World, where: str, seed: str) -> None:
+    """A record says something else, and whoever did it has made the chain anew from there."""
+    edit(world, where, seed)
+    with _records(world) as records:
+        rows = records.execute(f"SELECT * FROM records WHERE seq >= ({where}) ORDER BY seq")  # noqa: S608 - our own
+        at = list(COLUMNS).index("prev_hash")
+        previous = ""
+        for row in rows.fetchall():
+            columns = (*row[:at], previous or row[at])
+            previous = hash_of(columns)
+            records.execute(
+                "UPDATE records SET prev_hash = ?, hash = ? WHERE seq = ?",
+                (columns[at], previous, row[0]),
+            )
+
+
+FIRST, MIDDLE, LAST = "1", "SELECT max(seq) / 2 FROM records", "SELECT max(seq) FROM records"
+Damage = Callable[[World, str, str], None]
+DAMAGES: Mapping[str, tuple[Damage, str]] = {
+    **{f"bit flips in {name}": (flip, name) for name in (DATABASE, HEADER, ANCHOR)},
+    f"bit flips in {WAL}": (flip, WAL),
+    **{f"{name} ends early": (cut, name) for name in (DATABASE, HEADER)},
+    **{f"{name} is gone": (remove, name) for name in (DATABASE, HEADER, ANCHOR)},
+    "first record deleted": (delete, FIRST),
+    "record deleted": (delete, MIDDLE),
+    "last record deleted": (delete, LAST),
+    "record edited": (edit, MIDDLE),
+    "last record edited": (edit, LAST),
+    "chained again from the first": (chain_again, FIRST),
+    "chained again from the middle": (chain_again, MIDDLE),
+    "chained again from the last": (chain_again, LAST),
+}
+RANDOM = (flip, cut)
+
+
+def spots(*names: str) -> Callable[[Whole, int], Iterator[Spot]]:
+    """Each of some damages; those by chance several times."""
+
+    def every(_whole: Whole, seed: int) -> Iterator[Spot]:
+        for name in names:
+            tries = TRIES if DAMAGES[name][0] in RANDOM else 1
+            for number in range(1, tries + 1):
+                yield Spot(nth=number, how=f"{name}, seed {seed}")
+
+    return every
+
+
+def play(world: World, spot: Spot) -> None:
+    """A life that ends by itself, damage, and another that must not trade on it."""
+    world.live()
+    _damaged(world, spot)
+
+
+def _damaged(world: World, spot: Spot) -> None:
+    do, where = DAMAGES[spot.how.rpartition(", seed ")[0]]
+    sent = sum(world.wire.sent.values())
+    do(world, where, f"{spot}")
+    world.ticks += 1
+    end = world.live()
+    sent = sum(world.wire.sent.values()) - sent
+    if do is not flip:  # which may strike where no record lies; if one was struck, it is lost
+        world.undetected += end is not End.REFUSED and bool(sent)
+
+
+def play_killed(world: World, spot: Spot) -> None:
+    """A life that is killed in mid-flight, with its newest steps in the log of writes alone."""
+    world.live(Moments(At(Place.COMMIT, KILLED_AT, after=True)))
+    _damaged(world, spot)
+
+
+KILLED_AT = 20  # the second instruction is done; the third one is taken up
+
+HAZARDS = (
+    Hazard(
+        name="bit flips",
+        group=Group.DAMAGE,
+        what="a bit of the database, the header or the anchor is another while no engine runs; "
+        "harmless where no record lies",
+        rows=("P5", "C29"),
+        scenes=scenes("three"),
+        spots=spots(*(f"bit flips in {name}" for name in (DATABASE, HEADER, ANCHOR))),
+        play=play,
+        expects=verdict(Verdict.REFUSED, Verdict.DONE),
+    ),
+    Hazard(
+        name="bit flips after a kill",
+        group=Group.DAMAGE,
+        what="a bit of the log of writes is another, after a life that was killed in mid-flight",
+        rows=("P5", "C29"),
+        scenes=scenes("three"),
+        spots=spots(f"bit flips in {WAL}"),
+        play=play_killed,
+        expects=verdict(Verdict.REFUSED, Verdict.DONE, Verdict.HALTED, Verdict.MISMATCH),
+        limit="SQLite takes what follows a damaged write for the torn end of one; steps after the "
+        "last anchor may be lost, and the books are then compared with the venues",
+        moves=("three",),
+    ),
+    Hazard(
+        name="file damaged",
+        group=Group.DAMAGE,
+        what="a file of the log, or its anchor, ends early or is gone",
+        rows=("P5", "C29"),
+        scenes=scenes("three"),
+        spots=spots(*(n for n in DAMAGES if n.endswith(("ends early", "is gone")))),
+        play=play,
+        expects=verdict(Verdict.REFUSED),
+    ),
+    Hazard(
+        name="records tampered with",
+        group=Group.DAMAGE,
+        what="a record is deleted or edited, or the chain is made anew after it",
+        rows=("P5", "C29"),
+        scenes=scenes("three"),
+        spots=spots(*(n for n in DAMAGES if "record" in n or "chained" in n)),
+        play=play,
+        expects=verdict(Verdict.REFUSED),
+    ),
+)

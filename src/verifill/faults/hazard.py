@@ -1,0 +1,152 @@
+"""A hazard: something that goes wrong, where it applies, and how a run must end all the same."""
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+
+from attrs import field, frozen
+
+from verifill.faults.judge import Verdict
+from verifill.faults.lives import World
+from verifill.faults.moments import At, Place
+from verifill.faults.story import Story
+from verifill.venues.rules import Idempotency
+
+
+class Group(StrEnum):
+    """What kind of hazard it is."""
+
+    KILL = "kill"
+    DISK = "disk"
+    DAMAGE = "damage"
+    VENUE = "venue"
+    AROUND = "around"
+    PROCESS = "process"
+    NOT_HERE = "not here"
+
+
+@frozen(kw_only=True)
+class Scene:
+    """What is run.
+
+    Attributes:
+        plan: a name in `plans.PLANS`; empty for the user's own strategy.
+        klass: what the exchange makes of keys.
+        lag_s: for how long it may not find an order, as it declares.
+        fee_asset: what the fee of a spot trade is taken in.
+    """
+
+    plan: str
+    klass: Idempotency = Idempotency.K
+    lag_s: int = 0
+    fee_asset: str = "received"
+
+    def __str__(self) -> str:
+        fee = "" if self.fee_asset == "received" else f", fee in {self.fee_asset}"
+        lag = f", lag {self.lag_s} s" if self.lag_s else ""
+        return f"{self.plan or 'own strategy'}, class {self.klass}{lag}{fee}"
+
+
+@frozen(kw_only=True)
+class Spot:
+    """Where it strikes.
+
+    Attributes:
+        ats: the moments of process lives, one for each life that ends so.
+        nth: the request of its kind, or the commit.
+        how: which of several ways.
+        move: the transition that is written there, or the state in which it strikes.
+    """
+
+    ats: tuple[At, ...] = ()
+    nth: int = 0
+    how: str = ""
+    move: str = ""
+
+    def __str__(self) -> str:
+        told = ", then ".join(map(str, self.ats)) or (f"number {self.nth}" if self.nth else "")
+        return ", ".join(part for part in (told, self.how) if part)
+
+
+@frozen
+class Whole:
+    """The run of a scene that nothing befalls.
+
+    Attributes:
+        seen: how many moments there were of each place.
+        story: its log.
+        totals: the venues' accounts at its end.
+        states: (place, number) -> the leaf that the engine was in.
+        verdict: how it ended.
+        comparable: whether books and accounts agree at its end; they do not where something
+            accrues without a ledger row.
+    """
+
+    seen: Mapping[Place, int]
+    story: Story
+    totals: Mapping[str, int]
+    states: Mapping[tuple[Place, int], str]
+    verdict: Verdict
+    comparable: bool
+
+
+Expected = frozenset[Verdict]
+Play = Callable[[World, Spot], None]
+
+
+@frozen(kw_only=True)
+class Hazard:
+    """One row of the catalogue.
+
+    Attributes:
+        name: what the command calls it.
+        group: of what kind it is.
+        what: what is injected.
+        rows: the rows of the protocol's fault matrix (P) and the cases of the domain (C) that
+            it stands for.
+        scenes: what it is tried on.
+        ticks: how many a life has.
+        spots: where it applies in a scene, by the run that nothing befalls.
+        play: runs a world with it.
+        expects: how that must end.
+        twice: whether the venue itself executes an order more than once.
+        moves: plans that end with other positions than without it.
+        own: whether it can befall a strategy of the user's own, on whatever venues.
+        limit: why records that were acknowledged may be lost here, if they may: a known limit.
+        reason: why it is not injected here, if it is not.
+    """
+
+    name: str
+    group: Group
+    what: str
+    rows: tuple[str, ...]
+    scenes: tuple[Scene, ...] = ()
+    ticks: int = 2
+    spots: Callable[[Whole, int], Iterable[Spot]] = field(default=lambda _whole, _seed: ())
+    play: Play = field(default=lambda _world, _spot: None)
+    expects: Callable[[Scene, Spot, Whole], Expected] = field(
+        default=lambda _scene, _spot, _whole: frozenset({Verdict.DONE})
+    )
+    twice: bool = False
+    moves: tuple[str, ...] = ()
+    own: bool = True
+    limit: str = ""
+    reason: str = ""
+
+
+OWN = Scene(plan="")
+"""The user's own strategy."""
+
+REFUSED: Expected = frozenset({Verdict.REFUSED})
+SAFE: Expected = frozenset(Verdict) - {Verdict.OPEN}
+"""Every end of which it is known what it is."""
+
+
+def verdict(*ones: Verdict) -> Callable[[Scene, Spot, Whole], Expected]:
+    """The same everywhere."""
+    expected = frozenset(ones)
+    return lambda _scene, _spot, _whole: expected
+
+
+def scenes(*plans: str, klass: Idempotency = Idempotency.K, lag_s: int = 0) -> tuple[Scene, ...]:
+    """Scenes of several plans."""
+    return tuple(Scene(plan=plan, klass=klass, lag_s=lag_s) for plan in plans)

@@ -1,0 +1,258 @@
+"""The matrix: every hazard at every spot of every scene, run, judged and counted."""
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from verifill.assembly.history import prepared
+from verifill.assembly.loopback import Hosting
+from verifill.config import Config, load_config
+from verifill.config.retries import LIVE
+from verifill.engine.errors import LogError
+from verifill.faults.hazard import OWN, REFUSED, SAFE, Expected, Group, Hazard, Scene, Spot, Whole
+from verifill.faults.judge import Counts, Verdict, books_differ, judged, missing, verdict_of
+from verifill.faults.lives import End, World, begun
+from verifill.faults.moments import Moments
+from verifill.faults.plans import written
+from verifill.faults.story import Story, told
+
+
+@frozen(kw_only=True)
+class Cell:
+    """One hazard at one spot of one scene.
+
+    Attributes:
+        hazard: what goes wrong.
+        scene: in which run.
+        spot: where in it.
+        seed: of what is drawn by chance.
+        expected: verdicts that are right.
+    """
+
+    hazard: Hazard
+    scene: Scene
+    spot: Spot
+    seed: int
+    expected: Expected
+
+    @property
+    def name(self) -> str:
+        """By which it can be run again."""
+        return f"{self.hazard.name}: {self.scene}: {self.spot}"
+
+
+@frozen(kw_only=True)
+class Result:
+    """What came of a cell.
+
+    Attributes:
+        cell: which.
+        verdict: how it ended.
+        counts: what must be zero.
+        struck: whether the fault came about; a life may end before its moment.
+        reason: what the engine said last.
+        limit: acknowledged records that were lost where that is a known limit.
+        signal: number of the signal that broke in on it, 0 if none did.
+    """
+
+    cell: Cell
+    verdict: Verdict
+    counts: Counts
+    struck: bool = True
+    reason: str = ""
+    limit: int = 0
+    signal: int = 0
+
+    @property
+    def bad(self) -> bool:
+        """Whether something is wrong with it."""
+        return self.counts.bad > 0
+
+
+@frozen(kw_only=True)
+class Picked:
+    """Which cells are run.
+
+    Attributes:
+        seeds: each gives what is drawn by chance, and the sample.
+        every: one of so many.
+        sample: so many at most; 0 for all.
+        only: names of hazards, or the beginning of a cell's name; none for all.
+    """
+
+    seeds: Sequence[int] = (1,)
+    every: int = 1
+    sample: int = 0
+    only: Sequence[str] = ()
+
+
+class Matrix:
+    """All cells of some hazards.
+
+    Args:
+        hazards: of the catalogue.
+        work: a folder for configurations, data and logs.
+        config: of the user's own strategy, to be run in place of the built-in plans.
+        ticks: how many a life of that strategy has.
+    """
+
+    def __init__(
+        self, hazards: Iterable[Hazard], work: Path, config: Path | None = None, ticks: int = 2
+    ) -> None:
+        self._hazards = tuple(hazards)
+        self._work = work
+        self._config = config
+        self._ticks = ticks
+        self._hostings: dict[Scene, Hosting] = {}
+        self._wholes: dict[Scene, Whole] = {}
+        self._ran = 0
+
+    def hosting(self, scene: Scene) -> Hosting:
+        """The configuration of a scene, as its venues and its engine see it."""
+        if scene not in self._hostings:
+            folder = self._work / f"scene-{len(self._hostings)}"
+            config = evolve(self._settings(scene, folder), mode=LIVE)
+            self._hostings[scene] = Hosting.of(config, prepared(config, folder / "data", None))
+        return self._hostings[scene]
+
+    def _settings(self, scene: Scene, folder: Path) -> Config:
+        if scene == OWN and self._config:
+            return load_config(self._config)
+        return written(
+            folder,
+            scene.plan,
+            idempotency=scene.klass,
+            lag_s=scene.lag_s,
+            fee_asset=scene.fee_asset,
+        )
+
+    def whole(self, scene: Scene) -> Whole:
+        """The run of a scene that nothing befalls."""
+        if scene not in self._wholes:
+            with self._world(scene) as world:
+                world.ticks = self._ticks if scene == OWN else world.ticks
+                moments = Moments()
+                world.live(moments)
+                story = told(world.log)
+                states = {
+                    (place, number): story.state_at(max(0, commits - 1))
+                    for place, number, commits in moments.passed
+                }
+                comparable = not books_differ(world, story)
+                totals = world.wire.totals()
+                verdict = verdict_of(world, story)
+                self._wholes[scene] = Whole(
+                    moments.seen, story, totals, states, verdict, comparable
+                )
+        return self._wholes[scene]
+
+    def cells(self, picked: Picked) -> tuple[list[Cell], int]:
+        """The cells that are picked, in order, and how many there are to pick from."""
+        cells: list[Cell] = []
+        total = 0
+        names: set[str] = set()  # a cell without chance is the same with each seed
+        for seed in picked.seeds:
+            wanted = [cell for cell in self._cells(seed) if _wanted(cell, picked.only)]
+            every = [cell for cell in wanted if cell.name not in names]
+            names |= {cell.name for cell in every}
+            total += len(every)
+            chance = random.Random(seed)  # noqa: S311 - the same for the same seed
+            first = chance.randrange(picked.every)
+            some = every[first :: picked.every]
+            if 0 < picked.sample < len(some):
+                some = [some[at] for at in sorted(chance.sample(range(len(some)), picked.sample))]
+            cells += some
+        return cells, total
+
+    def _cells(self, seed: int) -> Iterator[Cell]:
+        for hazard in self._hazards:
+            for scene in self._scenes(hazard):
+                whole = self.whole(scene)
+                for spot in hazard.spots(whole, seed):
+                    expected = hazard.expects(scene, spot, whole)
+                    if scene == OWN and expected != REFUSED:
+                        expected = SAFE
+                    yield Cell(hazard=hazard, scene=scene, spot=spot, seed=seed, expected=expected)
+
+    def _scenes(self, hazard: Hazard) -> Sequence[Scene]:
+        if self._config is None:
+            return hazard.scenes
+        return (OWN,) if hazard.own and hazard.scenes else ()
+
+    def run(self, cell: Cell) -> Result:
+        """Run one cell, and judge it."""
+        with self._world(cell.scene, cell.name) as world:
+            world.ticks = self._ticks if cell.scene == OWN else cell.hazard.ticks
+            cell.hazard.play(world, cell.spot)
+            story = _story(world)
+            verdict = verdict_of(world, story)
+            counts = self._counts(cell, world, story, verdict)
+            counts.unexpected = int(verdict not in cell.expected)
+            limit = counts.lost if cell.hazard.limit else 0
+            counts.lost -= limit
+            return Result(
+                cell=cell,
+                verdict=verdict,
+                counts=counts,
+                struck=_struck(cell, world),
+                reason=world.reason,
+                limit=limit,
+                signal=world.signal,
+            )
+
+    def _counts(self, cell: Cell, world: World, story: Story | None, verdict: Verdict) -> Counts:
+        counts = Counts(undetected=world.undetected)
+        if verdict is Verdict.REFUSED:
+            if cell.hazard.group is not Group.DAMAGE:  # which was done to it on purpose
+                counts.lost = missing(world, story)
+            return counts
+        if story is None:
+            return counts
+        whole = self.whole(cell.scene)
+        counts = judged(world, story, twice=cell.hazard.twice)
+        counts.wrong += whole.comparable and books_differ(world, story)
+        moves = cell.scene.plan in ("", *cell.hazard.moves)
+        if not moves and verdict in (Verdict.DONE, Verdict.RESENT):
+            counts.wrong += world.wire.totals() != whole.totals
+        return counts
+
+    @contextmanager
+    def _world(self, scene: Scene, seed: str = "") -> Generator[World]:
+        """A world of its own, which is gone afterwards."""
+        self._ran += 1
+        folder = self._work / f"cell-{self._ran}"
+        folder.mkdir()
+        try:
+            yield begun(folder, self.hosting(scene), seed=seed)
+        finally:
+            shutil.rmtree(folder)
+
+
+def _story(world: World) -> Story | None:
+    """The log; None where it cannot be read, because it is damaged or was never made."""
+    try:
+        return told(world.log)
+    except (LogError, ValueError, sqlite3.Error):
+        return None
+
+
+STRUCK = frozenset({End.KILLED, End.STOPPED, End.REFUSED})
+"""How a life ends whose disk fails."""
+
+
+def _struck(cell: Cell, world: World) -> bool:
+    """Whether lives ended where they were to, and no fault of that name still waits."""
+    if cell.hazard.group is Group.DISK:
+        return not STRUCK.isdisjoint(world.ends)
+    killed = world.ends.count(End.KILLED) >= len(cell.spot.ats)
+    waiting = (fault.name for fault in world.wire.service.script.armed)
+    return killed and cell.hazard.name not in waiting
+
+
+def _wanted(cell: Cell, only: Sequence[str]) -> bool:
+    return not only or any(cell.hazard.name == one or cell.name.startswith(one) for one in only)
