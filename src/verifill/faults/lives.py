@@ -10,7 +10,7 @@ from attrs import define, field
 
 from verifill.assembly.loopback import Hosting
 from verifill.engine.clock import NANOSECONDS
-from verifill.engine.commands import Command
+from verifill.engine.command import Command
 from verifill.engine.errors import EnvironmentDefect, VerifillError
 from verifill.faults.moments import KilledError, Moments
 from verifill.faults.outside import PATIENCE_NS, Disk, Time, WaitingError, WatchedAnchor, Wire
