@@ -130,7 +130,7 @@ RECORDS: Final[Mapping[str, tuple[str, str]]] = {
 HEADER: Final[Mapping[str, str]] = {
     "schema_version": "version of this layout",
     "run": "name of the run: a digest of what ran",
-    "mode": "backtest",
+    "mode": "backtest, paper or live",
     "epoch": "process life",
     "config": "all settings, with the digest of the strategy's file",
     "config_digest": "SHA-256 of the settings as canonical JSON",
@@ -141,6 +141,7 @@ HEADER: Final[Mapping[str, str]] = {
     "links": "what assets are worth in one another, by which market data",
     "bases": "perpetual's key -> entry value at the start, units of base times ticks",
     "quote": "asset that reports count in",
+    "market": "of a paper or live log: `recorded`, its payloads hold the prices",
     "nesting": "states, events and tables of the machine, and the digest of its table",
     "seed": "where chance begins",
     "table": "the table of the machine, every row of it",
@@ -194,7 +195,10 @@ read any other; `open_log(folder)` gives the reader that fits.
   within an epoch.
 * **`payload`** is canonical JSON. Under `streams` it holds rows of the streams below that belong
   to the record, as stream -> list of rows, each a list with a value for every column but `seq`.
-  The last record of a run that ended holds under `end` how it ended.
+  The last record of a run that ended holds under `end` how it ended. Of a live run, the record
+  after each look at the market (one a tick) holds the prices under `market`: `time_ns`, and of
+  `prices`, `marks` (ticks by market data) and `series` (integers of 18 decimals) all there are in
+  the first of a process life, and then what has changed. They are what reports value positions by.
 * **The chain.** `hash` is the SHA-256 of the columns up to `prev_hash`, in their order, as a JSON
   array without spaces, in UTF-8. `prev_hash` of the first record is the SHA-256 of `header.json`.
 * **The anchor** is a second place, by default a text file elsewhere with a line of number and

@@ -23,12 +23,14 @@ from verifill.ending import Ending
 from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import DataError
 from verifill.engine.log.durable_reader import open_log
+from verifill.header import is_recorded
 from verifill.machines.tight_loop import TightEvent
 from verifill.report.book import fills, rehearsals
 from verifill.report.equity import Account, Ends, ends, equity
 from verifill.report.exposure import Exposure, exposure
-from verifill.report.market import MarketData
+from verifill.report.market import MarketData, PreparedMarket
 from verifill.report.pnl import ProfitAndLoss, profit_and_loss
+from verifill.report.recorded import RecordedMarket
 from verifill.report.risk import Risk, risk
 from verifill.report.worth import Missing, Worth
 from verifill.venues.keys import asset_of
@@ -63,7 +65,8 @@ class RunResult:
 
     Args:
         folder: the log.
-        market: the prepared market data of the run, by default `market/history` in the log.
+        market: the prepared market data of a backtest, by default `market/history` in the log;
+            a live log holds its own prices.
 
     Raises:
         LogError: the folder holds no log.
@@ -276,6 +279,8 @@ class RunResult:
     # What the frames are made of.
 
     def _market_data(self) -> MarketData:
+        if is_recorded(self.header):
+            return RecordedMarket(self.log)
         if self.market == self.log.folder / MARKET and not self.market.exists():
             msg = (
                 f"the run kept no market data beside its log (in {self.market}), so its "
@@ -284,7 +289,7 @@ class RunResult:
                 "its market data if that is elsewhere"
             )
             raise DataError(msg)
-        return MarketData(self.market, self.header["data_digest"])
+        return PreparedMarket(self.market, self.header["data_digest"])
 
     @property
     def _decimals(self) -> Mapping[str, int]:
@@ -302,13 +307,25 @@ class RunResult:
         last = self.log.stream("paths").select(pl.col("tick").max()).collect().item()
         positions = self._real(self.log.stream("positions")).group_by("key").last().collect()
         rows = positions.select(pl.col("key").cast(pl.String), "total").sort("key").iter_rows()
+        state, reason = "", "the log has no last line: the run was killed, or is still running"
+        if is_recorded(self.header):
+            state = self._rests
+            reason = f"none yet: the run stands in {state or 'no state'}, and can be gone on with"
         return Ended(
             ending=None,
-            reason="the log has no last line: the run was killed, or is still running",
-            state="",
+            reason=reason,
+            state=state,
             ticks=last or 0,
             closing={key: self._amount(key, units) for key, units in rows},
         )
+
+    @property
+    def _rests(self) -> str:
+        """The leaf state of the last transition."""
+        tables = list(self.header["nesting"]["instances"])
+        moved = self.log.records().filter(pl.col("machine").is_in(tables)).select("to")
+        last = moved.drop_nulls().tail(1).collect()
+        return str(last.item()) if last.height else ""
 
     def _real(self, frame: pl.LazyFrame) -> pl.LazyFrame:
         return frame.join(rehearsals(self.log), on="instruction", how="anti", maintain_order="left")

@@ -12,6 +12,7 @@ from verifill.assembly.references import check_references, venue_names
 from verifill.assembly.scales import scales_of
 from verifill.config import Config
 from verifill.engine.clock import NANOSECONDS
+from verifill.links import Link, links_of_chain
 from verifill.venues.calls import ChainRules
 from verifill.venues.data import History, SeriesPoints
 from verifill.venues.keys import in_transit
@@ -23,7 +24,7 @@ from verifill.venues.loopback.remote import Feed, Remote
 from verifill.venues.loopback.transport import Transport
 from verifill.venues.loopback.venue import LoopbackExchange
 from verifill.venues.loopback.world import NETWORK
-from verifill.venues.rules import Idempotency, VenueRules
+from verifill.venues.rules import Idempotency, Instrument, VenueRules
 from verifill.venues.simulated.chain import SimulatedChain
 from verifill.venues.simulated.exchange import SimulatedExchange
 from verifill.venues.simulated.network import Network
@@ -81,6 +82,22 @@ class Hosting:
     def rules(self, exchange: str) -> VenueRules:
         """The static data of an exchange."""
         return _keyed(self.config, self.exchanges[exchange].rules())
+
+    def instruments(self) -> list[Instrument]:
+        """All that is traded."""
+        return [i for name in self.exchanges for i in self.rules(name).instruments.values()]
+
+    def bases(self) -> dict[str, int]:
+        """Perpetual's key -> entry value of the opening position that is configured."""
+        return self.positions.bases(self.instruments())
+
+    def links(self) -> list[Link]:
+        """What the tokens of the chains are worth."""
+        return [
+            link
+            for name, chain in self.chains.items()
+            for link in links_of_chain(chain, opening_indices(self.amounts, name))
+        ]
 
     def routes(self) -> tuple[tuple[str, str], ...]:
         """(destination account, asset) pairs that transfers may take."""
@@ -147,7 +164,7 @@ class ServerParts:
         hosting = self.hosting
         positions, scales = hosting.positions, hosting.amounts.scales
         rules = {name: hosting.rules(name) for name in hosting.exchanges}
-        bases = positions.bases(i for own in rules.values() for i in own.instruments.values())
+        bases = hosting.bases()
         for name, builder in hosting.exchanges.items():
             opening = positions.venues[name]
             yield SimulatedExchange(
