@@ -82,7 +82,6 @@ class Start:
         anchor: the second place that remembers how far the log had come.
         mailbox: where operators' commands wait, given the log's folder.
         ticks: after so many ticks of this process life it stops; 0 for no end.
-        mode: live or paper; a log is gone on with in its own only.
         times: where time comes from.
         tell: told of each record, with its number, once it is on the disk.
     """
@@ -93,7 +92,6 @@ class Start:
     anchor: Anchor
     mailbox: Callable[[Path], Mailbox] = Inbox
     ticks: int = 0
-    mode: str = LIVE
     times: Times = field(factory=Times)
     tell: Tell = field(factory=lambda: telling(Style.NONE))
 
@@ -251,7 +249,7 @@ def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapp
     if not is_log(start.folder):
         log = create_log(start.folder, header, life, anchor=start.anchor)
         return Found(), log, header
-    same_mode(start.folder, start.mode)
+    same_mode(start.folder, start.config.mode)
     digest = header["nesting"]["digest"]
     log = reopen_log(start.folder, life, definition_hash=digest, anchor=start.anchor)
     reader = open_log(start.folder)
@@ -267,7 +265,7 @@ def _header(start: Start, hosting: Hosting, nested: dict[str, Any]) -> dict[str,
     """What runs; the run's name is its own, because no two live runs are the same."""
     rules = [hosting.rules(name) for name in hosting.exchanges]
     what = Running(
-        mode=start.mode,
+        mode=start.config.mode,
         config=described(start.config),
         data_digest=hosting.history.digest,
         scales=hosting.amounts.scales,

@@ -6,36 +6,12 @@ everything else is. They go into the record that follows a look at the market, u
 """
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final
 
 from verifill.engine.log.live import LiveLog
+from verifill.venues.market import LiveMarket
 
 KEY: Final = "market"
-PARTS: Final = ("prices", "marks", "series")
-
-
-class Quoted(Protocol):
-    """A market as it stands."""
-
-    @property
-    def time_ns(self) -> int:
-        """Of the prices."""
-        ...
-
-    @property
-    def prices(self) -> Mapping[str, int]:
-        """Instrument -> ticks."""
-        ...
-
-    @property
-    def marks(self) -> Mapping[str, int]:
-        """Instrument -> ticks, where there is a mark price."""
-        ...
-
-    @property
-    def series(self) -> Mapping[str, int]:
-        """Series -> integer with 18 decimals."""
-        ...
 
 
 class Quotes:
@@ -49,7 +25,7 @@ class Quotes:
         self._log = log
         self._told: dict[str, Mapping[str, int]] = {}
 
-    def tell(self, market: Quoted) -> None:
+    def tell(self, market: LiveMarket) -> None:
         """Put what has changed into the next record; each look is followed by one."""
         now: dict[str, Mapping[str, int]] = {
             "prices": dict(market.prices),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Connected, Hosting, ServerParts, connect
@@ -14,6 +14,7 @@ from verifill.engine.clock import NANOSECONDS, Times
 from verifill.engine.log.anchor import FileAnchor
 from verifill.live import Ended, Start, go_on
 from verifill.machines.recovery import Found
+from verifill.result import RunResult
 from verifill.venues.loopback.journal import Journal
 from verifill.venues.loopback.local import Local
 from verifill.venues.loopback.service import Service
@@ -73,6 +74,10 @@ class Inside:
     def log(self) -> Path:
         return self.folder / "log"
 
+    @property
+    def result(self) -> RunResult:
+        return RunResult(self.log)
+
     def live(self, ticks: int) -> Ended:
         """One process life."""
 
@@ -81,12 +86,11 @@ class Inside:
             return connect(hosting, local, now_ns=self.now, since=cursors)
 
         start = Start(
-            config=load_config(self.config),
+            config=evolve(load_config(self.config), mode=LIVE),
             connect=connected,
             folder=self.log,
             anchor=FileAnchor(self.folder / "anchor"),
             ticks=ticks,
-            mode=LIVE,
             times=self.time.times(),
         )
         return go_on(start)

@@ -83,9 +83,8 @@ def hedged(tmp_path: Path, name: str) -> Inside:
     return Inside(folder, config)
 
 
-def reports(made: Inside) -> list[object]:
+def reports(result: RunResult) -> list[object]:
     """All that is reported, as plain values."""
-    result = RunResult(made.log)
     profit = result.profit_and_loss(missing="leave out")
     risk, held = result.risk(missing="leave out"), result.exposure(missing="leave out")
     return [
@@ -105,7 +104,7 @@ def test_two_process_lives_report_what_one_would_have(tmp_path: Path) -> None:
     halves.live(4)
 
     assert 2 == RunResult(halves.log).transitions.collect()["epoch"].max()
-    assert reports(whole) == reports(halves)
+    assert reports(whole.result) == reports(halves.result)
 
 
 def test_perpetuals_and_funding_are_reported_over_restarts_as_without_them(tmp_path: Path) -> None:
@@ -118,7 +117,7 @@ def test_perpetuals_and_funding_are_reported_over_restarts_as_without_them(tmp_p
 
     assert {"FUNDING", "REALISED", "UNREALISED", "FEE", "PRICE", "TRADE"} == set(profit.by_cause)
     assert profit.change == sum(profit.by_cause.values())
-    assert reports(whole) == reports(lives)
+    assert reports(whole.result) == reports(lives.result)
 
 
 def test_what_was_made_is_what_the_fills_and_prices_say(tmp_path: Path) -> None:

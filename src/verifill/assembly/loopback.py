@@ -24,6 +24,7 @@ from verifill.venues.loopback.remote import Feed, Remote
 from verifill.venues.loopback.transport import Transport
 from verifill.venues.loopback.venue import LoopbackExchange
 from verifill.venues.loopback.world import NETWORK
+from verifill.venues.market import LiveMarket
 from verifill.venues.rules import Idempotency, Instrument, VenueRules
 from verifill.venues.simulated.chain import SimulatedChain
 from verifill.venues.simulated.exchange import SimulatedExchange
@@ -138,7 +139,7 @@ class ServerParts:
     def market(self, start_ns: int) -> MovingMarket:
         """A walk from where the history begins, or the history as a tape."""
         config, history = self.hosting.config, self.hosting.history
-        tape = _tape(history)
+        tape = tape_of(history)
         said, series = config.loopback, self.hosting.series()
         if said.market == "tape":
             return TapeMarket(start_ns, list(tape), series=series)
@@ -203,7 +204,7 @@ class ServerParts:
         return paid
 
 
-def _tape(history: History) -> Iterable[tuple[int, Mapping[str, int]]]:
+def tape_of(history: History) -> Iterable[tuple[int, Mapping[str, int]]]:
     """Every row of the history: seconds since its first, closes."""
     begin_ns: int | None = None
     for chunk in history.chunks():
@@ -214,6 +215,10 @@ def _tape(history: History) -> Iterable[tuple[int, Mapping[str, int]]]:
             yield (time_ns - begin_ns) // NANOSECONDS, prices
 
 
+def _nothing(_market: LiveMarket) -> None:
+    """Nobody else is to know the prices."""
+
+
 @frozen
 class Connected:
     """The adapters of a server's venues.
@@ -222,11 +227,13 @@ class Connected:
         market: public prices, refreshed when told to.
         venues: by name.
         transit: what is on its way between them.
+        quote: told of the prices after each refresh.
     """
 
-    market: LoopbackMarket
+    market: LiveMarket
     venues: Mapping[str, LoopbackExchange | LoopbackChain]
     transit: Feed
+    quote: Callable[[LiveMarket], None] = _nothing
 
     def refresh(self) -> None:
         """Fetch the prices now.
@@ -235,6 +242,7 @@ class Connected:
             NotObserved: no answer; the prices stay what they were.
         """
         self.market.refresh()
+        self.quote(self.market)
         for venue in self.venues.values():
             if isinstance(venue, LoopbackChain):
                 venue.observe()
@@ -246,6 +254,7 @@ def connect(
     *,
     now_ns: Callable[[], int],
     since: Mapping[str, int] | None = None,
+    market: LiveMarket | None = None,
 ) -> Connected:
     """The adapters for the venues of a server with the same configuration.
 
@@ -254,10 +263,11 @@ def connect(
         transport: makes the attempts.
         now_ns: our wall time.
         since: feed -> the cursor of an earlier life (`Feed.cursor`), `network` among them.
+        market: where prices come from; from the server if left out.
     """
     cursors = since or {}
     names = venue_names(hosting.config)
-    market = LoopbackMarket(names[0], transport, dict(hosting.history.price_decimals))
+    market = market or LoopbackMarket(names[0], transport, dict(hosting.history.price_decimals))
 
     def remote(rules: VenueRules) -> Remote:
         return Remote(

@@ -1,0 +1,118 @@
+"""Where live prices come from: a server of venues, or the history as if it happened now."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from functools import cached_property
+
+from verifill.assembly.loopback import Hosting
+from verifill.assembly.references import venue_names
+from verifill.engine.amounts import to_decimal
+from verifill.engine.clock import NANOSECONDS, Times
+from verifill.engine.errors import NotObserved
+from verifill.venues.data import SeriesPoints
+from verifill.venues.loopback.prices import LoopbackMarket
+from verifill.venues.loopback.transport import Http
+from verifill.venues.market import LiveMarket
+from verifill.venues.simulated.quotes import SERIES_DECIMALS, FixedMarket
+
+PriceSource = Callable[[Hosting, int], LiveMarket]
+"""The configuration and the time at which its simulated venues began -> its live prices."""
+
+
+def served(port: int, timeout_s: float = 30.0) -> PriceSource:
+    """The prices of a loopback server on this machine."""
+
+    def prices(hosting: Hosting, _began_ns: int) -> LiveMarket:
+        names = venue_names(hosting.config)
+        decimals = dict(hosting.history.price_decimals)
+        return LoopbackMarket(names[0], Http(port, timeout_s), decimals)
+
+    return prices
+
+
+def replayed(interval_s: int, times: Times) -> PriceSource:
+    """The history, one row after another on the wall clock.
+
+    Args:
+        interval_s: seconds from one row to the next.
+        times: where time comes from.
+    """
+
+    def prices(hosting: Hosting, began_ns: int) -> LiveMarket:
+        return HistoryMarket(hosting, began_ns, interval_s * NANOSECONDS, times.wall_ns)
+
+    return prices
+
+
+class HistoryMarket(FixedMarket):
+    """The history as if it happened now; implements `venues.market.LiveMarket`.
+
+    Its first row stands when the simulated venues begin, and it goes on by the wall clock
+    whether or not an engine runs, as a market does. When it is over, there are no prices.
+
+    Args:
+        hosting: has the history.
+        began_ns: when the first row stands.
+        interval_ns: from one row to the next.
+        now_ns: the wall clock.
+    """
+
+    def __init__(
+        self, hosting: Hosting, began_ns: int, interval_ns: int, now_ns: Callable[[], int]
+    ) -> None:
+        super().__init__(began_ns)
+        self._history = hosting.history
+        self._began_ns = began_ns
+        self._interval_ns = interval_ns
+        self._now_ns = now_ns
+        self._row = -1
+
+    def refresh(self) -> None:
+        """Go to the row of this moment.
+
+        Raises:
+            NotObserved: the history is over.
+        """
+        now_ns = self._now_ns()
+        row = max(0, now_ns - self._began_ns) // self._interval_ns
+        if row >= len(self._times):
+            msg = f"the history of {len(self._times)} rows is over"
+            raise NotObserved(msg)
+        self.time_ns, self._row = now_ns, row
+        self.prices = {name: closes[row] for name, closes in self._closes.items()}
+        self.series = {
+            name: points.values[at]
+            for name, points in self._series.items()
+            if (at := bisect_right(points.times, self._times[row]) - 1) >= 0
+        }
+
+    def close(self, instrument: str) -> Decimal:
+        """See `MarketView.close`."""
+        return to_decimal(self.price(instrument), self._history.price_decimals[instrument])
+
+    def closes(self, instrument: str, count: int) -> list[int]:
+        """See `MarketView.closes`."""
+        self.price(instrument)
+        rows = self._closes[instrument][: self._row + 1]
+        return list(rows[-count:]) if count > 0 else []
+
+    def rate(self, series: str) -> Decimal:
+        """See `MarketView.rate`."""
+        return to_decimal(self.value(series), SERIES_DECIMALS)
+
+    @cached_property
+    def _times(self) -> Sequence[int]:
+        return [time_ns for chunk in self._history.chunks() for time_ns in chunk.time_ns]
+
+    @cached_property
+    def _closes(self) -> dict[str, list[int]]:
+        closes: dict[str, list[int]] = {name: [] for name in self._history.price_decimals}
+        for chunk in self._history.chunks():
+            for name, own in closes.items():
+                own.extend(chunk.close[name])
+        return closes
+
+    @cached_property
+    def _series(self) -> dict[str, SeriesPoints]:
+        return {name: self._history.series(name) for name in self._history.series_names}
