@@ -21,7 +21,7 @@ from attrs import frozen
 
 from verifill.ending import Ending
 from verifill.engine.amounts import to_decimal
-from verifill.engine.errors import DataError
+from verifill.engine.errors import ConfigError, DataError
 from verifill.engine.log.durable_reader import open_log
 from verifill.header import is_recorded
 from verifill.machines.tight_loop import TightEvent
@@ -70,6 +70,7 @@ class RunResult:
 
     Raises:
         LogError: the folder holds no log.
+        ConfigError: market data is given for a live log.
 
     Attributes:
         log: the log itself, with every stream as it was written.
@@ -81,6 +82,10 @@ class RunResult:
         self.log = open_log(folder)
         self.header: Mapping[str, Any] = self.log.header
         self.market = Path(folder) / MARKET if market is None else Path(market)
+        if market is not None and is_recorded(self.header):
+            msg = f"{folder} is a {self.header['mode']} log, which holds its own prices; no other "
+            msg += "market data is needed"
+            raise ConfigError(msg)
 
     @property
     def run(self) -> str:

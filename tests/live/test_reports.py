@@ -12,15 +12,17 @@ from tests.live.inside import Inside
 from tests.live.worlds import ROOT, STRATEGY, written
 from verifill.cli.app import app
 from verifill.cli.failures import ExitCode
-from verifill.engine.errors import DataError, LogError
+from verifill.engine.errors import ConfigError, DataError, LogError
 from verifill.engine.inbox import post
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.engine.log.reader import Log
 from verifill.engine.log.writer import HEADER
 from verifill.report.recorded import RecordedMarket
 from verifill.result import RunResult
+from verifill.venues.loopback.faults import Fault, Handling, Route
 
 SECOND = 1.0
+PERPETUAL = "binance.usdm:Perp:BTCUSDT"
 USDT = "binance.spot:BaseToken:USDT"
 GIVEN = {"adopt-external": {"cause": "a deposit"}, "resume": {"scope": "global"}}
 DECIMAL = Decimal("0.00000001")
@@ -118,6 +120,10 @@ def test_perpetuals_and_funding_are_reported_over_restarts_as_without_them(tmp_p
     assert {"FUNDING", "REALISED", "UNREALISED", "FEE", "PRICE", "TRADE"} == set(profit.by_cause)
     assert profit.change == sum(profit.by_cause.values())
     assert reports(whole.result) == reports(lives.result)
+    held = lives.result.exposure(missing="leave out").positions.filter(key=PERPETUAL)
+    size, value = held.select("amount", "value").row(0)
+    mark = lives.service.world.market.mark("binance.usdm:BTCUSDT")
+    assert value == size * Decimal(mark).scaleb(-2)
 
 
 def test_what_was_made_is_what_the_fills_and_prices_say(tmp_path: Path) -> None:
@@ -158,6 +164,14 @@ def test_the_command_line_reports_on_a_live_log_and_leaves_it_as_it_is(tmp_path:
     assert "Profit and loss" in done.output
     assert "stands in STOPPED" in done.output
     assert before == (made.log / "log.sqlite").read_bytes()
+
+
+def test_other_market_data_is_refused_for_a_log_that_holds_its_own(tmp_path: Path) -> None:
+    made = world(tmp_path, "run")
+    made.live(1)
+
+    with pytest.raises(ConfigError, match="is a live log, which holds its own prices"):
+        RunResult(made.log, market=tmp_path)
 
 
 def test_a_log_without_prices_is_refused_with_what_is_missing(tmp_path: Path) -> None:
@@ -215,3 +229,62 @@ def test_what_an_operator_adopts_is_a_cause_of_its_own(tmp_path: Path) -> None:
     assert Decimal(5) == profit.by_cause["ADOPTED"]
     assert profit.change == sum(profit.by_cause.values())
     assert profit.end == result.equity()["equity"][-1]
+
+
+CHAINED = """
+from decimal import Decimal
+from verifill import Atomicity, Chain, Side, SpotTrade
+
+
+class Chained:
+    def decide(self, market, positions, last):
+        def trade(side, quantity):
+            return SpotTrade(
+                account="binance.spot", symbol="BTC/USDT", side=side, quantity=Decimal(quantity)
+            )
+
+        buy, too_much = trade(Side.BUY, "0.01"), trade(Side.SELL, "99")
+        return [Chain(steps=(buy, too_much), kind=Atomicity.SAGA)]
+"""
+
+
+def test_what_a_chain_did_and_took_back_is_reported_step_by_step(tmp_path: Path) -> None:
+    made = world(tmp_path, "run", CHAINED)
+    made.live(1)
+    made.time.sleep(SECOND)
+    made.live(1)
+    profit, fills = made.result.profit_and_loss(), made.result.fills.collect()
+    sides = fills.select("role", "side").rows()
+
+    assert [("STEP", "BUY"), ("COMPENSATION", "SELL")] * 2 == sides
+    assert profit.change == sum(profit.by_cause.values())
+    assert profit.change == made.result.equity()["equity"][-1] - profit.start
+    assert shown(made) == made.result.outcome.closing
+
+
+def test_a_mismatch_is_reported_as_it_was_seen_and_as_it_was_adopted(tmp_path: Path) -> None:
+    made = world(tmp_path, "run")
+    strange = Handling(foreign=7 * 10**8, key=USDT)
+    made.service.script.arm([Fault(name="foreign", on=Route.SUBMIT, handling=strange)])
+    made.time.patience = 100
+    with pytest.raises(AssertionError):  # it waits for an operator, in HALTED
+        made.live(2)
+    assert "HALTED" == made.result.outcome.state
+    seen = made.result.profit_and_loss()
+
+    made.time.patience = 1_000
+    for name in ("adopt-external", "resume"):
+        given = GIVEN[name]
+        post(made.log, name, actor="ann", reason="seen", at_ns=made.now(), arguments=given)
+    made.live(1)
+    profit = made.result.profit_and_loss()
+
+    assert seen.change == sum(seen.by_cause.values())
+    assert profit.change == sum(profit.by_cause.values())
+    assert shown(made) == made.result.outcome.closing
+
+
+def shown(made: Inside) -> dict[str, Decimal]:
+    """What the venue says of its accounts."""
+    totals = made.service.world.venue("binance").venue.accounts.totals
+    return {key: Decimal(units).scaleb(-8) for key, units in totals.items()}
