@@ -27,13 +27,15 @@ TYPES: Final[Mapping[str, str]] = {
 WHAT: Final[Mapping[str, str]] = {
     "paths": "Runs of transitions at one time, each as the number of a path. `records()` expands "
     "them; the manifest says which transitions a path stands for.",
-    "instructions": "Decisions: what was asked for, made exact.",
+    "instructions": "Decisions: what was asked for, made exact. One that is sent again has a row "
+    "for each send.",
     "receipts": "What a venue said of an order that was not simply EXECUTED at once. An order "
     "that was observed and has no row here was EXECUTED, at the time of its transition.",
     "fills": "Trades of an order.",
     "moves": "Transfers that an order caused: events of a transaction, gas, settings.",
     "positions": "Readings: every position that changed since the reading before.",
-    "ledger": "Rows of the venues' ledgers that no instruction caused.",
+    "ledger": "Rows of the venues' ledgers that no instruction caused. Each look writes them, "
+    "until the books are settled; `RunResult.ledger` has each once.",
     "notes": "What people need to know and no column holds.",
 }
 

@@ -25,7 +25,7 @@ from verifill.engine.errors import ConfigError, DataError
 from verifill.engine.log.durable_reader import open_log
 from verifill.header import is_recorded
 from verifill.machines.tight_loop import TightEvent
-from verifill.report.book import fills, rehearsals
+from verifill.report.book import fills, ledger, rehearsals
 from verifill.report.equity import Account, Ends, ends, equity
 from verifill.report.exposure import Exposure, exposure
 from verifill.report.market import MarketData, PreparedMarket
@@ -209,7 +209,7 @@ class RunResult:
     @property
     def ledger(self) -> pl.LazyFrame:
         """Ledger rows of the venues that no instruction caused: funding, liquidation."""
-        return self._keyed(self.log.stream("ledger").with_columns(_time("time_ns")), "amount")
+        return self._keyed(ledger(self.log).with_columns(_time("time_ns")), "amount")
 
     @property
     def receipts(self) -> pl.LazyFrame:

@@ -19,7 +19,7 @@ from verifill.engine.log.reader import Log
 from verifill.engine.log.writer import HEADER
 from verifill.report.recorded import RecordedMarket
 from verifill.result import RunResult
-from verifill.venues.loopback.faults import Fault, Handling, Route
+from verifill.venues.loopback.faults import Break, Delivery, Fault, Handling, Route
 
 SECOND = 1.0
 PERPETUAL = "binance.usdm:Perp:BTCUSDT"
@@ -262,9 +262,24 @@ def test_what_a_chain_did_and_took_back_is_reported_step_by_step(tmp_path: Path)
     assert shown(made) == made.result.outcome.closing
 
 
+def test_what_is_sent_again_is_reported_once(tmp_path: Path) -> None:
+    made = world(tmp_path, "run")
+    lost = Fault(name="lost", on=Route.SUBMIT, delivery=Delivery(before=Break.DROP))
+    made.service.script.arm([lost])
+    made.live(2)
+    events = made.result.transitions.collect()["event"].to_list()
+    profit = made.result.profit_and_loss()
+
+    assert events.count("resend") == 1
+    assert 3 == made.result.instructions.collect().height
+    assert 2 == made.result.fills.collect().height
+    assert profit.change == sum(profit.by_cause.values())
+    assert {"FEE", "TRADE"} == set(profit.by_cause)  # prices are of ticks, and both came at once
+
+
 def test_a_mismatch_is_reported_as_it_was_seen_and_as_it_was_adopted(tmp_path: Path) -> None:
     made = world(tmp_path, "run")
-    strange = Handling(foreign=7 * 10**8, key=USDT)
+    strange = Handling(foreign=7 * 10**8, funding=3 * 10**8, key=USDT)
     made.service.script.arm([Fault(name="foreign", on=Route.SUBMIT, handling=strange)])
     made.time.patience = 100
     with pytest.raises(AssertionError):  # it waits for an operator, in HALTED
@@ -280,6 +295,9 @@ def test_a_mismatch_is_reported_as_it_was_seen_and_as_it_was_adopted(tmp_path: P
     profit = made.result.profit_and_loss()
 
     assert seen.change == sum(seen.by_cause.values())
+    ledger = made.result.log.stream("ledger").collect()
+    assert (6, 2) == (ledger.height, made.result.ledger.collect().height)  # three looks at both
+    assert Decimal(3) == seen.by_cause["FUNDING"] == profit.by_cause["FUNDING"]
     assert profit.change == sum(profit.by_cause.values())
     assert shown(made) == made.result.outcome.closing
 

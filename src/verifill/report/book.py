@@ -187,13 +187,14 @@ def _decided(log: Log) -> pl.LazyFrame:
     return log.stream("instructions").unique("instruction", keep="last", maintain_order=True)
 
 
-def _of_ledger(log: Log) -> pl.LazyFrame:
+def ledger(log: Log) -> pl.LazyFrame:
     """Every ledger row once; until the books are settled, each look writes it again."""
-    return (
-        log.stream("ledger")
-        .unique(["ref", "key", "cause", "time_ns"], keep="first", maintain_order=True)
-        .select("seq", pl.col("key", "cause").cast(pl.String), "amount")
-    )
+    same = ["ref", "key", "cause", "time_ns"]
+    return log.stream("ledger").unique(same, keep="first", maintain_order=True)
+
+
+def _of_ledger(log: Log) -> pl.LazyFrame:
+    return ledger(log).select("seq", pl.col("key", "cause").cast(pl.String), "amount")
 
 
 def _bases(log: Log, worth: Worth) -> pl.DataFrame:
