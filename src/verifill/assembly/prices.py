@@ -1,16 +1,18 @@
 """Where live prices come from: a server of venues, or the history as if it happened now."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from functools import cached_property
+from functools import lru_cache
+
+from attrs import frozen
 
 from verifill.assembly.loopback import Hosting
 from verifill.assembly.references import venue_names
 from verifill.engine.amounts import to_decimal
 from verifill.engine.clock import NANOSECONDS, Times
 from verifill.engine.errors import NotObserved
-from verifill.venues.data import SeriesPoints
+from verifill.venues.data import History, SeriesPoints
 from verifill.venues.loopback.prices import LoopbackMarket
 from verifill.venues.loopback.transport import Http
 from verifill.venues.market import LiveMarket
@@ -40,9 +42,40 @@ def replayed(interval_s: int, times: Times) -> PriceSource:
     """
 
     def prices(hosting: Hosting, began_ns: int) -> LiveMarket:
-        return HistoryMarket(hosting, began_ns, interval_s * NANOSECONDS, times.wall_ns)
+        rows = _rows(hosting.history)
+        return HistoryMarket(rows, began_ns, interval_s * NANOSECONDS, times.wall_ns)
 
     return prices
+
+
+@frozen
+class Rows:
+    """A history, whole.
+
+    Attributes:
+        times: when each row was known.
+        closes: instrument -> its closes, row by row.
+        series: by name.
+        price_decimals: instrument -> decimals of its ticks.
+    """
+
+    times: Sequence[int]
+    closes: Mapping[str, list[int]]
+    series: Mapping[str, SeriesPoints]
+    price_decimals: Mapping[str, int]
+
+
+@lru_cache(maxsize=1)
+def _rows(history: History) -> Rows:
+    """The rows of a history, read once for all who look at it."""
+    times: list[int] = []
+    closes: dict[str, list[int]] = {name: [] for name in history.price_decimals}
+    for chunk in history.chunks():
+        times += chunk.time_ns
+        for name, own in closes.items():
+            own.extend(chunk.close[name])
+    series = {name: history.series(name) for name in history.series_names}
+    return Rows(times, closes, series, history.price_decimals)
 
 
 class HistoryMarket(FixedMarket):
@@ -52,17 +85,17 @@ class HistoryMarket(FixedMarket):
     whether or not an engine runs, as a market does. When it is over, there are no prices.
 
     Args:
-        hosting: has the history.
+        rows: the history.
         began_ns: when the first row stands.
         interval_ns: from one row to the next.
         now_ns: the wall clock.
     """
 
     def __init__(
-        self, hosting: Hosting, began_ns: int, interval_ns: int, now_ns: Callable[[], int]
+        self, rows: Rows, began_ns: int, interval_ns: int, now_ns: Callable[[], int]
     ) -> None:
         super().__init__(began_ns)
-        self._history = hosting.history
+        self._rows = rows
         self._began_ns = began_ns
         self._interval_ns = interval_ns
         self._now_ns = now_ns
@@ -76,43 +109,27 @@ class HistoryMarket(FixedMarket):
         """
         now_ns = self._now_ns()
         row = max(0, now_ns - self._began_ns) // self._interval_ns
-        if row >= len(self._times):
-            msg = f"the history of {len(self._times)} rows is over"
+        if row >= len(self._rows.times):
+            msg = f"the history of {len(self._rows.times)} rows is over"
             raise NotObserved(msg)
         self.time_ns, self._row = now_ns, row
-        self.prices = {name: closes[row] for name, closes in self._closes.items()}
+        self.prices = {name: closes[row] for name, closes in self._rows.closes.items()}
         self.series = {
             name: points.values[at]
-            for name, points in self._series.items()
-            if (at := bisect_right(points.times, self._times[row]) - 1) >= 0
+            for name, points in self._rows.series.items()
+            if (at := bisect_right(points.times, self._rows.times[row]) - 1) >= 0
         }
 
     def close(self, instrument: str) -> Decimal:
         """See `MarketView.close`."""
-        return to_decimal(self.price(instrument), self._history.price_decimals[instrument])
+        return to_decimal(self.price(instrument), self._rows.price_decimals[instrument])
 
     def closes(self, instrument: str, count: int) -> list[int]:
         """See `MarketView.closes`."""
         self.price(instrument)
-        rows = self._closes[instrument][: self._row + 1]
+        rows = self._rows.closes[instrument][: self._row + 1]
         return list(rows[-count:]) if count > 0 else []
 
     def rate(self, series: str) -> Decimal:
         """See `MarketView.rate`."""
         return to_decimal(self.value(series), SERIES_DECIMALS)
-
-    @cached_property
-    def _times(self) -> Sequence[int]:
-        return [time_ns for chunk in self._history.chunks() for time_ns in chunk.time_ns]
-
-    @cached_property
-    def _closes(self) -> dict[str, list[int]]:
-        closes: dict[str, list[int]] = {name: [] for name in self._history.price_decimals}
-        for chunk in self._history.chunks():
-            for name, own in closes.items():
-                own.extend(chunk.close[name])
-        return closes
-
-    @cached_property
-    def _series(self) -> dict[str, SeriesPoints]:
-        return {name: self._history.series(name) for name in self._history.series_names}
