@@ -16,13 +16,14 @@ from tests.live.inside import Inside, Virtual
 from tests.live.test_reports import hedged, reports
 from tests.live.worlds import PATIENCE_S, ROOT, written
 from verifill.assembly.loopback import Hosting
-from verifill.assembly.prices import PriceSource
+from verifill.assembly.prices import PriceSource, Rows
 from verifill.engine.errors import ConfigError, NotObserved
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.opening import verify_log
 from verifill.live import Ended, run_live
 from verifill.paper import journal_of, replayed, run_paper
 from verifill.result import RunResult
+from verifill.venues.data import SeriesPoints
 from verifill.venues.loopback.effects import effects_of
 from verifill.venues.loopback.journal import Quoted, read_journal
 from verifill.venues.market import LiveMarket
@@ -204,6 +205,13 @@ def test_a_history_that_is_over_has_no_prices(paper: Paper) -> None:
     with pytest.raises(NotObserved, match=r"the history of .* rows is over"):
         market.refresh()
     assert first != second
+
+
+def test_a_mark_price_of_the_history_is_known_from_its_time_on_in_ticks() -> None:
+    marks = SeriesPoints([10, 20], [64_000 * 10**18, 64_123 * 10**18 + 5 * 10**15], 18)
+    rows = Rows([5, 15, 25], {BARS: [1, 2, 3]}, {f"mark:{BARS}": marks}, {BARS: 2})
+
+    assert [{}, {BARS: 6_400_000}, {BARS: 6_412_300}] == [rows.known(t)[1] for t in rows.times]
 
 
 # What is refused.

@@ -17,6 +17,7 @@ from verifill.venues.loopback.prices import LoopbackMarket
 from verifill.venues.loopback.transport import Http
 from verifill.venues.market import LiveMarket
 from verifill.venues.simulated.quotes import SERIES_DECIMALS, FixedMarket
+from verifill.venues.simulated.timeline import MARK
 
 PriceSource = Callable[[Hosting, int], LiveMarket]
 """The configuration and the time at which its simulated venues began -> its live prices."""
@@ -63,6 +64,20 @@ class Rows:
     closes: Mapping[str, list[int]]
     series: Mapping[str, SeriesPoints]
     price_decimals: Mapping[str, int]
+
+    def known(self, time_ns: int) -> tuple[dict[str, int], dict[str, int]]:
+        """The series at a time of the history, and the mark prices among them in ticks."""
+        series = {
+            name: points.values[at]
+            for name, points in self.series.items()
+            if (at := bisect_right(points.times, time_ns) - 1) >= 0
+        }
+        marks = {
+            instrument: series[name] * int(10**ticks) // int(10 ** self.series[name].decimals)
+            for instrument, ticks in self.price_decimals.items()
+            if (name := f"{MARK}{instrument}") in series
+        }
+        return series, marks
 
 
 @lru_cache(maxsize=1)
@@ -114,11 +129,7 @@ class HistoryMarket(FixedMarket):
             raise NotObserved(msg)
         self.time_ns, self._row = now_ns, row
         self.prices = {name: closes[row] for name, closes in self._rows.closes.items()}
-        self.series = {
-            name: points.values[at]
-            for name, points in self._rows.series.items()
-            if (at := bisect_right(points.times, self._rows.times[row]) - 1) >= 0
-        }
+        self.series, self.marks = self._rows.known(self._rows.times[row])
 
     def close(self, instrument: str) -> Decimal:
         """See `MarketView.close`."""
