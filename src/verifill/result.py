@@ -25,7 +25,7 @@ from verifill.engine.errors import ConfigError, DataError
 from verifill.engine.log.durable_reader import open_log
 from verifill.header import is_recorded
 from verifill.machines.tight_loop import TightEvent
-from verifill.report.book import fills, ledger, rehearsals
+from verifill.report.book import fills, ledger, moves, rehearsals
 from verifill.report.equity import Account, Ends, ends, equity
 from verifill.report.exposure import Exposure, exposure
 from verifill.report.market import MarketData, PreparedMarket
@@ -130,7 +130,7 @@ class RunResult:
     def fees(self) -> Mapping[str, Decimal]:
         """Asset -> what was paid in fees and gas."""
         paid = fills(self.log).group_by("fee_asset").agg(pl.col("fee").sum()).collect()
-        gas = self._real(self.log.stream("moves")).filter(cause=Cause.GAS.value)
+        gas = moves(self.log).filter(cause=Cause.GAS.value)
         spent = gas.select(pl.col("key").cast(pl.String), "amount").collect()
         units: dict[str, int] = dict(paid.filter(pl.col("fee") != 0).iter_rows())
         for key, amount in spent.iter_rows():
@@ -197,8 +197,7 @@ class RunResult:
     @property
     def moves(self) -> pl.LazyFrame:
         """Every transfer that an instruction caused, gas included."""
-        frame = self._real(self.log.stream("moves"))
-        return self._keyed(self._when(frame), "amount")
+        return self._keyed(self._when(moves(self.log)), "amount")
 
     @property
     def positions(self) -> pl.LazyFrame:

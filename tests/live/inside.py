@@ -1,6 +1,7 @@
 """Live runs in the test's own process, under virtual time: the venues are the same service."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,12 +13,19 @@ from verifill.config import load_config
 from verifill.config.retries import LIVE
 from verifill.engine.clock import NANOSECONDS, Times
 from verifill.engine.log.anchor import FileAnchor
+from verifill.engine.log.record import Record
 from verifill.live import Ended, Start, go_on
 from verifill.machines.recovery import Found
 from verifill.result import RunResult
+from verifill.telling import Style, Tell, telling
 from verifill.venues.loopback.journal import Journal
 from verifill.venues.loopback.local import Local
 from verifill.venues.loopback.service import Service
+
+
+class KilledError(BaseException):
+    """The process is gone."""
+
 
 START_NS = 1_700_000_000 * NANOSECONDS
 
@@ -78,7 +86,7 @@ class Inside:
     def result(self) -> RunResult:
         return RunResult(self.log)
 
-    def live(self, ticks: int) -> Ended:
+    def live(self, ticks: int, tell: Tell | None = None) -> Ended:
         """One process life."""
 
         def connected(hosting: Hosting, _found: Found, cursors: Mapping[str, int]) -> Connected:
@@ -92,8 +100,19 @@ class Inside:
             anchor=FileAnchor(self.folder / "anchor"),
             ticks=ticks,
             times=self.time.times(),
+            tell=tell or telling(Style.NONE),
         )
         return go_on(start)
+
+    def killed_at(self, event: str) -> None:
+        """A process life that ends when something has happened for the first time."""
+
+        def tell(record: Record, _seq: int) -> None:
+            if record.event == event:
+                raise KilledError
+
+        with suppress(KilledError):
+            self.live(0, tell)
 
     @property
     def now(self) -> Callable[[], int]:

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +19,7 @@ from tests.live.worlds import PATIENCE_S, ROOT, written
 from verifill.assembly.loopback import Hosting
 from verifill.assembly.prices import PriceSource, Rows
 from verifill.engine.errors import ConfigError, NotObserved
+from verifill.engine.inbox import post
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.opening import verify_log
 from verifill.live import Ended, run_live
@@ -214,6 +216,24 @@ def test_a_mark_price_of_the_history_is_known_from_its_time_on_in_ticks() -> Non
     assert [{}, {BARS: 6_400_000}, {BARS: 6_412_300}] == [rows.known(t)[1] for t in rows.times]
 
 
+def test_operators_are_heard_on_paper_and_a_restart_does_not_clear_what_they_said(
+    paper: Paper,
+) -> None:
+    paper.live(1)
+    posted = partial(post, paper.log, actor="ann", reason="because", at_ns=paper.time.now_ns)
+    posted("kill", arguments={"flatten": "no"})
+    paper.time.patience = 20
+    for _ in range(2):
+        with pytest.raises(AssertionError):  # it waits for an operator, in HALTED
+            paper.live(2)
+        paper.time.patience = 20
+    assert [1] == paper.effects
+
+    posted("resume", arguments={"scope": "global"})
+    assert "STOPPED" == paper.live(2).state
+    assert 1 < len(paper.effects)
+
+
 # What is refused.
 
 
@@ -249,6 +269,7 @@ KILLED = -signal.SIGKILL
 MOMENTS = (  # a commit is one to the log, a line one of the journal: it opens, then the order
     *("before commit 3", "before commit 7", "after commit 7", "before commit 8", "after commit 9"),
     *("after send 1", "after line 1", "before line 2", "after line 2"),
+    *("after line 2, then before commit 3", "before line 2, then before commit 5"),  # recovering
 )
 
 
@@ -271,8 +292,9 @@ def test_a_process_that_is_killed_at_any_moment_has_one_effect_for_each_intent(
     tmp_path: Path, moment: str
 ) -> None:
     config, log = written(tmp_path), tmp_path / "log"
-    when, number = moment.rsplit(" ", 1)
-    assert KILLED == life(config, log, 2, when, number)
+    for one in moment.split(", then "):
+        when, number = one.rsplit(" ", 1)
+        assert KILLED == life(config, log, 2, when, number)
     assert 0 == life(config, log, 1)
 
     verify_log(log, FileAnchor(Path(f"{log}.anchor")))

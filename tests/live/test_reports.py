@@ -302,6 +302,45 @@ def test_a_mismatch_is_reported_as_it_was_seen_and_as_it_was_adopted(tmp_path: P
     assert shown(made) == made.result.outcome.closing
 
 
+SENDING = """
+from decimal import Decimal
+from verifill import Transfer
+
+
+class Sending:
+    done = False
+
+    def decide(self, market, positions, last):
+        sent, self.done = self.done, True
+        to = {"account": "wallet", "to": "binance.spot", "asset": "USDT"}
+        return [] if sent else [Transfer(amount=Decimal(100), **to)]
+
+    def state(self):
+        return {"done": self.done}
+
+    def restore(self, state):
+        self.done = state["done"]
+"""
+
+
+def test_gas_is_counted_once_where_a_restart_has_looked_again(tmp_path: Path) -> None:
+    made = hedged(tmp_path, "run")
+    (made.folder / "strategy.py").write_text(SENDING)
+    strange = Handling(foreign=7 * 10**8, key="wallet:BaseToken:USDT")
+    made.service.script.arm([Fault(name="foreign", on=Route.SUBMIT, handling=strange)])
+    made.killed_at("mismatched")
+    made.time.patience = 20_000
+    with pytest.raises(AssertionError):  # it waits for an operator, in HALTED
+        made.live(0)
+    result = made.result
+    raw = result.log.stream("moves").filter(cause="GAS").collect()
+    (gas,) = result.moves.filter(cause="GAS").collect()["amount"]
+
+    assert "HALTED" == result.outcome.state
+    assert 2 == raw.height
+    assert result.fees["ETH"] == -gas
+
+
 def shown(made: Inside) -> dict[str, Decimal]:
     """What the venue says of its accounts."""
     totals = made.service.world.venue("binance").venue.accounts.totals

@@ -133,6 +133,15 @@ def fills(log: Log) -> pl.LazyFrame:
     )
 
 
+def moves(log: Log) -> pl.LazyFrame:
+    """Every transfer of an instruction once; no rehearsals."""
+    return (
+        log.stream("moves")
+        .join(rehearsals(log), on="instruction", how="anti", maintain_order="left")
+        .filter(_first())
+    )
+
+
 def _first() -> pl.Expr:
     """A receipt is whole when it is first compared; who looks again writes it again."""
     return pl.col("seq") == pl.col("seq").min().over("instruction")
@@ -161,9 +170,7 @@ def _told(amount: pl.Expr | str, cause: str) -> tuple[pl.Expr, pl.Expr]:
 
 def _of_moves(log: Log) -> pl.LazyFrame:
     return (
-        log.stream("moves")
-        .join(rehearsals(log), on="instruction", how="anti", maintain_order="left")
-        .filter(_first())
+        moves(log)
         .join(_ops(log), on="instruction", how="left", maintain_order="left")
         .select(
             "seq",
