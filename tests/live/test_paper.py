@@ -18,6 +18,7 @@ from tests.live.test_reports import hedged, reports
 from tests.live.worlds import PATIENCE_S, ROOT, written
 from verifill.assembly.loopback import Hosting
 from verifill.assembly.prices import PriceSource, Rows
+from verifill.config import load_config
 from verifill.engine.errors import ConfigError, NotObserved
 from verifill.engine.inbox import post
 from verifill.engine.log.anchor import FileAnchor
@@ -207,6 +208,28 @@ def test_a_history_that_is_over_has_no_prices(paper: Paper) -> None:
     with pytest.raises(NotObserved, match=r"the history of .* rows is over"):
         market.refresh()
     assert first != second
+
+
+STRATEGIES = ("cash_and_carry", "market_neutral", "leveraged_staking", "leveraged_staking_saga")
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_reference_strategy_trades_on_paper_without_a_mismatch(tmp_path: Path, name: str) -> None:
+    examples = ROOT / "docs" / "examples"
+    text = (examples / f"{name}.toml").read_text()
+    text = text.replace("../../fixtures", str(ROOT / "fixtures"))
+    config = tmp_path / "paper.toml"
+    config.write_text(text.replace('source = "', f'source = "{examples}/'))
+    made = Paper(config)
+    interval_s = load_config(config).loop.interval_s
+    ended = made.live(3, prices=replayed(interval_s, made.time.times()))
+    kinds = set(made.result.notes.collect()["kind"])
+    profit = made.result.profit_and_loss(missing="leave out")
+
+    assert ("STOPPED", "", 3) == (ended.state, ended.reason, ended.ticks)
+    assert not kinds & {"MISMATCH", "HELD", "FAILURE"}
+    assert made.result.moves.collect().height
+    assert profit.change == sum(profit.by_cause.values())
 
 
 def test_a_mark_price_of_the_history_is_known_from_its_time_on_in_ticks() -> None:

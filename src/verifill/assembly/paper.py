@@ -42,8 +42,12 @@ class Fed:
     service: Service
     wanted: frozenset[str]
 
-    def quote(self, live: LiveMarket) -> None:
+    def quote(self, live: LiveMarket, *, series: bool = True) -> None:
         """Take over what has changed; in the journal when this returns.
+
+        Args:
+            live: the prices.
+            series: whether rates and indices are taken over too.
 
         Raises:
             NotObserved: an instrument has no live price.
@@ -55,14 +59,17 @@ class Fed:
             raise NotObserved(msg)
         own = self.service.world.market
         prices, marks = _changed(live.prices, own.prices), _changed(live.marks, own.marks)
-        series = _changed(live.series, own.series)
-        if prices or marks or series:
-            self.service.record(Quoted(self.service.now_ns(), prices, marks, series))
+        rates = _changed(live.series, own.series) if series else {}
+        if prices or marks or rates:
+            self.service.record(Quoted(self.service.now_ns(), prices, marks, rates))
 
 
 @frozen
 class AtLivePrices:
     """Attempts whose orders meet the prices of the moment; implements `Transport`.
+
+    Rates and indices stay those of the tick: what a chain does follows from them exactly, and
+    so does what is expected of it.
 
     Attributes:
         inner: makes the attempts.
@@ -79,7 +86,7 @@ class AtLivePrices:
         if target.endswith("/submit"):
             try:
                 self.live.refresh()
-                self.fed.quote(self.live)
+                self.fed.quote(self.live, series=False)
             except NotObserved as error:
                 return NotSent(f"no live price to execute at: {error}")
         return self.inner(method, target, body)
