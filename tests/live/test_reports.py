@@ -262,6 +262,34 @@ def test_what_a_chain_did_and_took_back_is_reported_step_by_step(tmp_path: Path)
     assert shown(made) == made.result.outcome.closing
 
 
+def test_a_perpetual_that_is_adopted_has_the_entry_value_that_the_engine_took_up(
+    tmp_path: Path,
+) -> None:
+    made = hedged(tmp_path, "run")
+    made.live(2)
+    accounts = made.service.world.venue("binance").venue.accounts.totals
+    for size in (-5 * 10**5, 0):
+        accounts[PERPETUAL] = size
+        for name in ("adopt-external", "resume"):
+            given = GIVEN[name]
+            post(made.log, name, actor="ann", reason="seen", at_ns=made.now(), arguments=given)
+        made.time.sleep(30.0)
+        made.live(1)
+        result = made.result
+        profit = result.profit_and_loss(missing="leave out")
+        book = result.account(missing="leave out").of(PERPETUAL)
+        books = [
+            told["memory"]["books"]
+            for text in result.transitions.collect()["payload"]
+            if text and "memory" in (told := json.loads(text))
+        ]
+
+        assert "ADOPTED" in set(book["cause"])
+        assert books[-1]["bases"].get(PERPETUAL, 0) == book["basis_after"][-1]
+        assert books[-1]["totals"][PERPETUAL] == book["after"][-1]
+        assert profit.change == sum(profit.by_cause.values())
+
+
 def test_what_is_sent_again_is_reported_once(tmp_path: Path) -> None:
     made = world(tmp_path, "run")
     lost = Fault(name="lost", on=Route.SUBMIT, delivery=Delivery(before=Break.DROP))

@@ -5,7 +5,8 @@ rows say: fees, realised profit, funding, gas and so on. The rest of a change is
 itself, or, where no trade was made, unexplained.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
@@ -43,7 +44,7 @@ def book(log: Log, worth: Worth, start_ns: int) -> pl.DataFrame:
     seen = _seen(log, start_ns)
     known = _known(log)
     here = known.join(seen.select(_AT), on=_AT, how="inner")
-    adopted = pl.col("seq").is_in(adoptions(log))
+    adopted = pl.col("seq").is_in(list(adoptions(log)))
     rest = (
         seen.join(here.group_by(_AT).agg(pl.col("amount").sum()), on=_AT, how="left")
         .with_columns(amount=pl.col("moved") - pl.col("amount").fill_null(0))
@@ -60,13 +61,16 @@ def book(log: Log, worth: Worth, start_ns: int) -> pl.DataFrame:
     return _with_bases(changes, _bases(log, worth))
 
 
-def adoptions(log: Log) -> list[int]:
-    """The records with which an operator has taken the venues' positions as they were."""
+def adoptions(log: Log) -> Mapping[int, Mapping[str, int]]:
+    """Where an operator has taken the venues' positions as they were -> entry values then."""
     if not is_recorded(log.header):
-        return []
-    payload = pl.col("payload")
-    told = log.records().filter(kind="OPERATOR").filter(payload.str.contains('"adopted":'))
-    return told.select("seq").collect()["seq"].to_list()
+        return {}
+    holding = pl.col("payload").str.contains('"adopted":', literal=True)
+    told = log.records().filter(holding).filter(kind="OPERATOR").select("seq", "payload")
+    return {
+        seq: json.loads(payload)["memory"]["books"]["bases"]
+        for seq, payload in told.collect().iter_rows()
+    }
 
 
 def rehearsals(log: Log) -> pl.LazyFrame:
@@ -208,7 +212,8 @@ def _bases(log: Log, worth: Worth) -> pl.DataFrame:
     """Entry values of perpetuals after each of their fills, by the average-cost rule."""
     traded = fills(log).select("seq", "account", "base", "side", "quantity", "price").collect()
     closed = log.stream("ledger").filter(cause=Cause.LIQUIDATION.value).collect()
-    taken = log.stream("positions").filter(pl.col("seq").is_in(adoptions(log))).collect()
+    adopted = adoptions(log)
+    taken = log.stream("positions").filter(pl.col("seq").is_in(list(adopted))).collect()
     events: list[tuple[int, str, int | None, int]] = [
         (seq, position_key(account, Kind.PERP, base), quantity if side == "BUY" else -quantity, p)
         for seq, account, base, side, quantity, p in traded.iter_rows()
@@ -223,7 +228,7 @@ def _bases(log: Log, worth: Worth) -> pl.DataFrame:
             continue
         size, basis = sizes.get(key, 0), bases.get(key, 0)
         if change is None:  # no fill of ours: the size is what it was found to be
-            sizes[key], bases[key] = number, basis if number else 0
+            sizes[key], bases[key] = number, adopted[seq].get(key, 0) if seq in adopted else 0
         else:
             bases[key], _ = after_fill(size, basis, change, number)
             sizes[key] = size + change
