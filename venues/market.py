@@ -68,6 +68,11 @@ class LiveMarket(MarketView, Protocol):
     """Public prices as of the last `refresh`: what a live price feed has to be."""
 
     @property
+    def clock_ns(self) -> int:
+        """The feed's own clock then; the prices may be older."""
+        ...
+
+    @property
     def prices(self) -> Mapping[str, int]:
         """Instrument -> ticks."""
         ...

@@ -45,10 +45,13 @@ class Prices(FixedMarket):
     def __init__(self, prices: dict[str, int]) -> None:
         super().__init__(prices=prices)
         self.gone: Callable[[], str] = lambda: ""
+        self.clock_ns = 0
+        self.time = Virtual()
 
     def refresh(self) -> None:
         if why := self.gone():
             raise NotObserved(why)
+        self.time_ns = self.clock_ns = self.time.now_ns
 
     def close(self, instrument: str) -> Decimal:
         return Decimal(self.price(instrument)).scaleb(-2)
@@ -78,7 +81,7 @@ class Paper:
         return run_paper(self.config, prices=source, folder=self.log, ticks=ticks, times=times)
 
     def quoted(self, _hosting: Hosting, _began_ns: int) -> LiveMarket:
-        self.feed.time_ns = self.time.now_ns
+        self.feed.time = self.time
         return self.feed
 
     @property

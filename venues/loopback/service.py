@@ -314,7 +314,8 @@ class Service:
     def _prices(self, _call: Call) -> Outgoing:
         market = self.world.market
         self._beat += 1
-        prices = Prices(market.time_ns, self._beat, market.prices, market.marks, market.series)
+        told = market.prices, market.marks, market.series
+        prices = Prices(market.time_ns, self._beat, *told, clock_ns=self.now_ns())
         return in_json(prices)
 
 

@@ -115,6 +115,7 @@ class HistoryMarket(FixedMarket):
         self._interval_ns = interval_ns
         self._now_ns = now_ns
         self._row = -1
+        self.clock_ns = 0
 
     def refresh(self) -> None:
         """Go to the row of this moment.
@@ -122,7 +123,7 @@ class HistoryMarket(FixedMarket):
         Raises:
             NotObserved: the history is over.
         """
-        now_ns = self._now_ns()
+        self.clock_ns = now_ns = self._now_ns()
         row = max(0, now_ns - self._began_ns) // self._interval_ns
         if row >= len(self._rows.times):
             msg = f"the history of {len(self._rows.times)} rows is over"
