@@ -13,7 +13,9 @@ import typer
 from verifill.cli import audit, options
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.operators import ops
-from verifill.cli.options import examples
+from verifill.cli.options import Said, examples
+from verifill.cli.papers import EXAMPLES as PAPER_EXAMPLES
+from verifill.cli.papers import paper
 from verifill.cli.venues import venue
 
 HELP = """Run trading strategies of which every instruction is verified."""
@@ -53,14 +55,6 @@ class Executor(StrEnum):
 
     COMPILED = "compiled"
     TRANSITIONS = "transitions"
-
-
-class Said(StrEnum):
-    """How a live run says what happens."""
-
-    TEXT = "text"
-    JSON = "json"
-    NONE = "none"
 
 
 class Drawing(StrEnum):
@@ -217,6 +211,9 @@ def live(
         timeout_s=timeout_s,
         style=say.value,
     )
+
+
+app.command(epilog=PAPER_EXAMPLES)(paper)
 
 
 @app.command(
