@@ -18,19 +18,18 @@ from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Connected, Hosting, connect
 from verifill.assembly.references import venue_names
 from verifill.assembly.strategy import load_strategy
-from verifill.backtest import versions
 from verifill.build import described, policy_of, tolerance_of
 from verifill.config import Config, load_config
 from verifill.config.retries import LIVE
-from verifill.engine.clock import NANOSECONDS, WallClock
+from verifill.engine.clock import NANOSECONDS, Times, WallClock
 from verifill.engine.compile import compile_table
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import NotObserved
 from verifill.engine.executor import DurableExecutor
 from verifill.engine.inbox import Inbox
 from verifill.engine.log.anchor import Anchor, FileAnchor
-from verifill.engine.log.connection import Connect
-from verifill.engine.log.connection import connect as connect_to_write
+from verifill.engine.log.connection import Connect as ConnectDatabase
+from verifill.engine.log.connection import connect as connect_database
 from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import DurableReader, open_log
 from verifill.engine.log.expand import Nesting
@@ -38,6 +37,7 @@ from verifill.engine.log.live import LiveLog, Moment
 from verifill.engine.log.opening import create_log, reopen_log
 from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
+from verifill.header import MARKET, RECORDED, Running, same_mode
 from verifill.interrupts import Interrupts
 from verifill.machines.desk import Desk
 from verifill.machines.full_loop import FULL_LOOP
@@ -48,6 +48,7 @@ from verifill.machines.monitor import PositionMonitor
 from verifill.machines.nesting import nesting
 from verifill.machines.operator import Mailbox, Operators
 from verifill.machines.recovery import Found, found_in
+from verifill.quotes import Quotes
 from verifill.telling import Style, Tell, telling
 from verifill.venues.loopback.transport import Http, Transport
 from verifill.venues.loopback.world import NETWORK
@@ -77,27 +78,31 @@ class Ended:
 
 @frozen(kw_only=True)
 class Outside:
-    """What a live run touches of the world beside its log's folder.
+    """What a live run touches of the world beside its venues and its log's folder.
 
     Attributes:
-        transport: makes the attempts at requests to the venues.
-        wall_ns: the wall clock.
-        mono_ns: a clock that never goes back.
-        sleep: sleeps for so many seconds.
-        connect: connects to the log's database.
+        times: the clocks.
+        database: connects to the log's database.
         entropy: so many bytes that no other run has.
     """
 
-    transport: Transport
-    wall_ns: Callable[[], int] = time.time_ns
-    mono_ns: Callable[[], int] = time.monotonic_ns
-    sleep: Callable[[float], None] = time.sleep
-    connect: Connect = connect_to_write
+    times: Times = field(factory=Times)
+    database: ConnectDatabase = connect_database
     entropy: Callable[[int], bytes] = os.urandom
 
     def moment(self) -> Moment:
         """Now, by both clocks."""
-        return Moment(self.wall_ns(), self.mono_ns())
+        return Moment(self.times.wall_ns(), self.times.monotonic_ns())
+
+    def clock(self, interval_s: int) -> WallClock:
+        """The clock that ticks."""
+        times = self.times
+        return WallClock(
+            interval_s * NANOSECONDS,
+            wall_ns=times.wall_ns,
+            monotonic_ns=times.monotonic_ns,
+            sleep=times.sleep,
+        )
 
 
 @frozen(kw_only=True)
@@ -106,7 +111,9 @@ class Start:
 
     Attributes:
         config: what to run.
-        outside: the venues, the clocks and the disk.
+        connect: gives the venues and their market; told what an earlier life left behind, and
+            where its feeds had come to.
+        outside: the clocks and the disk.
         folder: of the durable log; made the first time.
         anchor: the second place that remembers how far the log had come.
         mailbox: where operators' commands wait, given the log's folder.
@@ -115,12 +122,25 @@ class Start:
     """
 
     config: Config
-    outside: Outside
+    connect: "Connect"
     folder: Path
     anchor: Anchor
     mailbox: Callable[[Path], Mailbox] = Inbox
     ticks: int = 0
+    outside: Outside = field(factory=Outside)
     tell: Tell = field(factory=lambda: telling(Style.NONE))
+
+
+Connect = Callable[[Hosting, Found, Mapping[str, int]], Connected]
+
+
+def over(transport: Transport, now_ns: Callable[[], int] = time.time_ns) -> Connect:
+    """The venues that a transport reaches."""
+
+    def connected(hosting: Hosting, _found: Found, cursors: Mapping[str, int]) -> Connected:
+        return connect(hosting, transport, now_ns=now_ns, since=cursors)
+
+    return connected
 
 
 def run_live(
@@ -157,15 +177,20 @@ def run_live(
         anchor = FileAnchor(Path(anchor or f"{log}.anchor"))
     start = Start(
         config=settings,
-        outside=Outside(transport=Http(port, timeout_s)),
+        connect=over(Http(port, timeout_s)),
         folder=log,
         anchor=anchor,
         mailbox=mailbox,
         ticks=ticks,
         tell=tell or telling(Style.NONE),
     )
+    return go_on(start)
+
+
+def go_on(start: Start) -> Ended:
+    """One process life."""
     with TemporaryDirectory(prefix="verifill-live-") as work:
-        hosting = Hosting.of(settings, prepared(settings, Path(work), None))
+        hosting = Hosting.of(start.config, prepared(start.config, Path(work), None))
         return one_life(start, hosting)
 
 
@@ -183,7 +208,7 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
     found, log, said = _open(start, header)
     with log, Interrupts() as interrupts:
         cursors = found.memory.books.cursors if found.memory else {}
-        connected = connect(hosting, outside.transport, now_ns=outside.wall_ns, since=cursors)
+        connected = start.connect(hosting, found, cursors)
         live = LiveLog(log, Nesting(**said["nesting"]), outside.moment)
         live.on_record = start.tell
         machine = DurableExecutor(compiled, live)
@@ -191,12 +216,7 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
         feeds = [*venues, connected.transit] if start.config.routes else venues
         monitor = PositionMonitor(feeds, {}, {}, tolerance_of(hosting.amounts))
         names = frozenset(start.config.strategy.venues or venue_names(start.config))
-        clock = WallClock(
-            start.config.loop.interval_s * NANOSECONDS,
-            wall_ns=outside.wall_ns,
-            monotonic_ns=outside.mono_ns,
-            sleep=outside.sleep,
-        )
+        clock = outside.clock(start.config.loop.interval_s)
         loop = LiveLoop(
             machine=machine,
             clock=clock,
@@ -208,11 +228,11 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
             policy=policy_of(start.config),
         )
         loop.manager.run = said["run"]
-        guard = Guard(_around(start.config, live, outside.wall_ns), found.guard)
+        guard = Guard(_around(start.config, live, outside.times.wall_ns), found.guard)
         guard.begin()
         mailbox = start.mailbox(start.folder)
-        operators = Operators(mailbox, live, machine, outside.wall_ns, found.commands)
-        counted = _Counted(connected, start, loop, guard)
+        operators = Operators(mailbox, live, machine, outside.times.wall_ns, found.commands)
+        counted = _Counted(connected, Quotes(live), start, loop, guard)
         loop.live(
             log=live,
             clock=clock,
@@ -238,10 +258,13 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
 class _Counted:
     """Refreshes the market before each tick, and stops after the last that was asked for."""
 
-    def __init__(self, connected: Connected, start: Start, loop: LiveLoop, guard: Guard) -> None:
+    def __init__(
+        self, connected: Connected, quotes: Quotes, start: Start, loop: LiveLoop, guard: Guard
+    ) -> None:
         self._connected = connected
+        self._quotes = quotes
         self._guard = guard
-        self._now_ns = start.outside.wall_ns
+        self._now_ns = start.outside.times.wall_ns
         ticks = start.ticks
         self._left = ticks + 1 if ticks else 0  # recovery refreshes it too
         self._limited = ticks > 0
@@ -257,6 +280,7 @@ class _Counted:
         except NotObserved as error:
             return f"market data is not fresh: {error}"
         self._guard.clock_offset(self._connected.market.clock_ns - self._now_ns())
+        self._quotes.tell(self._connected.market)
         return ""
 
 
@@ -288,16 +312,17 @@ def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapp
     life = Record(machine="process", kind="EPOCH", wall_ns=wall_ns, mono_ns=mono_ns, payload=told)
     if not is_log(start.folder):
         log = create_log(
-            start.folder, header, life, anchor=start.anchor, connect=start.outside.connect
+            start.folder, header, life, anchor=start.anchor, connect=start.outside.database
         )
         return Found(), log, header
+    same_mode(start.folder, start.config.mode)
     digest = header["nesting"]["digest"]
     log = reopen_log(
         start.folder,
         life,
         definition_hash=digest,
         anchor=start.anchor,
-        connect=start.outside.connect,
+        connect=start.outside.database,
     )
     reader = open_log(start.folder)
     try:
@@ -310,41 +335,34 @@ def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapp
 
 def _header(start: Start, hosting: Hosting, nested: dict[str, Any]) -> dict[str, Any]:
     """What runs; the run's name is its own, because no two live runs are the same."""
-    config, outside = start.config, start.outside
-    said = described(config)
-    what: dict[str, Any] = {
-        "mode": LIVE,
-        "epoch": 1,
-        "seed": config.seed,
-        "config": said,
-        "config_digest": sha256_hex(canonical_json(said)),
-        "data_digest": hosting.history.digest,
-        "decimals": hosting.amounts.scales.as_dict(),
-        "price_decimals": dict(hosting.history.price_decimals),
-        "bases": {},
-        "instruments": {},
-        "links": [],
-        "quote": config.quote,
-        "versions": versions(),
-        "table": FULL_LOOP.content,
-        "nesting": nested,
-    }
-    own = {"created_ns": outside.wall_ns(), "nonce": outside.entropy(16).hex()}
+    rules = [hosting.rules(name) for name in hosting.exchanges]
+    what = Running(
+        mode=start.config.mode,
+        config=described(start.config),
+        data_digest=hosting.history.digest,
+        scales=hosting.amounts.scales,
+        price_decimals=hosting.history.price_decimals,
+        rules=[*rules, *(chain.rules for chain in hosting.chains.values())],
+        bases=hosting.bases(),
+        links=hosting.links(),
+        quote=start.config.quote,
+    ).header()
+    what |= {MARKET: RECORDED, "table": FULL_LOOP.content, "nesting": nested}
+    outside = start.outside
+    own = {"created_ns": outside.times.wall_ns(), "nonce": outside.entropy(16).hex()}
     return what | {"run": sha256_hex(canonical_json(what | own))[:12]}
 
 
 def _bases(hosting: Hosting, totals: Mapping[str, int]) -> tuple[Mapping[str, int], str]:
     """Entry values, from the configuration where its opening is what the venue has."""
-    rules = [hosting.rules(name) for name in hosting.exchanges]
-    instruments = [i for own in rules for i in own.instruments.values()]
-    opening = hosting.positions.opening()
-    known = hosting.positions.bases(instruments)
-    sizes = {i.base_key: totals.get(i.base_key, 0) for i in instruments if i.perpetual}
+    opening, known = hosting.positions.opening(), hosting.bases()
+    perpetuals = {i.base_key for i in hosting.instruments() if i.perpetual}
+    sizes = {key: totals.get(key, 0) for key in perpetuals}
     lost = sorted(k for k, size in sizes.items() if size and opening.get(k) != size)
     if lost:
         told = ", ".join(f"{key} of {sizes[key]}" for key in lost)
         return {}, f"the entry value of {told} is not known; declare it under [opening] and [bases]"
-    return known, ""
+    return {key: basis for key, basis in known.items() if sizes[key]}, ""
 
 
 def _cursors(connected: Connected) -> dict[str, int]:
@@ -353,4 +371,4 @@ def _cursors(connected: Connected) -> dict[str, int]:
     return {name: feed.cursor for name, feed in feeds.items() if feed.cursor is not None}
 
 
-__all__ = ["Ended", "Outside", "Start", "one_life", "run_live"]
+__all__ = ["Ended", "Outside", "Start", "go_on", "one_life", "over", "run_live"]

@@ -85,6 +85,7 @@ class Service:
 
     Attributes:
         world: what is simulated.
+        began_ns: when it began.
         script: the faults that are armed.
         offset_ns: by how much the venues' clock is wrong.
         can_trade: whether orders are taken.
@@ -125,6 +126,7 @@ class Service:
         self.can_trade = True
         self.can_read = True
         self.world = self._restored(parts, start_ns)
+        self.began_ns = journal.lines[0].what.at_ns
         self._virtual_ns = self.world.now_ns
 
     def _restored(self, parts: Parts, start_ns: int) -> World:

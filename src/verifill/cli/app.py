@@ -14,7 +14,9 @@ from verifill.cli import audit, options
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.faults import faults
 from verifill.cli.operators import ops
-from verifill.cli.options import examples
+from verifill.cli.options import Said, examples
+from verifill.cli.papers import EXAMPLES as PAPER_EXAMPLES
+from verifill.cli.papers import paper
 from verifill.cli.venues import venue
 
 HELP = """Run trading strategies of which every instruction is verified."""
@@ -55,14 +57,6 @@ class Executor(StrEnum):
 
     COMPILED = "compiled"
     TRANSITIONS = "transitions"
-
-
-class Said(StrEnum):
-    """How a live run says what happens."""
-
-    TEXT = "text"
-    JSON = "json"
-    NONE = "none"
 
 
 class Drawing(StrEnum):
@@ -219,6 +213,9 @@ def live(
         timeout_s=timeout_s,
         style=say.value,
     )
+
+
+app.command(epilog=PAPER_EXAMPLES)(paper)
 
 
 @app.command(

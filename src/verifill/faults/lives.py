@@ -9,12 +9,12 @@ from pathlib import Path
 from attrs import define, field
 
 from verifill.assembly.loopback import Hosting
-from verifill.engine.clock import NANOSECONDS
+from verifill.engine.clock import NANOSECONDS, Times
 from verifill.engine.command import Command
 from verifill.engine.errors import EnvironmentDefect, VerifillError
 from verifill.faults.moments import KilledError, Moments
 from verifill.faults.outside import PATIENCE_NS, Disk, Time, WaitingError, WatchedAnchor, Wire
-from verifill.live import Outside, Start, one_life
+from verifill.live import Outside, Start, one_life, over
 from verifill.venues.loopback.faults import Fault
 
 LIVES_MAX = 3  # that stop with something under way, one after another
@@ -121,15 +121,13 @@ class World:
 
     def _live(self, moments: Moments) -> End:
         outside = Outside(
-            transport=self.wire,
-            wall_ns=self.time.wall_ns,
-            mono_ns=self.time.mono_ns,
-            sleep=self.time.sleep,
-            connect=self.disk.connect,
+            times=Times(self.time.wall_ns, self.time.mono_ns, self.time.sleep),
+            database=self.disk.connect,
             entropy=random.Random(self.seed).randbytes,  # noqa: S311 - the same for the same seed
         )
         start = Start(
             config=self.hosting.config,
+            connect=over(self.wire, self.time.wall_ns),
             outside=outside,
             folder=self.log,
             anchor=WatchedAnchor(self.anchor, moments),

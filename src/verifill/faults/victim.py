@@ -20,7 +20,7 @@ from verifill.config import load_config
 from verifill.config.retries import LIVE
 from verifill.faults.moments import At, Moments, Place
 from verifill.faults.outside import PLACES, Disk, Time, WatchedAnchor
-from verifill.live import Outside, Start, one_life
+from verifill.live import Outside, Start, one_life, over
 from verifill.venues.loopback.transport import Attempt, Http
 
 PATIENCE_S = 5.0  # for one request
@@ -82,13 +82,11 @@ def main(order: Order) -> None:
         os.write(file, f"{number} {digest}\n".encode())  # which a kill does not undo
 
     disk = Disk(moments, Time(), on_acknowledged=acknowledge)
-    outside = Outside(
-        transport=Watched(Http(order.port, PATIENCE_S), moments), connect=disk.connect
-    )
     config = evolve(load_config(Path(order.config)), mode=LIVE)
     start = Start(
         config=config,
-        outside=outside,
+        connect=over(Watched(Http(order.port, PATIENCE_S), moments)),
+        outside=Outside(database=disk.connect),
         folder=folder / "log",
         anchor=WatchedAnchor(folder / "anchor", moments),
         ticks=order.ticks,
