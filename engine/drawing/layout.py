@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from verifill.engine.drawing.labels import Point, around, meet, spots
+from verifill.engine.drawing.labels import Area, Point, around, meet, spots
 from verifill.engine.drawing.marks import Marks
 from verifill.engine.drawing.model import Box, Picture, walk
 from verifill.engine.errors import ConfigError
@@ -177,13 +177,9 @@ def size_of(text: Sequence[str]) -> tuple[float, float]:
 
 
 def clashes(drawn: Plan) -> int:
-    """How many texts lie over another text, or over a box that is no holder."""
+    """How many texts lie over another text, over a box, or over the name of a holder."""
     texts = [around(line.anchor, *size_of(line.text)) for line in drawn.lines if line.text]
-    solid = [
-        (box.x, box.y, box.x + box.width, box.y + box.height)
-        for box in drawn.boxes
-        if box.kind != "holder"
-    ]
+    solid = [_solid(box) for box in drawn.boxes]
     count = sum(meet(one, other) for one, other in combinations(texts, 2))
     return count + sum(meet(text, box) for text in texts for box in solid)
 
@@ -310,16 +306,21 @@ def _cover(one: Placed, other: Placed) -> bool:
 def _read(drawn: _Drawn, sheet: _Sheet, placed: Sequence[Placed]) -> Plan:
     """The boxes with the arrows between them, and the texts of those."""
     paths = [[(at["x"], at["y"]) for at in edge["points"]] for edge in drawn.edges]
-    solid = [
-        (box.x, box.y, box.x + box.width, box.y + (HEADER if box.kind == "holder" else box.height))
-        for box in placed
-    ]
+    solid = [_solid(box) for box in placed]
     anchors = spots(paths, [size_of(text) for text, _ in sheet.lines], solid)
     lines = [
         Line(points=tuple(path), text=text, anchor=anchor, kind=kind)
         for path, (text, kind), anchor in zip(paths, sheet.lines, anchors, strict=True)
     ]
     return _cornered(placed, lines)
+
+
+def _solid(placed: Placed) -> Area:
+    """What no text should cover of a box: all of it, but of a holder only its name."""
+    if placed.kind == "holder":
+        width = len(placed.lines[0]) * CHARACTER + 12
+        return placed.x, placed.y, placed.x + width, placed.y + HEADER
+    return placed.x, placed.y, placed.x + placed.width, placed.y + placed.height
 
 
 def _holders(boxes: tuple[Box, ...], placed: Sequence[Placed]) -> Iterator[Placed]:

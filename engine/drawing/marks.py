@@ -22,15 +22,17 @@ class Taken:
 
     Attributes:
         count: Times.
-        p50_ns: Median time in the state before, in nanoseconds.
-        p99_ns: Of a hundred times in the state before, the longest but one; nanoseconds.
+        p50_ns: Median time in the state before, in nanoseconds; None if no time is known.
+        p99_ns: The time that 99 of 100 stays in the state before were within; likewise.
     """
 
     count: int
-    p50_ns: int
-    p99_ns: int
+    p50_ns: int | None
+    p99_ns: int | None
 
     def __str__(self) -> str:
+        if self.p50_ns is None or self.p99_ns is None:
+            return f"{self.count:,}x"
         return f"{self.count:,}x p50 {span(self.p50_ns)} p99 {span(self.p99_ns)}"
 
 

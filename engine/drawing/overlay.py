@@ -10,18 +10,27 @@ from verifill.engine.drawing.marks import Marks, Taken
 from verifill.engine.drawing.model import Picture
 from verifill.engine.errors import LogError
 from verifill.engine.flat import inner
-from verifill.engine.log.expand import IGNORED, REFUSED, Nesting
+from verifill.engine.log.expand import INTENT, OBSERVED, REFUSED, TRANSITION, Nesting
 from verifill.engine.log.reader import Log
 
-_NAMES = ("seq", "epoch", "machine", "instance", "from", "event", "to", "kind")
-_TIMES = ("wall_ns", "mono_ns", "definition_hash")
+RESOLVED = "RESOLVED"
+
+_NAMES = ("epoch", "machine", "from", "event", "to", "kind", "mono_ns")
+
+_MOVE = ("from", "event", "to")
+
+# a live log has records beside its transitions, which have no event
+_WENT = pl.col("event").is_not_null() & pl.col("kind").is_in(
+    [TRANSITION, INTENT, OBSERVED, RESOLVED]
+)
 
 
 def overlay(shown: Picture, log: Log) -> Marks:
     """What a log says of a drawing.
 
-    The time in the state before is that since the machine last moved: by the monotonic clock
-    within one process life, by the wall clock from one to the next.
+    The time in the state before is that since the last move of the same process life, by its
+    monotonic clock. Of a machine beside the loops, such as a breaker, a log has many at a time,
+    and does not number them: its moves are counted, and have no times.
 
     Args:
         shown: the drawing of the machine that ran, of one that it holds, or of one beside it.
@@ -32,19 +41,21 @@ def overlay(shown: Picture, log: Log) -> Marks:
     """
     nesting = Nesting(**log.header["nesting"])
     places = [holder for holder, held in nesting.holders.items() if held == shown.name]
-    rows = _timed(log, sorted(nesting.events_of) if places else [shown.name])
-    moved, seen, refused, tables = pl.collect_all(
+    inside = bool(places)
+    rows = _timed(log, sorted(nesting.events_of) if inside else [shown.name], one=inside)
+    if inside:
+        _check_table(log, shown)
+    moved, seen, refused, unknown = pl.collect_all(
         [
             _moved(rows, shown, places or [""]),
             _leaves(rows),
             rows.filter(pl.col("kind") == REFUSED)
             .group_by("from", "event", maintain_order=True)
             .len(),
-            rows.select(pl.col("definition_hash").unique()),
+            _unknown(rows, shown, places or [""]),
         ]
     )
-    told = set(_digests(log.header["table"], shown.name)) if places else set(tables.to_series())
-    _check(log, shown, told, rows_there=bool(tables.height))
+    _check_moves(log, shown, seen, unknown if not inside else unknown.clear())
     count = int(moved["count"].sum())
     boxes: dict[str, None] = {}
     for leaf in seen["leaf"]:
@@ -56,7 +67,7 @@ def overlay(shown: Picture, log: Log) -> Marks:
     return Marks(
         visited=frozenset(boxes),
         taken={
-            (source, target, said): Taken(times, int(p50), int(p99))
+            (source, target, said): Taken(times, p50, p99)
             for source, target, said, times, p50, p99 in moved.iter_rows()
         },
         refused=stubs,
@@ -66,46 +77,56 @@ def overlay(shown: Picture, log: Log) -> Marks:
     )
 
 
-def _timed(log: Log, tables: list[str]) -> pl.LazyFrame:
-    """The records of some machines, each with the time in the state before."""
-    names = [*_NAMES, *_TIMES]
-    rows = log.records().select(names).filter(pl.col("machine").is_in(tables))
-    each = "instance" if len(tables) == 1 else pl.lit(0)
-    went = ~pl.col("kind").is_in([IGNORED, REFUSED])
+def _timed(log: Log, tables: list[str], *, one: bool) -> pl.LazyFrame:
+    """The records of some machines, each with the time in the state before where it is known.
+
+    Args:
+        log: where they are.
+        tables: names of the machines.
+        one: whether they are in one state between them, as the nested loops are.
+    """
+    rows = log.records().select(_NAMES).filter(pl.col("machine").is_in(tables))
+    if not one:
+        return rows.with_columns(spent=pl.lit(None, dtype=pl.Int64))
     before = {
-        name: pl.when(went).then(name).forward_fill().shift(1).over(each)
-        for name in ("epoch", "mono_ns", "wall_ns")
+        name: pl.when(_WENT).then(name).forward_fill().shift(1) for name in ("epoch", "mono_ns")
     }
-    spent = (
-        pl.when(pl.col("epoch") == before["epoch"])
-        .then(pl.col("mono_ns") - before["mono_ns"])
-        .otherwise(pl.col("wall_ns") - before["wall_ns"])
-    )
-    # a wall clock may be set back, and the first of a log has nothing before it
-    return rows.with_columns(spent=spent.fill_null(0).clip(lower_bound=0))
+    spent = pl.when(pl.col("epoch") == before["epoch"]).then(pl.col("mono_ns") - before["mono_ns"])
+    return rows.with_columns(spent=spent)
 
 
 def _moved(rows: pl.LazyFrame, shown: Picture, places: list[str]) -> pl.LazyFrame:
     """How often and how fast it moved, for each event of each arrow."""
-    drawn = pl.LazyFrame(
+    return (
+        rows.filter(_WENT)
+        .join(_drawn(shown, places), on=_MOVE, how="inner")
+        .group_by("source", "target", "said")
+        .agg(
+            count=pl.len(),
+            p50=pl.col("spent").quantile(0.5, "nearest").cast(pl.Int64),
+            p99=pl.col("spent").quantile(0.99, "nearest").cast(pl.Int64),
+        )
+        .sort("source", "target", "said")
+    )
+
+
+def _unknown(rows: pl.LazyFrame, shown: Picture, places: list[str]) -> pl.LazyFrame:
+    """Moves that the drawing does not have."""
+    return (
+        rows.filter(_WENT).join(_drawn(shown, places), on=_MOVE, how="anti").select(_MOVE).head(1)
+    )
+
+
+def _drawn(shown: Picture, places: list[str]) -> pl.LazyFrame:
+    """How each move of the machine is drawn, in every place that holds the machine."""
+    return pl.LazyFrame(
         [
             (_at(place, source), event, _at(place, target), one.source, one.target, one.said)
             for place in places
             for (source, event, target), one in shown.shown.items()
         ],
-        schema=dict.fromkeys(("from", "event", "to", "source", "target", "said"), pl.String),
+        schema=dict.fromkeys((*_MOVE, "source", "target", "said"), pl.String),
         orient="row",
-    )
-    return (
-        rows.filter(~pl.col("kind").is_in([IGNORED, REFUSED]))
-        .join(drawn, on=("from", "event", "to"), how="inner")
-        .group_by("source", "target", "said")
-        .agg(
-            count=pl.len(),
-            p50=pl.col("spent").quantile(0.5, "nearest"),
-            p99=pl.col("spent").quantile(0.99, "nearest"),
-        )
-        .sort("source", "target", "said")
     )
 
 
@@ -136,19 +157,34 @@ def _digests(content: Mapping[str, Any], name: str) -> Iterator[str]:
         yield from _digests(child, name)
 
 
-def _check(log: Log, shown: Picture, told: set[str], *, rows_there: bool) -> None:
-    """Refuse a log that is not of this machine.
+def _check_table(log: Log, shown: Picture) -> None:
+    """Refuse a log whose header holds another table of the machine.
 
     Raises:
-        LogError: it has nothing of it, or another table of it.
+        LogError: it does.
     """
-    if not rows_there:
-        msg = f"{log.folder} has no transition of {shown.name}: nothing to draw over it"
-        raise LogError(msg)
+    told = set(_digests(log.header["table"], shown.name))
     if told != {shown.digest}:
         msg = (
             f"{log.folder} was written with another table of {shown.name} "
             f"({', '.join(sorted(told))}); this version has {shown.digest}. "
             "Draw it with the version that wrote the log"
+        )
+        raise LogError(msg)
+
+
+def _check_moves(log: Log, shown: Picture, seen: pl.DataFrame, unknown: pl.DataFrame) -> None:
+    """Refuse a log with nothing of the machine, or with moves that its table does not have.
+
+    Raises:
+        LogError: it is such a log.
+    """
+    if not seen.height:
+        msg = f"{log.folder} has no transition of {shown.name}: nothing to draw over it"
+        raise LogError(msg)
+    for source, event, target in unknown.iter_rows():
+        msg = (
+            f"{log.folder} has a move of {shown.name} that its table has not: "
+            f"({source}, {event}) to {target}. Draw it with the version that wrote the log"
         )
         raise LogError(msg)

@@ -1,7 +1,6 @@
 """Parsers that others wrote read what is drawn, and find in it what the compiled table says."""
 
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ def packages() -> None:
     lock, kept = FOREIGN / "package-lock.json", FOREIGN / "node_modules" / "made-from.json"
     if kept.exists() and kept.read_text() == lock.read_text():
         return
-    done: subprocess.CompletedProcess[str] = npm(
+    done = npm(
         ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
         return_completed_process=True,
         cwd=FOREIGN,
@@ -39,12 +38,12 @@ def packages() -> None:
         timeout=PATIENCE_S,
     )
     if done.returncode:
-        pytest.skip(f"npm cannot install the foreign parsers: {done.stderr[:200]}")
+        pytest.skip(f"npm cannot install the foreign parsers: {done.stderr[:200]!r}")
     kept.write_text(lock.read_text())
 
 
 def read(parser: str, *drawings: str) -> list[Mapping[str, Any]]:
-    done: subprocess.CompletedProcess[str] = node(
+    done = node(
         ["read.mjs", parser],
         return_completed_process=True,
         cwd=FOREIGN,
@@ -53,7 +52,7 @@ def read(parser: str, *drawings: str) -> list[Mapping[str, Any]]:
         text=True,
         timeout=PATIENCE_S,
     )
-    assert done.returncode == 0, done.stderr
+    assert not done.returncode, done.stderr
     told: list[Mapping[str, Any]] = json.loads(done.stdout)
     return told
 

@@ -40,7 +40,10 @@ def machines(
     *,
     drawing: Annotated[
         Drawing,
-        typer.Option("--format", help="A diagram, the rows as a table, or every state by event."),
+        typer.Option(
+            "--format",
+            help="A diagram, the rows, or every state by event. SVG and PNG need verifill[diagrams].",
+        ),
     ] = Drawing.MERMAID,
     output: Annotated[
         Path | None,
@@ -55,10 +58,7 @@ def machines(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
 ) -> None:
-    """Draw a state machine; without a NAME, list them all.
-
-    SVG and PNG need the extra `verifill[diagrams]`.
-    """
+    """Draw a state machine; without a NAME, list them all."""
     from verifill.cli.machines import machines as draw  # noqa: PLC0415 - see `cli.app`
 
     draw(name, drawing.value, output=output, unfold=unfold, log=log, overwrite=overwrite)
