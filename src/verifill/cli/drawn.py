@@ -42,7 +42,7 @@ def machines(
         Drawing,
         typer.Option(
             "--format",
-            help="A diagram, the rows, or every state by event. SVG and PNG need verifill[diagrams].",
+            help="A diagram, the rows or every pair. SVG and PNG need verifill[diagrams].",
         ),
     ] = Drawing.MERMAID,
     output: Annotated[
