@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from verifill.cli.machines import MACHINES
 from verifill.engine.compile import IGNORED, REFUSED, compile_table
@@ -16,6 +17,7 @@ INDEX = "README.md"
 WRITTEN = "<!-- Written by `python -m verifill.reference machines DIR`; do not edit. -->"
 
 
+@cache
 def machine_pages() -> Mapping[str, str]:
     """File name -> content, for every machine a page and its drawing, and an index."""
     pages = {INDEX: _lines(_index())}

@@ -1,6 +1,7 @@
 """Parsers that others wrote read what is drawn, and find in it what the compiled table says."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from verifill.engine.drawing.model import moves, picture
 from verifill.engine.render import draw, render
 from verifill.engine.table import AnyTable
 
-FOREIGN = Path(__file__).parents[1] / "foreign"
+SOURCE = Path(__file__).parents[1] / "foreign"
+FOREIGN = Path(__file__).parents[2] / ".cache" / "foreign"
 PATIENCE_S = 300
 TABLES = [DOOR, *(table for table, _ in MACHINES.values())]
 EACH = pytest.mark.parametrize("machine", TABLES, ids=lambda machine: machine.name)
@@ -25,8 +27,10 @@ EACH = pytest.mark.parametrize("machine", TABLES, ids=lambda machine: machine.na
 
 @pytest.fixture(scope="session")
 def packages() -> None:
-    """The parsers of tests/foreign, as its lock file says."""
-    lock, kept = FOREIGN / "package-lock.json", FOREIGN / "node_modules" / "made-from.json"
+    """The parsers of tests/foreign, as its lock file says; they are kept for the next time."""
+    lock, kept = SOURCE / "package-lock.json", FOREIGN / "made-from.json"
+    FOREIGN.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(SOURCE, FOREIGN, dirs_exist_ok=True)
     if kept.exists() and kept.read_text() == lock.read_text():
         return
     done = npm(

@@ -3,6 +3,7 @@
 import re
 import sys
 import xml.etree.ElementTree as ET
+from functools import cache
 
 import pytest
 
@@ -25,6 +26,17 @@ A4_WIDTH_MM, A4_HEIGHT_MM = 190, 277  # with a margin of a centimetre
 LEAST_MM = 1.7  # height of 12 px of text; about five points
 
 
+@cache
+def laid(machine: AnyTable, *, unfold: bool = False) -> Plan:
+    """Laid out once for all tests."""
+    return plan(picture(machine, unfold=unfold), NONE, marked=False)
+
+
+@cache
+def drawn(machine: AnyTable) -> str:
+    return render(machine, "svg")
+
+
 def size(text: str) -> tuple[float, float]:
     root = ET.fromstring(text)  # noqa: S314 - we drew it
     return float(root.attrib["width"]), float(root.attrib["height"])
@@ -41,7 +53,7 @@ def cover(one: Placed, other: Placed) -> bool:
 
 @EACH
 def test_no_text_lies_over_another_or_over_a_state(machine: AnyTable) -> None:
-    assert clashes(plan(picture(machine), NONE, marked=False)) == 0
+    assert clashes(laid(machine)) == 0
 
 
 @EACH
@@ -49,7 +61,7 @@ def test_no_text_lies_over_another_or_over_a_state(machine: AnyTable) -> None:
 def test_a_holder_is_around_what_it_holds_and_covers_no_other_state(
     machine: AnyTable, *, unfold: bool
 ) -> None:
-    boxes = plan(picture(machine, unfold=unfold), NONE, marked=False).boxes
+    boxes = laid(machine, unfold=unfold).boxes
     leaves = [one for one in boxes if one.box and not one.box.children and one.kind != "holder"]
 
     for holder in (one for one in boxes if one.kind == "holder" and one.box and one.box.children):
@@ -66,7 +78,7 @@ def test_a_holder_is_around_what_it_holds_and_covers_no_other_state(
 @EACH
 def test_every_arrow_is_drawn_with_its_events(machine: AnyTable) -> None:
     shown = picture(machine)
-    lines = plan(shown, NONE, marked=False).lines
+    lines = laid(machine).lines
 
     assert sorted(arrow.events for arrow in shown.arrows) == sorted(
         line.text for line in lines if line.text
@@ -75,7 +87,7 @@ def test_every_arrow_is_drawn_with_its_events(machine: AnyTable) -> None:
 
 @EACH
 def test_a_drawing_fits_a4_with_text_that_can_be_read(machine: AnyTable) -> None:
-    width, height = size(render(machine, "svg"))
+    width, height = size(drawn(machine))
     scale = min(A4_WIDTH_MM / width, A4_HEIGHT_MM / height)
 
     assert scale * 12 >= LEAST_MM
@@ -83,7 +95,7 @@ def test_a_drawing_fits_a4_with_text_that_can_be_read(machine: AnyTable) -> None
 
 @EACH
 def test_a_drawing_is_the_same_each_time_and_carries_its_digest(machine: AnyTable) -> None:
-    text = render(machine, "svg")
+    text = drawn(machine)
 
     assert text == render(machine, "svg")
     assert f"sha256 {machine.digest}" in text
@@ -130,9 +142,9 @@ def test_holders_that_no_lanes_hold_apart_are_nested_by_the_library(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("verifill.engine.drawing.layout.TRIES", ())
-    drawn: Plan = plan(picture(DOOR), NONE, marked=False)
+    nested = plan(picture(DOOR), NONE, marked=False)
 
-    assert [one.box.name for one in drawn.boxes if one.kind == "holder" and one.box] == ["SHUT"]
+    assert [one.box.name for one in nested.boxes if one.kind == "holder" and one.box] == ["SHUT"]
 
 
 def test_lanes_in_which_a_holder_covers_another_state_are_passed_over(
@@ -198,6 +210,14 @@ def test_a_table_held_often_is_drawn_once_and_referred_to() -> None:
     assert boxes["tight_loop"].entry == "tight_loop.SEND"
     assert [box.refers for box in boxes["ATOMIC"].children if box.refers] == ["tight_loop"] * 4
     assert ("INSTRUCTION", "tight_loop.SEND") == shown.stands["INSTRUCTION.SEND"]
+
+
+def test_a_refused_event_is_drawn_once_where_its_table_is() -> None:
+    marks = Marks(refused={("tight_loop.HELD", "tick"): 3, ("IDLE", "resume"): 1})
+    text = draw(picture(MACHINES["full_loop"][0]), "svg", marks)
+
+    assert text.count(">tick 3x<") == text.count(">resume 1x<") == 1
+    assert text.count('class="to-stub"') == 2
 
 
 def test_unfolded_every_leaf_stands_where_it_is() -> None:

@@ -9,8 +9,10 @@ import pytest
 from tests.engine.tables import table
 from verifill.cli.machines import MACHINES
 from verifill.engine.compile import compile_table
+from verifill.engine.drawing.marks import Marks, Taken
+from verifill.engine.drawing.model import picture
 from verifill.engine.errors import ConfigError
-from verifill.engine.render import Drawing, render
+from verifill.engine.render import Drawing, draw, render
 from verifill.engine.table import ANYWHERE, AnyTable
 from verifill.machines.atomic import ATOMIC
 from verifill.machines.full_loop import FULL_LOOP
@@ -120,6 +122,21 @@ def test_a_drawing_is_the_reviewed_one(
         file.write_text(text)
 
     assert file.read_text() == text
+
+
+def test_a_run_over_a_plantuml_diagram_has_its_colours() -> None:
+    marks = Marks(
+        visited={"OPEN"},
+        taken={("OPEN", "SHUT.FREE", "close"): Taken(2, 5, 7)},
+        refused={("GONE", "lock"): 1},
+        notes=("run 1",),
+    )
+    text = draw(picture(DOOR), "plantuml", marks)
+
+    assert "OPEN -[#1b7837]-> SHUT__FREE : close 2x p50 5 ns p99 7 ns\\npush" in text
+    assert "SHUT__FREE -[#8a8f98]-> OPEN : open" in text
+    assert 'state "OPEN" as OPEN #cfe8d5' in text
+    assert "note right of GONE : <color:#c62828>refused lock 1x</color>" in text
 
 
 @LOOPS
