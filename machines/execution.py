@@ -7,7 +7,6 @@ where that leads is the table's business. Nothing here chooses a next state.
 
 from collections.abc import Callable, Mapping
 
-from attrs import frozen
 from msgspec import structs
 
 from verifill.engine.clock import NANOSECONDS, Clock
@@ -15,8 +14,8 @@ from verifill.engine.digest import intent_key
 from verifill.engine.errors import EngineDefect, EnvironmentDefect, NotObserved, UserDefect
 from verifill.engine.executor import Executor
 from verifill.engine.paths import Activity
-from verifill.engine.retry import FAIL_FAST, RetryPolicy
 from verifill.machines.leg import UNJUDGED, Leg
+from verifill.machines.policies import Policies
 from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.tight_loop import Tight, TightEvent
@@ -60,21 +59,6 @@ SETTLED = frozenset(
         VerdictKind.NOT_EXECUTED,
     }
 )
-
-
-@frozen(kw_only=True)
-class Policies:
-    """How often the tight loop tries each of its three retries; they are never merged.
-
-    Attributes:
-        sends: sends of one instruction, each with a new key and after proof.
-        readings: looks at the positions after a mismatch.
-        queries: questions about an order of unknown outcome.
-    """
-
-    sends: RetryPolicy = FAIL_FAST
-    readings: RetryPolicy = FAIL_FAST
-    queries: RetryPolicy = FAIL_FAST
 
 
 class ExecutionManager:
@@ -216,26 +200,29 @@ class ExecutionManager:
         if not silent:
             leg.deadline_ns = 0
             return TightEvent.FOUND
-        if self._policies.queries.exhausted(leg.queries):
+        queries = self._policies_of(leg).queries
+        if queries.exhausted(leg.queries):
             return self._give_up(f"no proof either way: {leg.receipt.reason}")
-        self._pause(self._policies.queries.wait_after_s(leg.queries))
+        self._pause(queries.wait_after_s(leg.queries))
         return TightEvent.UNKNOWN
 
     def retry_observe(self) -> TightEvent:
         """Look at the positions again, while looks are left."""
         leg = self.leg
-        if self._policies.readings.exhausted(leg.readings):
+        readings = self._policies_of(leg).readings
+        if readings.exhausted(leg.readings):
             return TightEvent.EXHAUSTED
-        self._pause(self._policies.readings.wait_after_s(leg.readings))
+        self._pause(readings.wait_after_s(leg.readings))
         leg.readings += 1
         return TightEvent.OBSERVE
 
     def retry_resend(self) -> TightEvent:
         """Send again with a new key, while sends are left and it makes sense."""
         leg = self.leg
-        if not leg.receipt.retryable or self._policies.sends.exhausted(leg.sends):
+        sends = self._policies_of(leg).sends
+        if not leg.receipt.retryable or sends.exhausted(leg.sends):
             return TightEvent.EXHAUSTED
-        self._pause(self._policies.sends.wait_after_s(leg.sends))
+        self._pause(sends.wait_after_s(leg.sends))
         leg.deadline_ns = leg.overdue = leg.queries = 0
         leg.had = False
         return TightEvent.RESEND
@@ -312,6 +299,9 @@ class ExecutionManager:
         if leg.had and receipt.outcome is Outcome.ABSENT:
             return Receipt(Outcome.UNKNOWN, reason=f"the venue had it, and now: {receipt.reason}")
         return receipt
+
+    def _policies_of(self, leg: Leg) -> Policies:
+        return self._policies.at(leg.rules.name, leg.operation)
 
     def _expect_part(self, leg: Leg) -> None:
         """Expect no more than the part that was executed, which is final."""

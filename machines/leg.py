@@ -65,6 +65,11 @@ class Leg(Struct, kw_only=True, gc=False):
     deadline_ns: int = 0
 
     @property
+    def operation(self) -> str:
+        """What it asks for; empty for a bundle, which asks for several things at once."""
+        return "" if isinstance(self.wanted, tuple) else self.wanted.op
+
+    @property
     def window_ns(self) -> int:
         """Settlement window: of a bundle, that of its slowest step."""
         wanted = self.wanted

@@ -13,7 +13,7 @@ from tests.venues.loopback_server import WORLDS
 from verifill.backtest import Outcome, Parts, run
 from verifill.ending import Ending
 from verifill.engine.retry import RetryPolicy
-from verifill.machines.execution import Policies
+from verifill.machines.policies import Policies
 from verifill.machines.loop import LoopPolicy
 from verifill.venues.instructions import Instruction
 from verifill.venues.loopback.prices import LoopbackMarket

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from verifill.config import ChainConfig, Config, ExchangeConfig, InstrumentConfig
+from verifill.config.retries import MODES
 from verifill.venues.calls import Accrual
 
 Named = Iterator[tuple[str, str]]
@@ -124,6 +125,11 @@ def _interest(chain: ChainConfig) -> Named:
 def _venues(config: Config) -> Named:
     for name in config.strategy.venues or ():
         yield "strategy.venues", name
+    for name in config.strategy.retry.venues:
+        yield "strategy.retry.venues", name
+    for mode in MODES:
+        for name in config.retry.of(mode).venues:
+            yield f"retry.{mode}.venues", name
 
 
 def _accounts(config: Config) -> Named:

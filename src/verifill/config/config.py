@@ -15,7 +15,7 @@ from attrs import frozen
 from verifill.config.settings import Settings
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import ConfigError
-from verifill.machines.execution import Policies
+from verifill.machines.policies import Policies
 
 LOG = "log"  # where a run is written does not change the run
 FILE = "file"
