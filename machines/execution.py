@@ -15,6 +15,7 @@ from verifill.engine.errors import EngineDefect, EnvironmentDefect, NotObserved,
 from verifill.engine.executor import Executor
 from verifill.engine.paths import Activity
 from verifill.machines.leg import UNJUDGED, Leg
+from verifill.machines.patience import Patience
 from verifill.machines.policies import Policies
 from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
@@ -94,6 +95,7 @@ class ExecutionManager:
         self._policies = policies
         self._missed_ticks = missed_ticks
         self._watch = watch
+        self._patience = Patience(clock)
         self.run = ""
         self.intents = 0
         self.leg: Leg
@@ -194,17 +196,16 @@ class ExecutionManager:
         before, leg.receipt = leg.receipt, self._query(leg)
         if leg.receipt.outcome is Outcome.ABSENT:
             return TightEvent.ABSENT
-        silent = leg.receipt.outcome is Outcome.UNKNOWN
-        if leg.overdue and (silent or leg.receipt == before):
+        policies, patience = self._policies_of(leg), self._patience
+        if leg.receipt.outcome is Outcome.UNKNOWN:
+            if patience.ends(leg, policies):
+                return self._give_up(f"no proof either way: {leg.receipt.reason}")
+            self._wait(patience.pause_ns(leg, policies))
+            return TightEvent.UNKNOWN
+        if leg.overdue and (leg.receipt == before or patience.over(leg, policies)):
             return self._give_up("overdue: the settlement window has passed")
-        if not silent:
-            leg.deadline_ns = 0
-            return TightEvent.FOUND
-        queries = self._policies_of(leg).queries
-        if queries.exhausted(leg.queries):
-            return self._give_up(f"no proof either way: {leg.receipt.reason}")
-        self._pause(queries.wait_after_s(leg.queries))
-        return TightEvent.UNKNOWN
+        leg.deadline_ns = 0
+        return TightEvent.FOUND
 
     def retry_observe(self) -> TightEvent:
         """Look at the positions again, while looks are left."""
@@ -310,13 +311,15 @@ class ExecutionManager:
 
     def _pend(self, leg: Leg) -> TightEvent:
         """Poll with growing waits inside the settlement window; it costs no attempt (R9)."""
-        now_ns = self._clock.now_ns
+        now_ns = self._clock.monotonic_ns
         if not leg.deadline_ns:
             leg.deadline_ns, leg.polls = now_ns + leg.window_ns, 0
         if now_ns >= leg.deadline_ns:
             leg.overdue += 1
             return TightEvent.OVERDUE
         self._records.pending(leg)
+        if self._patience.turns_slow(leg):
+            self._records.note(leg.number, "SLOW", {"pending_s": leg.soft_window_s})
         wait_ns = min(leg.poll_ns << min(leg.polls, 16), leg.deadline_ns - now_ns)
         leg.polls += 1
         self._wait(wait_ns)

@@ -57,7 +57,7 @@ def test_each_setting_is_that_of_the_most_specific_place(tmp_path: Path) -> None
     assert (1, 2, 4) == sends(policies.at("binance", "SPOT_TRADE"))
     assert (5, 2, 4) == sends(policies.at("binance", "TRANSFER"))
     assert 9 == policies.at("binance", "TRANSFER").queries.attempts
-    assert 6 == policies.at("binance", "SPOT_TRADE").queries.attempts
+    assert 100 == policies.at("binance", "SPOT_TRADE").queries.attempts
 
 
 def test_time_outs_are_found_by_the_same_rule(tmp_path: Path) -> None:

@@ -106,6 +106,10 @@ class Bars(FixedMarket):
     def now_ns(self) -> int:
         return self.time_ns
 
+    @property
+    def monotonic_ns(self) -> int:
+        return self.time_ns
+
     def next_tick(self) -> bool:
         if self._bar == self.ticks:
             return False

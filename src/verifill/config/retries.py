@@ -17,7 +17,7 @@ LIVE = "live"
 MODES: Final = (BACKTEST, "paper", LIVE)
 ATTEMPTS_BACKTEST = 1
 ATTEMPTS_LIVE = 3
-QUESTIONS_LIVE = 6  # with waits of 5, 10, 20, 40 and 60 s: a little over two minutes
+QUESTIONS_LIVE = 100  # the tight loop's time ends them: after 0, 5, 15, 35, 75 and 120 s
 ATTEMPTS = "attempts"
 TIMEOUT: Final = All(Above(0), Within(0, 86_400))
 
@@ -29,8 +29,8 @@ class RetryConfig:
     What is left out is taken from a less specific place, at last from the defaults given here.
 
     Attributes:
-        attempts: How many in all, the first included; 1 in a backtest, otherwise 3, and 6 of
-            `queries`.
+        attempts: How many in all, the first included; 1 in a backtest, otherwise 3, and of
+            `queries` as many as `tight_loop_s` has time for, 100 at most.
         wait_s: Seconds before the second attempt; 5.
         factor: By which each further wait is longer; 2.
         wait_max_s: No wait is longer, in seconds; 60.
