@@ -20,6 +20,7 @@ from verifill.machines.policies import Policies
 from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.tight_loop import Tight, TightEvent
+from verifill.venues.interfaces import Dated
 from verifill.venues.orders import (
     FINAL,
     HAD,
@@ -260,8 +261,7 @@ class ExecutionManager:
                 request = handler.resolve(wanted, self.intents, leg.late)
             leg.request = request
             if self.run:
-                key = intent_key(self.run, *self._place(), leg.number, leg.sends)
-                leg.request = request = structs.replace(request, key=key)
+                leg.request = request = self._named(leg, request)
             reason = handler.deny(request)
             if reason:
                 return reason
@@ -273,10 +273,12 @@ class ExecutionManager:
         untracked = sorted(expectation.bounds.keys() - monitor.totals.keys())
         return f"not tracked: {', '.join(untracked)}; declare the position"
 
-    def _place(self) -> tuple[int, int]:
-        """Tick and chain, as parts of a key."""
-        context = self._machine.context
-        return context.tick, context.chain
+    def _named(self, leg: Leg, request: Request) -> Request:
+        """The request with its key, and with the deadline that goes into its intent."""
+        context, handler = self._machine.context, leg.handler
+        key = intent_key(self.run, context.tick, context.chain, leg.number, leg.sends)
+        deadline_ns = handler.deadline_ns() if isinstance(handler, Dated) else 0
+        return structs.replace(request, key=key, deadline_ns=deadline_ns)
 
     def _denied(self, leg: Leg, reason: str) -> Receipt:
         """The answer to what never left."""
