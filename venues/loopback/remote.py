@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from verifill.engine.clock import NANOSECONDS
 from verifill.engine.errors import EngineDefect, NotObserved
+from verifill.venues.loopback.lines import Lines
 from verifill.venues.loopback.outcomes import answer, submitted, told, unknown
 from verifill.venues.loopback.transport import Answered, Attempt, Transport
 from verifill.venues.loopback.venue_time import VenueTime
@@ -106,7 +107,7 @@ class Remote:
 
     Args:
         rules: its static data, with its class, lag and window.
-        transport: makes the attempts.
+        transport: makes the attempts, whatever they are for; or the transports for each kind.
         tracked: the positions that every reading must have.
         now_ns: our wall time, for the check of the clocks.
         monotonic_ns: for the venue's time between two answers that tell it.
@@ -119,7 +120,7 @@ class Remote:
     def __init__(
         self,
         rules: VenueRules,
-        transport: Transport,
+        transport: Transport | Lines,
         *,
         tracked: frozenset[str],
         now_ns: Callable[[], int],
@@ -127,11 +128,12 @@ class Remote:
         since: int | None = None,
     ) -> None:
         self._rules = rules
-        self._transport = transport
+        self._lines = lines = transport if isinstance(transport, Lines) else Lines.of(transport)
+        self._transport = lines.reading
         self._now_ns = now_ns
         self._time = VenueTime(monotonic_ns)
         self._windows: dict[str, Window] = {}
-        self.feed = Feed(rules.name, transport, tracked=tracked, since=since)
+        self.feed = Feed(rules.name, lines.reading, tracked=tracked, since=since)
 
     def submit(self, request: Request) -> Receipt:
         """Send it, once."""
@@ -141,7 +143,8 @@ class Remote:
         if deadline_ns:
             self._windows[key] = Window(deadline_ns)
         body = encode(Submit(key, sent(request), deadline_ns or None))
-        receipt = submitted(self._transport("POST", f"/{self._rules.name}/submit", body), key)
+        send = self._lines.sending(request)
+        receipt = submitted(send("POST", f"/{self._rules.name}/submit", body), key)
         if receipt.outcome is Outcome.REJECTED_DEFINITIVE:
             self._time.forget()
         return receipt
@@ -182,7 +185,8 @@ class Remote:
     def cancel(self, request: Request) -> Receipt:
         """Cancel what rests of it, and tell what became of it; one attempt."""
         key = _key(request)
-        attempt = self._transport("POST", f"/{self._rules.name}/cancel", encode(Asked(key)))
+        send = self._lines.sending(request)
+        attempt = send("POST", f"/{self._rules.name}/cancel", encode(Asked(key)))
         return self._known(attempt, key, request.deadline_ns)
 
     def fills(self, request: Request) -> tuple[Fill, ...]:
