@@ -103,7 +103,7 @@ def reopen_log(
             cannot be read or written. It is left as it is.
     """
     path = folder / DATABASE
-    origin = _origin_of(folder)
+    origin = origin_of(folder)
     if origin.definition_hash != definition_hash:
         msg = (
             f"{folder} is an old log with a new table: it was written with the table "
@@ -130,7 +130,7 @@ def verify_log(folder: Path, anchor: Anchor) -> Tail:
     Raises:
         LogError: it is no durable log, or not as it was written, or it cannot be read.
     """
-    return _verified(folder / DATABASE, _origin_of(folder), anchor)
+    return _verified(folder / DATABASE, origin_of(folder), anchor)
 
 
 def _verified(path: Path, origin: Origin, anchor: Anchor) -> Tail:
@@ -182,7 +182,7 @@ def _anchored(folder: Path, anchor: Anchor) -> tuple[int, str]:
     return told
 
 
-def _origin_of(folder: Path) -> Origin:
+def origin_of(folder: Path) -> Origin:
     """What the chain of a log that is there begins with.
 
     Raises:

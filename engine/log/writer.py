@@ -267,7 +267,7 @@ def make_room(folder: Path, *, overwrite: bool = False) -> None:
     check_room(folder, overwrite=overwrite)
     try:
         # the header goes last: a folder that is half cleared is still known to be a log
-        for name in sorted(filter(_PARTS.fullmatch, _inside(folder)), key=HEADER.__eq__):
+        for name in sorted(filter(is_part, _inside(folder)), key=HEADER.__eq__):
             (folder / name).unlink()
     except OSError as error:
         raise _no_log(folder, error) from error
@@ -295,6 +295,11 @@ def is_log(folder: Path) -> bool:
     streams = told.get("streams")
     has_streams = isinstance(streams, dict) and "paths" in streams
     return has_streams and "run" in told and type(told.get("schema_version")) is int
+
+
+def is_part(name: str) -> bool:
+    """Whether a file of this name belongs to a log in chunks."""
+    return bool(_PARTS.fullmatch(name))
 
 
 def reason_of(error: Exception) -> str:
@@ -327,7 +332,7 @@ def _look(folder: Path) -> bool:
         return False
     what = "is no log"
     if is_log(folder):
-        foreign = min((name for name in names if not _PARTS.fullmatch(name)), default=None)
+        foreign = min((name for name in names if not is_part(name)), default=None)
         if foreign is None:
             return True
         what = f"holds {foreign!r}, which is no part of a log"

@@ -239,7 +239,7 @@ anything else is left alone. One run at a time writes to a folder: a second one 
 """
 
 COMMANDS: Final = (
-    *("backtest", "report", "log show", "log export", "machines", "init"),
+    *("backtest", "report", "log show", "log export", "verify", "machines", "init"),
     *("status", "ops", "ops adopt", "ops kill", "ops answer"),
 )
 PAGE_WIDTH: Final = 80

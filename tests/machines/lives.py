@@ -24,6 +24,8 @@ from verifill.engine.log.live import LiveLog, Moment
 from verifill.engine.log.opening import create_log, reopen_log
 from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
+from verifill.engine.verify.log import verify
+from verifill.engine.verify.verdict import Verdict
 from verifill.machines.desk import Desk
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.live_loop import LiveLoop
@@ -332,7 +334,7 @@ class World:
 
     def _open(self) -> tuple[DurableLog, Found, Mapping[str, Any]]:
         nested = nesting(FULL_LOOP, compile_table(FULL_LOOP))
-        header = {"run": "r", "epoch": 1, "nesting": nested}
+        header = {"run": "r", "epoch": 1, "nesting": nested, "table": FULL_LOOP.content}
         wall_ns, mono_ns = self._moment()
         life = Record(machine="process", kind="EPOCH", wall_ns=wall_ns, mono_ns=mono_ns)
         anchor = FileAnchor(self.folder / "anchor")
@@ -340,6 +342,10 @@ class World:
             return create_log(self.log, header, life, anchor=anchor), Found(), header
         log = reopen_log(self.log, life, definition_hash=nested["digest"], anchor=anchor)
         return log, found_in(DurableReader(self.log)), header
+
+    def verify(self) -> Verdict:
+        """What its log is worth as evidence."""
+        return verify(self.log, anchor=FileAnchor(self.folder / "anchor"))
 
     @property
     def reader(self) -> DurableReader:

@@ -79,7 +79,8 @@ PARTS: dict[str, Sequence[int]] = {"whole": [], "half": [50]}
 
 def check(made: World, *, twice: bool = False) -> None:
     """What must be true however often it was cut off."""
-    venue = made.venue
+    venue, verdict = made.venue, made.verify()
+    assert verdict.conforms, [check for check in verdict.checks if check.count]
     assert len(venue.numbers) == len(set(venue.numbers)) or twice
     intents = made.reader.records().collect().filter(kind="INTENT")
     assert len(intents) == intents["intent_id"].n_unique()

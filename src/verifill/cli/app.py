@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from verifill.cli import options
+from verifill.cli import audit, options
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.operators import ops
 from verifill.cli.options import examples
@@ -40,6 +40,7 @@ log = typer.Typer(
 app.add_typer(log, name="log")
 app.add_typer(venue, name="venue")
 app.add_typer(ops, name="ops")
+app.command(epilog=audit.VERIFY)(audit.verify)
 
 
 def main() -> None:

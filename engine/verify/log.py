@@ -1,0 +1,148 @@
+"""Checking a whole log, of a backtest or of a live run."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from verifill.engine.errors import LogError
+from verifill.engine.log.anchor import Anchor
+from verifill.engine.log.durable_reader import SQLITE, STORE
+from verifill.engine.log.reader import Log
+from verifill.engine.verify.chunks import chain
+from verifill.engine.verify.evidence import evidence_checks, intent_checks
+from verifill.engine.verify.machine import Machine
+from verifill.engine.verify.order import at_rest, order_checks, sequence
+from verifill.engine.verify.records import legality, read, rows_of
+from verifill.engine.verify.verdict import Check, Fault, Open, Verdict, checked
+from verifill.engine.verify.words import words
+
+PATHS = ("seq", "path", "time_ns", "tick", "chain", "instruction", "attempt")
+
+
+def verify(folder: Path | str, *, anchor: Anchor | None = None, root: str = "") -> Verdict:
+    """Check a log against itself, without any code of a user.
+
+    Args:
+        folder: the log.
+        anchor: the second place of a live log; None if there is none to be asked.
+        root: hash that the chain must end with, where somebody has kept it; empty if not.
+
+    Raises:
+        LogError: it is no log, or so damaged that nothing can be said about it.
+    """
+    log = Log(folder)
+    machine = Machine(log.header)
+    live = log.header.get(STORE) == SQLITE
+    checks, opened, count, end = (
+        _of_records(Path(folder), machine, anchor) if live else _of_chunks(log, machine)
+    )
+    if root:
+        claim = "the chain ends with the hash that was kept elsewhere"
+        faults = [] if end == root else [Fault("root", f"it ends with {end}, and {root} was kept")]
+        checks.append(checked("root", claim, 1, "hashes", faults))
+    return Verdict(
+        run=str(log.header["run"]),
+        mode=str(log.header.get("mode", "")),
+        transitions=count,
+        root=end,
+        checks=(_table(machine), *checks),
+        open=tuple(opened),
+    )
+
+
+def _table(machine: Machine) -> Check:
+    odd = machine.odd()
+    faults = [Fault("header.json", odd)] if odd else []
+    claim = "the log carries the table that it was written with"
+    return checked("table", claim, 1, "tables", faults)
+
+
+Checked = tuple[list[Check], list[Open], int, str]
+
+
+def _of_chunks(log: Log, machine: Machine) -> Checked:
+    checks, root = chain(log)
+    with _readable(checks):
+        known, illegal = words(machine, log.paths)
+        claim = "every transition is one of the table that the log carries"
+        checks.append(checked("legality", claim, len(log.paths), "paths", illegal))
+        rows = _joined(log, known)
+        unknown = rows.filter(pl.col("source").is_null())
+        if unknown.height:
+            faults = (
+                Fault(f"record {seq}", "names a path that there is not") for seq in unknown["seq"]
+            )
+            checks.append(checked("paths", "every path is known", rows.height, "rows", faults))
+            rows = rows.filter(pl.col("source").is_not_null())
+        order = [sequence(rows), *order_checks(rows, machine)]
+        rest, opened = at_rest(rows, machine)
+        checks += [*order, rest, *evidence_checks(rows, machine, log.stream)]
+        return checks, opened, int(rows["count"].sum()), root
+    return checks, [], 0, root
+
+
+def _joined(log: Log, known: pl.DataFrame) -> pl.DataFrame:
+    """Each recorded path with what it comes to."""
+    paths = log.stream("paths").select(PATHS)
+    rows = paths.join(known.lazy(), on="path", how="left", maintain_order="left")
+    epoch = pl.lit(log.header.get("epoch", 1), dtype=pl.Int64)
+    return rows.with_columns(epoch=epoch, in_tick=pl.lit(value=False)).collect()
+
+
+def _of_records(folder: Path, machine: Machine, anchor: Anchor | None) -> Checked:
+    told = read(folder, anchor)
+    checks = [*told.checks, sequence(told.frame.with_columns(count=pl.lit(1, dtype=pl.Int64)))]
+    with _readable(checks):
+        checks.append(legality(told, machine))
+        rows = rows_of(told, machine)
+        rest, opened = at_rest(rows, machine)
+        checks += [*order_checks(rows, machine), rest, *intent_checks(rows, machine)]
+        checks += evidence_checks(rows, machine, told.stream)
+        return checks, opened, told.frame.height, told.root
+    return checks, [], told.frame.height, told.root
+
+
+@contextmanager
+def _readable(checks: list[Check]) -> Generator[None]:
+    """What cannot be read ends the checking; why is a fault among the others."""
+    try:
+        yield
+    except (PolarsError, LogError, KeyError, TypeError, ValueError) as error:
+        told = str(error).splitlines()[0]
+        what = f"the rest could not be checked: {told}"
+        checks.append(
+            checked("reading", "all of the log can be read", 0, "rows", [Fault("log", what)])
+        )
+
+
+def as_plain(verdict: Verdict) -> Mapping[str, Any]:
+    """A verdict as plain values for JSON."""
+    return {
+        "run": verdict.run,
+        "mode": verdict.mode,
+        "conforms": verdict.conforms,
+        "transitions": verdict.transitions,
+        "root": verdict.root,
+        "checks": [_plain(check) for check in verdict.checks],
+        "open": [
+            {"instruction": one.instruction, "leaf": one.leaf, "seq": one.seq}
+            for one in verdict.open
+        ],
+    }
+
+
+def _plain(check: Check) -> Mapping[str, Any]:
+    return {
+        "name": check.name,
+        "claim": check.claim,
+        "holds": check.holds,
+        "looked_at": check.looked_at,
+        "of": check.of,
+        "faults": check.count,
+        "skipped": check.skipped,
+        "places": [{"where": fault.where, "what": fault.what} for fault in check.faults],
+    }

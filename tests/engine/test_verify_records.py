@@ -1,0 +1,332 @@
+"""A live run's log that was changed: every change is found, with its place."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.machines.lives import Moments
+from tests.machines.support import buy, sell
+from tests.machines.test_lives import silent, world
+from verifill.engine.errors import LogError
+from verifill.engine.log.anchor import Callbacks, FileAnchor
+from verifill.engine.log.chain import hash_of
+from verifill.engine.log.connection import DATABASE, INSERT, SCHEMA
+from verifill.engine.log.opening import origin_of
+from verifill.engine.log.record import COLUMNS
+from verifill.engine.verify.evidence import intent_checks
+from verifill.engine.verify.log import verify
+from verifill.engine.verify.machine import Machine
+from verifill.engine.verify.records import read, rows_of
+
+Row = dict[str, Any]
+Change = Callable[[list[Row]], list[Row]]
+PAGE = 4096
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two ticks, three instructions, one of them answered by silence; then another life."""
+    folder = tmp_path_factory.mktemp("run")
+    lived = world(folder, [buy("1", name="A"), sell("0.5", name="B")], [buy("1")], submits=[silent])
+    assert "KILLED" == lived.live(3, Moments("commit", 24))
+    assert "STOPPED" == lived.live(3)
+    return folder
+
+
+@pytest.fixture
+def log(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made, tmp_path / "copy")
+    return tmp_path / "copy" / "log"
+
+
+def faults(log: Path) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """Check -> places where its claim is not true."""
+    verdict = verify(log, anchor=FileAnchor(log.with_name("anchor")))
+    found = {c.name: [(f.where, f.what) for f in c.faults] for c in verdict.checks if c.count}
+    assert verdict.conforms == (not found)
+    return found
+
+
+def records(log: Path) -> list[Row]:
+    with closing(sqlite3.connect(log / DATABASE)) as database:
+        rows = database.execute("SELECT * FROM records ORDER BY seq").fetchall()
+    return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+
+
+def store(log: Path, rows: Sequence[Row], schema: Sequence[str] = SCHEMA) -> None:
+    """A new database with other records."""
+    for path in log.glob(f"{DATABASE}*"):
+        path.unlink()
+    with closing(sqlite3.connect(log / DATABASE)) as database, database:
+        for statement in schema:
+            database.execute(statement)
+        database.executemany(INSERT, [tuple(row.values()) for row in rows])
+
+
+def rechain(log: Path, rows: Sequence[Row]) -> list[Row]:
+    """Number and chain anew, as the owner of a log can; the anchor is made anew as well."""
+    previous = origin_of(log).digest
+    for seq, row in enumerate(rows, start=1):
+        row |= {"seq": seq, "prev_hash": previous}
+        previous = row["hash"] = hash_of(tuple(row.values())[:-1])
+    log.with_name("anchor").write_text(f"{len(rows)} {previous}\n")
+    return list(rows)
+
+
+def change(log: Path, how: Change) -> None:
+    """Change records, and make the chain anew."""
+    store(log, rechain(log, how(records(log))))
+
+
+def test_a_log_as_it_was_written_conforms(log: Path) -> None:
+    assert {} == faults(log)
+
+
+def test_made_anew_without_a_change_it_conforms(log: Path) -> None:
+    change(log, lambda rows: rows)
+
+    assert {} == faults(log)
+
+
+def edited(rows: list[Row]) -> None:
+    rows[4]["wall_ns"] += 1
+
+
+def deleted(rows: list[Row]) -> None:
+    del rows[4]
+
+
+def reordered(rows: list[Row]) -> None:
+    rows[4], rows[5] = rows[5] | {"seq": rows[4]["seq"]}, rows[4] | {"seq": rows[5]["seq"]}
+
+
+def inserted(rows: list[Row]) -> None:
+    rows.insert(4, dict(rows[4]))
+    for seq, row in enumerate(rows, start=1):
+        row["seq"] = seq
+
+
+@pytest.mark.parametrize(
+    ("tamper", "what"),
+    [
+        (edited, "record 5 was edited"),
+        (deleted, "record 5 is missing"),
+        (reordered, "record 5 was edited"),
+        (inserted, "record 6 was edited"),
+    ],
+)
+def test_what_was_tampered_with_is_found(
+    log: Path, tamper: Callable[[list[Row]], None], what: str
+) -> None:
+    rows = records(log)
+    tamper(rows)
+    store(log, rows)
+
+    ((_, told),) = faults(log)["chain"]
+
+    assert what in told
+
+
+def test_a_tail_that_was_cut_off_is_found_by_the_anchor(log: Path) -> None:
+    store(log, records(log)[:-3])
+
+    ((_, what),) = faults(log)["chain"]
+
+    assert "records were cut off" in what
+
+
+def test_a_chain_that_was_made_anew_is_found_by_the_anchor(log: Path) -> None:
+    anchor = log.with_name("anchor")
+    kept = anchor.read_text()
+    change(log, lambda rows: [row | {"wall_ns": row["wall_ns"] + 1} for row in rows])
+    anchor.write_text(kept)
+
+    ((_, what),) = faults(log)["chain"]
+
+    assert "and the anchor holds" in what
+
+
+def test_without_an_anchor_a_tail_cannot_be_told(log: Path) -> None:
+    verdict = verify(log)
+
+    (anchor,) = [check for check in verdict.checks if check.name == "anchor"]
+    assert verdict.conforms
+    assert not anchor.holds
+    assert "no anchor was named" == anchor.skipped
+
+
+def test_an_anchor_that_was_lost_is_a_fault(log: Path) -> None:
+    log.with_name("anchor").unlink()
+
+    ((where, what),) = faults(log)["anchor"]
+
+    assert "anchor" == where
+    assert "nobody can tell whether records were cut off" in what
+
+
+def test_an_anchor_that_was_damaged_is_a_fault(log: Path) -> None:
+    log.with_name("anchor").write_text("x\n")
+
+    assert "It was damaged" in faults(log)["anchor"][0][1]
+
+
+def test_an_anchor_of_ones_own_may_be_asked(log: Path) -> None:
+    last = records(log)[-1]
+    place = Callbacks(lambda _seq, _hash: None, lambda: (last["seq"], last["hash"]))
+
+    assert verify(log, anchor=place).conforms
+
+
+def test_damaged_pages_are_found(log: Path) -> None:
+    spoil(log, leaf=10)
+
+    assert faults(log)["chain"]
+
+
+def test_what_can_no_longer_be_read_is_found_after_what_was_edited(log: Path) -> None:
+    rows = records(log)
+    edited(rows)
+    store(log, rows)
+    spoil(log, leaf=13)
+
+    told = [what for _, what in faults(log)["chain"]]
+
+    assert "record 5 was edited" in told[0]
+
+
+def spoil(log: Path, *, leaf: int) -> None:
+    """Spoil the last page of a kind: 10 is a leaf of an index, 13 one of a table."""
+    store(log, records(log))
+    data = bytearray((log / DATABASE).read_bytes())
+    pages = [at for at in range(PAGE, len(data), PAGE) if data[at] == leaf]
+    data[pages[-1] : pages[-1] + PAGE] = bytes(PAGE)
+    (log / DATABASE).write_bytes(data)
+
+
+def test_records_are_packed_in_pieces(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verifill.engine.verify.records.PIECE_ROWS", 3)
+
+    assert {} == faults(log)
+
+
+def of(rows: list[Row], **wanted: Any) -> int:  # noqa: ANN401 - of any column
+    """Place of the first record with these values."""
+    return next(at for at, row in enumerate(rows) if all(row[k] == v for k, v in wanted.items()))
+
+
+def put(rows: list[Row], at: int, **values: Any) -> list[Row]:  # noqa: ANN401 - of any column
+    rows[at] |= values
+    return rows
+
+
+def test_a_move_that_the_table_does_not_have_is_found(log: Path) -> None:
+    change(log, lambda rows: put(rows, of(rows, event="tick"), to="COMPLETE"))
+
+    assert (
+        "(IDLE, tick) goes to DECIDE, and the log says MOVED to COMPLETE"
+        in faults(log)["legality"][0][1]
+    )
+
+
+def test_a_move_of_another_machine_is_found(log: Path) -> None:
+    change(log, lambda rows: put(rows, of(rows, event="accepted"), machine="full_loop"))
+
+    assert (
+        "is written as a move of full_loop, and is one of tight_loop"
+        in (faults(log)["legality"][0][1])
+    )
+
+
+def test_a_transition_that_was_taken_out_is_found(log: Path) -> None:
+    change(log, lambda rows: [row for row in rows if row["event"] != "tick"])
+
+    told = [what for _, what in faults(log)["continuity"]]
+
+    assert "begins in DECIDE, and the machine was in IDLE" in told
+
+
+def test_a_send_without_an_intent_is_found(log: Path) -> None:
+    change(log, lambda rows: [row for row in rows if row["kind"] != "INTENT"])
+
+    found = faults(log)["intents"]
+
+    assert "tells the answer to a send of instruction 1 without INTENT" == found[0][1]
+
+
+def test_a_send_with_the_intent_of_another_attempt_is_found(log: Path) -> None:
+    change(log, lambda rows: put(rows, of(rows, kind="INTENT"), attempt=7))
+
+    assert "intents" in faults(log)
+
+
+def test_a_key_that_was_used_twice_is_found(log: Path) -> None:
+    machine = Machine(json.loads((log / "header.json").read_bytes()))
+    rows = rows_of(read(log, None), machine)
+    same = rows.with_columns(
+        intent_id=pl.when(pl.col("kind").cast(pl.String) == "INTENT").then(pl.lit("one"))
+    )
+
+    checks = {check.name: check for check in intent_checks(same, machine)}
+
+    assert "the key 'one' was used 3 times" == checks["keys"].faults[0].what
+
+
+def test_an_intent_that_was_never_resolved_is_found(log: Path) -> None:
+    machine = Machine(json.loads((log / "header.json").read_bytes()))
+    rows = rows_of(read(log, None), machine)
+    first = pl.col("instruction") == 1
+    kept = rows.filter(~first | (pl.col("kind").cast(pl.String) == "INTENT"))
+
+    checks = {check.name: check for check in intent_checks(kept, machine)}
+
+    assert "the intent of instruction 1 was never resolved" == checks["resolved"].faults[0].what
+
+
+def test_fills_that_were_taken_out_of_a_payload_are_found(log: Path) -> None:
+    def without(rows: list[Row]) -> list[Row]:
+        for row in rows:
+            told = json.loads(row["payload"] or "{}")
+            if told.get("streams", {}).pop("fills", None):
+                row["payload"] = json.dumps(told)
+        return rows
+
+    change(log, without)
+
+    assert "with no fill and no move" in faults(log)["effects"][0][1]
+
+
+def test_a_payload_that_is_none_is_told_by_the_chain(log: Path) -> None:
+    rows = records(log)
+    at = next(at for at, row in enumerate(rows) if '"streams"' in str(row["payload"]))
+    rows[at]["payload"] = '"streams"]'
+    store(log, rows)
+
+    assert "was edited" in faults(log)["chain"][0][1]
+
+
+def test_a_stream_that_there_is_not_is_passed_over(log: Path) -> None:
+    change(log, lambda rows: put(rows, -1, payload='{"streams":{"odd":[[1]]}}'))
+
+    assert {} == faults(log)
+
+
+def test_a_table_of_another_database_is_told(log: Path) -> None:
+    with closing(sqlite3.connect(log / DATABASE)) as database, database:
+        database.execute("CREATE TABLE other (x)")
+
+    with pytest.raises(LogError, match="has not the tables of a log"):
+        verify(log)
+
+
+def test_evidence_that_cannot_be_read_is_found(log: Path) -> None:
+    fill = ["many", "ref", "much", 1, 0, "USDT", 0]
+    change(log, lambda rows: put(rows, -1, payload=json.dumps({"streams": {"fills": [fill]}})))
+
+    assert "the rest could not be checked" in faults(log)["reading"][0][1]
