@@ -131,7 +131,6 @@ HEADER: Final[Mapping[str, str]] = {
     "schema_version": "version of this layout",
     "run": "name of the run: a digest of what ran",
     "mode": "backtest",
-    "environment": "of a live run: whose endpoints it uses; empty with `--port`",
     "epoch": "process life",
     "config": "all settings, with the digest of the strategy's file",
     "config_digest": "SHA-256 of the settings as canonical JSON",

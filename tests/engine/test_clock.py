@@ -89,7 +89,7 @@ def test_ticks_come_every_minute_without_drift() -> None:
     times = Times(slack_ns=3 * MILLISECOND_NS)
     clock = times.clock()
     begin_ns = times.mono_ns
-    ticks = []
+    ticks: list[int] = []
     for _ in range(1_000):
         clock.next_tick()
         ticks.append(times.mono_ns - begin_ns)
