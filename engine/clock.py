@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from attrs import frozen
+
 NANOSECONDS = 1_000_000_000
 SLICE_NS = NANOSECONDS
 """No sleep is longer: whoever has something to say in between is heard within a second."""
@@ -24,6 +26,21 @@ class Clock(Protocol):
     def wait(self, duration_ns: int) -> int:
         """Let time pass; the number of ticks that fell due meanwhile."""
         ...
+
+
+@frozen
+class Times:
+    """Where a live run takes time from.
+
+    Attributes:
+        wall_ns: the wall clock, nanoseconds since the epoch, UTC.
+        monotonic_ns: a clock that never goes back.
+        sleep: sleeps for so many seconds.
+    """
+
+    wall_ns: Callable[[], int] = time.time_ns
+    monotonic_ns: Callable[[], int] = time.monotonic_ns
+    sleep: Callable[[float], None] = time.sleep
 
 
 class WallClock:

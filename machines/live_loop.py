@@ -301,8 +301,10 @@ class LiveLoop(FullLoop):
             for key, total in reading.totals.items()
             if total != monitor.totals.get(key, 0)
         }
-        monitor.restore(reading.totals, monitor.bases, reading.as_of_ns)
+        bases = {key: b for key, b in monitor.bases.items() if reading.totals.get(key)}
+        monitor.restore(reading.totals, bases, reading.as_of_ns)
         monitor.settle({}, {}, {}, reading.as_of_ns)
+        self._records.opening({key: monitor.totals[key] for key in moved}, reading.as_of_ns)
         self._log.tell("adopted", {"moved": moved, "reason": command.reason})
         self._records.remember()
         return Reply(f"adopted: {moved or 'nothing differs'}")

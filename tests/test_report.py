@@ -35,7 +35,7 @@ from verifill.report.book import UNEXPLAINED
 from verifill.report.equity import ends, equity
 from verifill.report.exact import product, quotient
 from verifill.report.exposure import base_of, exposure, underlying
-from verifill.report.market import MarketData
+from verifill.report.market import PreparedMarket
 from verifill.report.pnl import PRICE, UNREALISED, profit_and_loss
 from verifill.report.risk import ratio, risk
 from verifill.report.transit import with_both_sides
@@ -588,5 +588,5 @@ def test_equity_of_a_strategy_that_does_nothing_is_its_opening(tmp_path: Path) -
     assert ends(result.log, Worth(result.header, _market(result))) == result.ends()
 
 
-def _market(result: RunResult) -> MarketData:
-    return MarketData(result.market, result.header["data_digest"])
+def _market(result: RunResult) -> PreparedMarket:
+    return PreparedMarket(result.market, result.header["data_digest"])

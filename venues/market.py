@@ -62,3 +62,35 @@ class MarketView(Market, Protocol):
     def rate(self, series: str) -> Decimal:
         """Last known value of a series."""
         ...
+
+
+class LiveMarket(MarketView, Protocol):
+    """Public prices as of the last `refresh`: what a live price feed has to be."""
+
+    @property
+    def clock_ns(self) -> int:
+        """The feed's own clock then; the prices may be older."""
+        ...
+
+    @property
+    def prices(self) -> Mapping[str, int]:
+        """Instrument -> ticks."""
+        ...
+
+    @property
+    def marks(self) -> Mapping[str, int]:
+        """Instrument -> ticks, where there is a mark price."""
+        ...
+
+    @property
+    def series(self) -> Mapping[str, int]:
+        """Series -> integer with 18 decimals."""
+        ...
+
+    def refresh(self) -> None:
+        """Fetch the prices now.
+
+        Raises:
+            NotObserved: no answer; the prices stay what they were, and so does their time.
+        """
+        ...

@@ -67,7 +67,7 @@ def _nesting(rows: pl.DataFrame, machine: Machine) -> Check:
         _numbered(rows, own)
         .filter((pl.col(own) == pl.col(own).shift(1)) & (pl.col(around) != pl.col(around).shift(1)))
         .select("seq", what=pl.lit(f"is the same {own} in another {around}"))
-        for around, own in pairwise(columns)
+        for around, own in pairwise(columns[1:])
     ]
     found = pl.concat(odd).sort("seq")
     faults = (Fault(f"record {seq}", str(what)) for seq, what in _rows(found))

@@ -1,15 +1,14 @@
 """A backtest, put together from its parts and run to its end."""
 
 import gc
-import platform
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from attrs import Factory, field, frozen
 
+from verifill.config.retries import BACKTEST
 from verifill.ending import Ending
 from verifill.engine.clock import Clock
 from verifill.engine.compile import compile_table
@@ -17,8 +16,9 @@ from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import StrategyError
 from verifill.engine.executor import CompiledExecutor, Executor, TransitionsExecutor
 from verifill.engine.log.writer import Claim, Writer
+from verifill.header import Running
 from verifill.interrupts import Interrupts
-from verifill.links import Link, links_of_venue, to_header
+from verifill.links import Link
 from verifill.machines.atomic import Atomic
 from verifill.machines.desk import Desk
 from verifill.machines.full_loop import FULL_LOOP, Full
@@ -182,49 +182,19 @@ def _assemble(parts: Parts, machine: Executor, log: Writer) -> FullLoop:
 
 def _header(parts: Parts, config: Mapping[str, Any]) -> dict[str, Any]:
     """What ran; the run's name is a digest of it, so that equal runs have equal logs."""
-    what = {
-        "mode": "backtest",
-        "epoch": 1,
-        "seed": config.get("seed", 0),
-        "config": dict(config),
-        "config_digest": sha256_hex(canonical_json(config)),
-        "data_digest": parts.timeline.digest,
-        "decimals": parts.scales.as_dict(),
-        "price_decimals": dict(parts.timeline.price_decimals),
-        "bases": {key: str(units) for key, units in parts.bases.items()},
-        "instruments": _instruments(parts),
-        "links": to_header([*_links(parts), *parts.links]),
-        "quote": parts.quote or _first_quote(parts),
-        "versions": versions(),
-    }
+    what = Running(
+        mode=BACKTEST,
+        config=config,
+        data_digest=parts.timeline.digest,
+        scales=parts.scales,
+        price_decimals=parts.timeline.price_decimals,
+        rules=(venue.rules for venue in parts.venues),
+        bases=parts.bases,
+        links=parts.links,
+        quote=parts.quote,
+    ).header()
     run = sha256_hex(canonical_json(what | {"opening": dict(parts.opening)}))[:12]
     return what | {"run": run}
-
-
-def _links(parts: Parts) -> Iterator[Link]:
-    for venue in parts.venues:
-        yield from links_of_venue(venue.rules)
-
-
-def _instruments(parts: Parts) -> dict[str, dict[str, str]]:
-    """`account:symbol` -> the asset that is traded, and whose prices and margin it has."""
-    return {
-        f"{account}:{symbol}": {"base": i.base, "quote": i.quote, "data": i.data}
-        for venue in parts.venues
-        for (account, symbol), i in venue.rules.instruments.items()
-    }
-
-
-def _first_quote(parts: Parts) -> str:
-    """The quote asset of the first instrument, or else the first asset of all."""
-    quotes = [link.into for link in _links(parts)]
-    return next(iter([*quotes, *parts.scales.as_dict()]), "")
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that a result depends on."""
-    packages = ("verifill", "transitions", "polars", "msgspec", "attrs", "tenacity")
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
 def _between_chunks(

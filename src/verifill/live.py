@@ -18,11 +18,10 @@ from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Connected, Hosting, connect
 from verifill.assembly.references import venue_names
 from verifill.assembly.strategy import load_strategy
-from verifill.backtest import versions
 from verifill.build import described, policy_of, tolerance_of
 from verifill.config import Config, load_config
 from verifill.config.retries import LIVE
-from verifill.engine.clock import NANOSECONDS, WallClock
+from verifill.engine.clock import NANOSECONDS, Times, WallClock
 from verifill.engine.compile import compile_table
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import NotObserved
@@ -36,6 +35,7 @@ from verifill.engine.log.live import LiveLog, Moment
 from verifill.engine.log.opening import create_log, reopen_log
 from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
+from verifill.header import MARKET, RECORDED, Running, same_mode
 from verifill.interrupts import Interrupts
 from verifill.machines.desk import Desk
 from verifill.machines.full_loop import FULL_LOOP
@@ -45,6 +45,7 @@ from verifill.machines.monitor import PositionMonitor
 from verifill.machines.nesting import nesting
 from verifill.machines.operator import Mailbox, Operators
 from verifill.machines.recovery import Found, found_in
+from verifill.quotes import Quotes
 from verifill.telling import Style, Tell, telling
 from verifill.venues.loopback.transport import Http
 from verifill.venues.loopback.world import NETWORK
@@ -75,23 +76,40 @@ class Start:
 
     Attributes:
         config: what to run.
-        port: of the loopback server on this machine.
+        connect: gives the venues and their market; told what an earlier life left behind, and
+            where its feeds had come to.
         folder: of the durable log; made the first time.
         anchor: the second place that remembers how far the log had come.
         mailbox: where operators' commands wait, given the log's folder.
         ticks: after so many ticks of this process life it stops; 0 for no end.
-        timeout_s: for one request to the venue.
+        times: where time comes from.
         tell: told of each record, with its number, once it is on the disk.
     """
 
     config: Config
-    port: int
+    connect: "Connect"
     folder: Path
     anchor: Anchor
     mailbox: Callable[[Path], Mailbox] = Inbox
     ticks: int = 0
-    timeout_s: float = 30.0
+    times: Times = field(factory=Times)
     tell: Tell = field(factory=lambda: telling(Style.NONE))
+
+    def clock(self) -> WallClock:
+        """The clock that ticks."""
+        return WallClock(
+            self.config.loop.interval_s * NANOSECONDS,
+            wall_ns=self.times.wall_ns,
+            monotonic_ns=self.times.monotonic_ns,
+            sleep=self.times.sleep,
+        )
+
+    def moment(self) -> Moment:
+        """Now."""
+        return Moment(self.times.wall_ns(), self.times.monotonic_ns())
+
+
+Connect = Callable[[Hosting, Found, Mapping[str, int]], Connected]
 
 
 def run_live(
@@ -126,38 +144,45 @@ def run_live(
     log = settings.log_folder if folder is None else Path(folder)
     if anchor is None or isinstance(anchor, (Path, str)):
         anchor = FileAnchor(Path(anchor or f"{log}.anchor"))
+
+    def connected(hosting: Hosting, _found: Found, cursors: Mapping[str, int]) -> Connected:
+        return connect(hosting, Http(port, timeout_s), now_ns=time.time_ns, since=cursors)
+
     start = Start(
         config=settings,
-        port=port,
+        connect=connected,
         folder=log,
         anchor=anchor,
         mailbox=mailbox,
         ticks=ticks,
-        timeout_s=timeout_s,
         tell=tell or telling(Style.NONE),
     )
+    return go_on(start)
+
+
+def go_on(start: Start) -> Ended:
+    """One process life."""
     with TemporaryDirectory(prefix="verifill-live-") as work:
-        hosting = Hosting.of(settings, prepared(settings, Path(work), None))
+        hosting = Hosting.of(start.config, prepared(start.config, Path(work), None))
         return _run(start, hosting)
 
 
 def _run(start: Start, hosting: Hosting) -> Ended:
     strategy = load_strategy(start.config)
     compiled = compile_table(FULL_LOOP)
-    header = _header(start.config, hosting, nesting(FULL_LOOP, compiled))
+    header = _header(start, hosting, nesting(FULL_LOOP, compiled))
     found, log, said = _open(start, header)
     with log, Interrupts() as interrupts:
         cursors = found.memory.books.cursors if found.memory else {}
-        transport = Http(start.port, start.timeout_s)
-        connected = connect(hosting, transport, now_ns=time.time_ns, since=cursors)
-        live = LiveLog(log, Nesting(**said["nesting"]), _moment)
+        connected = start.connect(hosting, found, cursors)
+        live = LiveLog(log, Nesting(**said["nesting"]), start.moment)
         live.on_record = start.tell
         machine = DurableExecutor(compiled, live)
         venues = list(connected.venues.values())
         feeds = [*venues, connected.transit] if start.config.routes else venues
         monitor = PositionMonitor(feeds, {}, {}, tolerance_of(hosting.amounts))
         names = frozenset(start.config.strategy.venues or venue_names(start.config))
-        clock = WallClock(start.config.loop.interval_s * NANOSECONDS)
+        clock = start.clock()
         loop = LiveLoop(
             machine=machine,
             clock=clock,
@@ -170,8 +195,8 @@ def _run(start: Start, hosting: Hosting) -> Ended:
         )
         loop.manager.run = said["run"]
         mailbox = start.mailbox(start.folder)
-        operators = Operators(mailbox, live, machine, time.time_ns, found.commands)
-        counted = _Counted(connected, start.ticks, loop)
+        operators = Operators(mailbox, live, machine, start.times.wall_ns, found.commands)
+        counted = _Counted(connected, Quotes(live), start.ticks, loop)
         loop.live(
             log=live,
             clock=clock,
@@ -196,8 +221,9 @@ def _run(start: Start, hosting: Hosting) -> Ended:
 class _Counted:
     """Refreshes the market before each tick, and stops after the last that was asked for."""
 
-    def __init__(self, connected: Connected, ticks: int, loop: LiveLoop) -> None:
+    def __init__(self, connected: Connected, quotes: Quotes, ticks: int, loop: LiveLoop) -> None:
         self._connected = connected
+        self._quotes = quotes
         self._left = ticks + 1 if ticks else 0  # recovery refreshes it too
         self._limited = ticks > 0
         self._loop = loop
@@ -211,17 +237,19 @@ class _Counted:
             self._connected.refresh()
         except NotObserved as error:
             return f"market data is not fresh: {error}"
+        self._quotes.tell(self._connected.market)
         return ""
 
 
 def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapping[str, Any]]:
     """What the last life left behind, and the log; a new log if there is none."""
-    wall_ns, mono_ns = _moment()
+    wall_ns, mono_ns = start.moment()
     told = {"pid": os.getpid(), "config_digest": header["config_digest"]}
     life = Record(machine="process", kind="EPOCH", wall_ns=wall_ns, mono_ns=mono_ns, payload=told)
     if not is_log(start.folder):
         log = create_log(start.folder, header, life, anchor=start.anchor)
         return Found(), log, header
+    same_mode(start.folder, start.config.mode)
     digest = header["nesting"]["digest"]
     log = reopen_log(start.folder, life, definition_hash=digest, anchor=start.anchor)
     reader = open_log(start.folder)
@@ -233,52 +261,41 @@ def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapp
     return found, log, reader.header
 
 
-def _header(config: Config, hosting: Hosting, nested: dict[str, Any]) -> dict[str, Any]:
+def _header(start: Start, hosting: Hosting, nested: dict[str, Any]) -> dict[str, Any]:
     """What runs; the run's name is its own, because no two live runs are the same."""
-    said = described(config)
-    what: dict[str, Any] = {
-        "mode": LIVE,
-        "epoch": 1,
-        "seed": config.seed,
-        "config": said,
-        "config_digest": sha256_hex(canonical_json(said)),
-        "data_digest": hosting.history.digest,
-        "decimals": hosting.amounts.scales.as_dict(),
-        "price_decimals": dict(hosting.history.price_decimals),
-        "bases": {},
-        "instruments": {},
-        "links": [],
-        "quote": config.quote,
-        "versions": versions(),
-        "table": FULL_LOOP.content,
-        "nesting": nested,
-    }
-    own = {"created_ns": time.time_ns(), "nonce": os.urandom(16).hex()}
+    rules = [hosting.rules(name) for name in hosting.exchanges]
+    what = Running(
+        mode=start.config.mode,
+        config=described(start.config),
+        data_digest=hosting.history.digest,
+        scales=hosting.amounts.scales,
+        price_decimals=hosting.history.price_decimals,
+        rules=[*rules, *(chain.rules for chain in hosting.chains.values())],
+        bases=hosting.bases(),
+        links=hosting.links(),
+        quote=start.config.quote,
+    ).header()
+    what |= {MARKET: RECORDED, "table": FULL_LOOP.content, "nesting": nested}
+    own = {"created_ns": start.times.wall_ns(), "nonce": os.urandom(16).hex()}
     return what | {"run": sha256_hex(canonical_json(what | own))[:12]}
 
 
 def _bases(hosting: Hosting, totals: Mapping[str, int]) -> tuple[Mapping[str, int], str]:
     """Entry values, from the configuration where its opening is what the venue has."""
-    rules = [hosting.rules(name) for name in hosting.exchanges]
-    instruments = [i for own in rules for i in own.instruments.values()]
-    opening = hosting.positions.opening()
-    known = hosting.positions.bases(instruments)
-    sizes = {i.base_key: totals.get(i.base_key, 0) for i in instruments if i.perpetual}
+    opening, known = hosting.positions.opening(), hosting.bases()
+    perpetuals = {i.base_key for i in hosting.instruments() if i.perpetual}
+    sizes = {key: totals.get(key, 0) for key in perpetuals}
     lost = sorted(k for k, size in sizes.items() if size and opening.get(k) != size)
     if lost:
         told = ", ".join(f"{key} of {sizes[key]}" for key in lost)
         return {}, f"the entry value of {told} is not known; declare it under [opening] and [bases]"
-    return known, ""
+    return {key: basis for key, basis in known.items() if sizes[key]}, ""
 
 
 def _cursors(connected: Connected) -> dict[str, int]:
     feeds = {name: venue.remote.feed for name, venue in connected.venues.items()}
     feeds[NETWORK] = connected.transit
     return {name: feed.cursor for name, feed in feeds.items() if feed.cursor is not None}
-
-
-def _moment() -> Moment:
-    return Moment(time.time_ns(), time.monotonic_ns())
 
 
 __all__ = ["Ended", "Start", "run_live"]

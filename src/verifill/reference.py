@@ -28,13 +28,15 @@ TYPES: Final[Mapping[str, str]] = {
 WHAT: Final[Mapping[str, str]] = {
     "paths": "Runs of transitions at one time, each as the number of a path. `records()` expands "
     "them; the manifest says which transitions a path stands for.",
-    "instructions": "Decisions: what was asked for, made exact.",
+    "instructions": "Decisions: what was asked for, made exact. One that is sent again has a row "
+    "for each send.",
     "receipts": "What a venue said of an order that was not simply EXECUTED at once. An order "
     "that was observed and has no row here was EXECUTED, at the time of its transition.",
     "fills": "Trades of an order.",
     "moves": "Transfers that an order caused: events of a transaction, gas, settings.",
     "positions": "Readings: every position that changed since the reading before.",
-    "ledger": "Rows of the venues' ledgers that no instruction caused.",
+    "ledger": "Rows of the venues' ledgers that no instruction caused. Each look writes them, "
+    "until the books are settled; `RunResult.ledger` has each once.",
     "notes": "What people need to know and no column holds.",
 }
 
@@ -131,7 +133,7 @@ RECORDS: Final[Mapping[str, tuple[str, str]]] = {
 HEADER: Final[Mapping[str, str]] = {
     "schema_version": "version of this layout",
     "run": "name of the run: a digest of what ran",
-    "mode": "backtest",
+    "mode": "backtest, paper or live",
     "epoch": "process life",
     "config": "all settings, with the digest of the strategy's file",
     "config_digest": "SHA-256 of the settings as canonical JSON",
@@ -142,6 +144,7 @@ HEADER: Final[Mapping[str, str]] = {
     "links": "what assets are worth in one another, by which market data",
     "bases": "perpetual's key -> entry value at the start, units of base times ticks",
     "quote": "asset that reports count in",
+    "market": "of a paper or live log: `recorded`, its payloads hold the prices",
     "nesting": "states, events and tables of the machine, and the digest of its table",
     "seed": "where chance begins",
     "table": "the table of the machine, every row of it",
@@ -195,7 +198,10 @@ read any other; `open_log(folder)` gives the reader that fits.
   within an epoch.
 * **`payload`** is canonical JSON. Under `streams` it holds rows of the streams below that belong
   to the record, as stream -> list of rows, each a list with a value for every column but `seq`.
-  The last record of a run that ended holds under `end` how it ended.
+  The last record of a run that ended holds under `end` how it ended. Of a live run, the record
+  after each look at the market (one a tick) holds the prices under `market`: `time_ns`, and of
+  `prices`, `marks` (ticks by market data) and `series` (integers of 18 decimals) all there are in
+  the first of a process life, and then what has changed. They are what reports value positions by.
 * **The chain.** `hash` is the SHA-256 of the columns up to `prev_hash`, in their order, as a JSON
   array without spaces, in UTF-8. `prev_hash` of the first record is the SHA-256 of `header.json`.
 * **The anchor** is a second place, by default a text file elsewhere with a line of number and
@@ -239,8 +245,8 @@ anything else is left alone. One run at a time writes to a folder: a second one 
 """
 
 COMMANDS: Final = (
-    *("backtest", "report", "log show", "log export", "verify", "machines", "init"),
-    *("status", "ops", "ops adopt", "ops kill", "ops answer"),
+    *("backtest", "live", "paper", "report", "log show", "log export", "verify", "machines"),
+    *("init", "status", "ops", "ops adopt", "ops kill", "ops answer"),
 )
 PAGE_WIDTH: Final = 80
 

@@ -21,14 +21,16 @@ from attrs import frozen
 
 from verifill.ending import Ending
 from verifill.engine.amounts import to_decimal
-from verifill.engine.errors import DataError
+from verifill.engine.errors import ConfigError, DataError
 from verifill.engine.log.durable_reader import open_log
+from verifill.header import is_recorded
 from verifill.machines.tight_loop import TightEvent
-from verifill.report.book import fills, rehearsals
+from verifill.report.book import fills, ledger, moves, rehearsals
 from verifill.report.equity import Account, Ends, ends, equity
 from verifill.report.exposure import Exposure, exposure
-from verifill.report.market import MarketData
+from verifill.report.market import MarketData, PreparedMarket
 from verifill.report.pnl import ProfitAndLoss, profit_and_loss
+from verifill.report.recorded import RecordedMarket
 from verifill.report.risk import Risk, risk
 from verifill.report.worth import Missing, Worth
 from verifill.venues.keys import asset_of
@@ -63,10 +65,12 @@ class RunResult:
 
     Args:
         folder: the log.
-        market: the prepared market data of the run, by default `market/history` in the log.
+        market: the prepared market data of a backtest, by default `market/history` in the log;
+            a live log holds its own prices.
 
     Raises:
         LogError: the folder holds no log.
+        ConfigError: market data is given for a live log.
 
     Attributes:
         log: the log itself, with every stream as it was written.
@@ -78,6 +82,10 @@ class RunResult:
         self.log = open_log(folder)
         self.header: Mapping[str, Any] = self.log.header
         self.market = Path(folder) / MARKET if market is None else Path(market)
+        if market is not None and is_recorded(self.header):
+            msg = f"{folder} is a {self.header['mode']} log, which holds its own prices; no other "
+            msg += "market data is needed"
+            raise ConfigError(msg)
 
     @property
     def run(self) -> str:
@@ -122,7 +130,7 @@ class RunResult:
     def fees(self) -> Mapping[str, Decimal]:
         """Asset -> what was paid in fees and gas."""
         paid = fills(self.log).group_by("fee_asset").agg(pl.col("fee").sum()).collect()
-        gas = self._real(self.log.stream("moves")).filter(cause=Cause.GAS.value)
+        gas = moves(self.log).filter(cause=Cause.GAS.value)
         spent = gas.select(pl.col("key").cast(pl.String), "amount").collect()
         units: dict[str, int] = dict(paid.filter(pl.col("fee") != 0).iter_rows())
         for key, amount in spent.iter_rows():
@@ -189,8 +197,7 @@ class RunResult:
     @property
     def moves(self) -> pl.LazyFrame:
         """Every transfer that an instruction caused, gas included."""
-        frame = self._real(self.log.stream("moves"))
-        return self._keyed(self._when(frame), "amount")
+        return self._keyed(self._when(moves(self.log)), "amount")
 
     @property
     def positions(self) -> pl.LazyFrame:
@@ -201,7 +208,7 @@ class RunResult:
     @property
     def ledger(self) -> pl.LazyFrame:
         """Ledger rows of the venues that no instruction caused: funding, liquidation."""
-        return self._keyed(self.log.stream("ledger").with_columns(_time("time_ns")), "amount")
+        return self._keyed(ledger(self.log).with_columns(_time("time_ns")), "amount")
 
     @property
     def receipts(self) -> pl.LazyFrame:
@@ -276,6 +283,8 @@ class RunResult:
     # What the frames are made of.
 
     def _market_data(self) -> MarketData:
+        if is_recorded(self.header):
+            return RecordedMarket(self.log)
         if self.market == self.log.folder / MARKET and not self.market.exists():
             msg = (
                 f"the run kept no market data beside its log (in {self.market}), so its "
@@ -284,7 +293,7 @@ class RunResult:
                 "its market data if that is elsewhere"
             )
             raise DataError(msg)
-        return MarketData(self.market, self.header["data_digest"])
+        return PreparedMarket(self.market, self.header["data_digest"])
 
     @property
     def _decimals(self) -> Mapping[str, int]:
@@ -302,13 +311,25 @@ class RunResult:
         last = self.log.stream("paths").select(pl.col("tick").max()).collect().item()
         positions = self._real(self.log.stream("positions")).group_by("key").last().collect()
         rows = positions.select(pl.col("key").cast(pl.String), "total").sort("key").iter_rows()
+        state, reason = "", "the log has no last line: the run was killed, or is still running"
+        if is_recorded(self.header):
+            state = self._rests
+            reason = f"none yet: the run stands in {state or 'no state'}, and can be gone on with"
         return Ended(
             ending=None,
-            reason="the log has no last line: the run was killed, or is still running",
-            state="",
+            reason=reason,
+            state=state,
             ticks=last or 0,
             closing={key: self._amount(key, units) for key, units in rows},
         )
+
+    @property
+    def _rests(self) -> str:
+        """The leaf state of the last transition."""
+        tables = list(self.header["nesting"]["instances"])
+        moved = self.log.records().filter(pl.col("machine").is_in(tables)).select("to")
+        last = moved.drop_nulls().tail(1).collect()
+        return str(last.item()) if last.height else ""
 
     def _real(self, frame: pl.LazyFrame) -> pl.LazyFrame:
         return frame.join(rehearsals(self.log), on="instruction", how="anti", maintain_order="left")

@@ -127,7 +127,6 @@ def test_a_configuration_cannot_be_changed_and_can_be_handed_to_another_process(
         ('fee_price = "binance.spot:BNB/USDT"\n', "", 'fee_asset is "BNB", so fee_price must name'),
         (SOURCE, "", UNDECLARED),
         ("words = [", "api_key = [", "strategy.options.api_key is named like a credential"),
-        ('mode = "backtest"', 'mode = "paper"', 'mode is "paper", which this version does not'),
         ('mode = "backtest"', 'mode = "dream"', 'mode is "dream"; allowed is "backtest"'),
     ],
 )  # fmt: skip
@@ -229,7 +228,7 @@ def test_the_environment_of_the_process_is_read_unless_another_is_given(
         ("LOOP_INTERVAL_S", "soon", 'VERIFILL_LOOP_INTERVAL_S: loop.interval_s is "soon"; allowed'),
         ("LOOP_INTERVAL_S", "0", "loop.interval_s is 0; allowed is 1 to 31536000"),
         ("ASSETS", "{ BTC = 99 }", "assets.BTC is 99; allowed is 0 to 36"),
-        ("MODE", "paper", 'mode is "paper", which this version does not'),
+        ("MODE", "dream", 'mode is "dream"; allowed is "backtest", "paper", "live"'),
         ("RETRY_LIVE_SENDS_FACTOR", "0.5", "retry.live.sends.factor is 0.5; allowed is 1 to 10"),
     ],
 )

@@ -2,7 +2,8 @@
 
     python -m tests.live.victim CONFIG PORT LOG TICKS [MOMENT N]
 
-Moments are before and after a commit to the log, a send, a question, a reading.
+Moments are before and after a commit to the log, a send, a question, a reading. PORT `paper` is
+paper trading on the history; then a line of its journal is a moment too.
 """
 
 import os
@@ -11,8 +12,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from verifill.engine.clock import Times
 from verifill.engine.log.durable import DurableLog
 from verifill.live import run_live
+from verifill.paper import replayed, run_paper
+from verifill.venues.loopback.journal import Journal
 from verifill.venues.loopback.remote import Feed, Remote
 
 PLACES: dict[str, tuple[type, str]] = {
@@ -20,6 +24,7 @@ PLACES: dict[str, tuple[type, str]] = {
     "send": (Remote, "submit"),
     "question": (Remote, "query"),
     "reading": (Feed, "read"),
+    "line": (Journal, "append"),
 }
 
 
@@ -43,13 +48,16 @@ def die_at(moment: str, number: int) -> None:
     setattr(owner, method, watched)
 
 
-def main(config: str, port: int, log: str, ticks: int) -> None:
+def main(config: str, port: str, log: str, ticks: int) -> None:
     """Run until it has had its ticks, or ends."""
-    ended = run_live(config, port=port, folder=log, ticks=ticks)
+    if port == "paper":
+        ended = run_paper(config, prices=replayed(1, Times()), folder=log, ticks=ticks)
+    else:
+        ended = run_live(config, port=int(port), folder=log, ticks=ticks)
     sys.stdout.write(f"{ended.state} {ended.reason}\n")
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 5:
         die_at(sys.argv[5], int(sys.argv[6]))
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

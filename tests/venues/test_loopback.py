@@ -13,6 +13,10 @@ from tests.venues.exchanges import BTC, HOUR_NS, buy
 from tests.venues.loopback import Host, Inside, Server
 from tests.venues.test_contract import CALLS
 from verifill.venues.contract import Contract, Subject
+from verifill.venues.loopback.faults import Break, Delivery, Fault, Route
+from verifill.venues.loopback.journal import Quoted
+from verifill.venues.loopback.local import Local
+from verifill.venues.loopback.transport import Answered, Lost
 from verifill.venues.orders import Outcome
 from verifill.venues.rules import Idempotency
 
@@ -40,6 +44,35 @@ def test_what_is_submitted_is_executed_and_read(host: Host) -> None:
     assert 49_950_000 == closing.totals[BTC] - opening.totals[BTC]
     assert {"binance.spot-1"} == {row.ref for row in closing.rows}
     assert 1 == host.effect(1)
+
+
+def test_in_one_process_a_client_is_answered_without_sockets(tmp_path: Path) -> None:
+    server = Inside(tmp_path)
+    local = Local(server.service)
+    server.arm(Fault(name="dropped", on=Route.PRICES, delivery=Delivery(before=Break.DROP)))
+
+    assert isinstance(local("GET", "/binance/prices"), Lost)
+    answer = local("GET", "/binance/prices")
+    assert isinstance(answer, Answered)
+    assert 200 == answer.status
+    server.close()
+
+
+def test_quoted_prices_are_what_orders_meet_and_are_there_again(tmp_path: Path) -> None:
+    server = Inside(tmp_path)
+    bars = "binance.spot:BTC/USDT"
+    now_ns = server.service.now_ns()
+    server.service.record(Quoted(now_ns, {bars: 7_000_000}, {bars: 7_000_100}, {"gas_price": 3}))
+    server.close()
+    again = Inside(tmp_path)
+    market = again.service.world.market
+    order = again.exchange().order(1, buy("0.5", "71000"))
+
+    assert (7_000_000, 7_000_100) == (market.price(bars), market.mark(bars))
+    assert 3 == market.value("gas_price")
+    assert 7_000_000 == again.exchange().submit(order).fills[0].price
+    assert 7_000_000 == market.candles(bars, 60, 1)[0].close
+    again.close()
 
 
 # The contract.

@@ -37,6 +37,22 @@ class Advanced(Struct, frozen=True, tag="advanced"):
     at_ns: int
 
 
+class Quoted(Struct, frozen=True, tag="quoted", omit_defaults=True):
+    """The market was given prices from outside; what is not named stays as it was.
+
+    Attributes:
+        at_ns: when.
+        prices: instrument -> ticks.
+        marks: instrument -> ticks.
+        series: series -> integer with 18 decimals.
+    """
+
+    at_ns: int
+    prices: dict[str, int] = {}
+    marks: dict[str, int] = {}
+    series: dict[str, int] = {}
+
+
 class Submitted(Struct, frozen=True, tag="submitted"):
     """A venue was asked to execute something."""
 
@@ -64,7 +80,7 @@ class Posted(Struct, frozen=True, tag="posted"):
     cause: Cause
 
 
-Command = Advanced | Submitted | Cancelled | Posted
+Command = Advanced | Quoted | Submitted | Cancelled | Posted
 
 
 class Line(Struct, frozen=True):

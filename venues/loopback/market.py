@@ -41,6 +41,15 @@ class MovingMarket(FixedMarket):
         """Let time pass up to now; here no price changes."""
         self.time_ns = now_ns
 
+    def quote(
+        self, prices: Mapping[str, int], marks: Mapping[str, int], series: Mapping[str, int]
+    ) -> None:
+        """Take prices from outside, as of now."""
+        self.prices.update(prices)
+        self.marks.update(marks)
+        self.series.update(series)
+        self._keep(self.time_ns)
+
     def _keep(self, time_ns: int) -> None:
         self._quotes.append((time_ns, dict(self.prices)))
 

@@ -20,6 +20,7 @@ class LoopbackMarket(FixedMarket):
 
     Attributes:
         beat: heartbeat of the server at the last refresh; 0 before the first.
+        clock_ns: its clock then.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class LoopbackMarket(FixedMarket):
         self._transport = transport
         self._interval_s = interval_s
         self.price_decimals = price_decimals
-        self.beat = 0
+        self.beat = self.clock_ns = 0
 
     def refresh(self) -> None:
         """Fetch the prices now.
@@ -44,7 +45,7 @@ class LoopbackMarket(FixedMarket):
             NotObserved: no answer; the prices stay what they were, and so does their time.
         """
         told = ask(self._transport, f"/{self._venue}/prices", {}, Prices)
-        self.time_ns, self.beat = told.time_ns, told.beat
+        self.time_ns, self.beat, self.clock_ns = told.time_ns, told.beat, told.clock_ns
         self.prices, self.marks, self.series = told.prices, told.marks, told.series
 
     def candles(self, instrument: str, count: int) -> tuple[Candle, ...]:

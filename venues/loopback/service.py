@@ -84,6 +84,7 @@ class Service:
 
     Attributes:
         world: what is simulated.
+        began_ns: when it began.
         script: the faults that are armed.
         offset_ns: by how much the venues' clock is wrong.
         can_trade: whether orders are taken.
@@ -124,6 +125,7 @@ class Service:
         self.can_trade = True
         self.can_read = True
         self.world = self._restored(parts, start_ns)
+        self.began_ns = journal.lines[0].what.at_ns
         self._virtual_ns = self.world.now_ns
 
     def _restored(self, parts: Parts, start_ns: int) -> World:
@@ -312,7 +314,8 @@ class Service:
     def _prices(self, _call: Call) -> Outgoing:
         market = self.world.market
         self._beat += 1
-        prices = Prices(market.time_ns, self._beat, market.prices, market.marks, market.series)
+        told = market.prices, market.marks, market.series
+        prices = Prices(market.time_ns, self._beat, *told, clock_ns=self.now_ns())
         return in_json(prices)
 
 

@@ -190,6 +190,7 @@ class Prices(Struct, frozen=True):
         prices: instrument -> ticks.
         marks: instrument -> ticks, where there is a mark price.
         series: series -> integer with 18 decimals.
+        clock_ns: the venues' clock now; the prices may be a second older.
     """
 
     time_ns: int
@@ -197,6 +198,7 @@ class Prices(Struct, frozen=True):
     prices: dict[str, int]
     marks: dict[str, int]
     series: dict[str, int]
+    clock_ns: int = 0
 
 
 class Candle(Struct, frozen=True):

@@ -13,7 +13,14 @@ from attrs import frozen
 from verifill.engine.errors import ConfigError
 from verifill.venues.keys import Kind, position_key
 from verifill.venues.loopback.book import Book, Done, Simulated
-from verifill.venues.loopback.journal import Advanced, Cancelled, Command, Posted, Submitted
+from verifill.venues.loopback.journal import (
+    Advanced,
+    Cancelled,
+    Command,
+    Posted,
+    Quoted,
+    Submitted,
+)
 from verifill.venues.loopback.market import SECOND_NS, MovingMarket
 from verifill.venues.loopback.shelf import Shelf
 from verifill.venues.loopback.transit import Transit
@@ -132,6 +139,8 @@ class World:
                 ref = f"{command.venue}-post-{self._posts}"
                 book = self.venue(command.venue).book
                 book.post(ref, command.key, command.units, command.cause)
+            case Quoted():
+                self.market.quote(command.prices, command.marks, command.series)
             case Advanced():
                 pass
         return answer, self._done()

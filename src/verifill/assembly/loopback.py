@@ -12,6 +12,7 @@ from verifill.assembly.references import check_references, venue_names
 from verifill.assembly.scales import scales_of
 from verifill.config import Config
 from verifill.engine.clock import NANOSECONDS
+from verifill.links import Link, links_of_chain
 from verifill.venues.calls import ChainRules
 from verifill.venues.data import History, SeriesPoints
 from verifill.venues.keys import in_transit
@@ -23,7 +24,8 @@ from verifill.venues.loopback.remote import Feed, Remote
 from verifill.venues.loopback.transport import Transport
 from verifill.venues.loopback.venue import LoopbackExchange
 from verifill.venues.loopback.world import NETWORK
-from verifill.venues.rules import Idempotency, VenueRules
+from verifill.venues.market import LiveMarket
+from verifill.venues.rules import Idempotency, Instrument, VenueRules
 from verifill.venues.simulated.chain import SimulatedChain
 from verifill.venues.simulated.exchange import SimulatedExchange
 from verifill.venues.simulated.network import Network
@@ -82,6 +84,22 @@ class Hosting:
         """The static data of an exchange."""
         return _keyed(self.config, self.exchanges[exchange].rules())
 
+    def instruments(self) -> list[Instrument]:
+        """All that is traded."""
+        return [i for name in self.exchanges for i in self.rules(name).instruments.values()]
+
+    def bases(self) -> dict[str, int]:
+        """Perpetual's key -> entry value of the opening position that is configured."""
+        return self.positions.bases(self.instruments())
+
+    def links(self) -> list[Link]:
+        """What the tokens of the chains are worth."""
+        return [
+            link
+            for name, chain in self.chains.items()
+            for link in links_of_chain(chain, opening_indices(self.amounts, name))
+        ]
+
     def routes(self) -> tuple[tuple[str, str], ...]:
         """(destination account, asset) pairs that transfers may take."""
         return tuple((to, a) for to, route in self.config.routes.items() for a in route.assets)
@@ -121,7 +139,7 @@ class ServerParts:
     def market(self, start_ns: int) -> MovingMarket:
         """A walk from where the history begins, or the history as a tape."""
         config, history = self.hosting.config, self.hosting.history
-        tape = _tape(history)
+        tape = tape_of(history)
         said, series = config.loopback, self.hosting.series()
         if said.market == "tape":
             return TapeMarket(start_ns, list(tape), series=series)
@@ -147,7 +165,7 @@ class ServerParts:
         hosting = self.hosting
         positions, scales = hosting.positions, hosting.amounts.scales
         rules = {name: hosting.rules(name) for name in hosting.exchanges}
-        bases = positions.bases(i for own in rules.values() for i in own.instruments.values())
+        bases = hosting.bases()
         for name, builder in hosting.exchanges.items():
             opening = positions.venues[name]
             yield SimulatedExchange(
@@ -186,7 +204,7 @@ class ServerParts:
         return paid
 
 
-def _tape(history: History) -> Iterable[tuple[int, Mapping[str, int]]]:
+def tape_of(history: History) -> Iterable[tuple[int, Mapping[str, int]]]:
     """Every row of the history: seconds since its first, closes."""
     begin_ns: int | None = None
     for chunk in history.chunks():
@@ -197,6 +215,10 @@ def _tape(history: History) -> Iterable[tuple[int, Mapping[str, int]]]:
             yield (time_ns - begin_ns) // NANOSECONDS, prices
 
 
+def _nothing(_market: LiveMarket) -> None:
+    """Nobody else is to know the prices."""
+
+
 @frozen
 class Connected:
     """The adapters of a server's venues.
@@ -205,11 +227,13 @@ class Connected:
         market: public prices, refreshed when told to.
         venues: by name.
         transit: what is on its way between them.
+        quote: told of the prices after each refresh.
     """
 
-    market: LoopbackMarket
+    market: LiveMarket
     venues: Mapping[str, LoopbackExchange | LoopbackChain]
     transit: Feed
+    quote: Callable[[LiveMarket], None] = _nothing
 
     def refresh(self) -> None:
         """Fetch the prices now.
@@ -218,6 +242,7 @@ class Connected:
             NotObserved: no answer; the prices stay what they were.
         """
         self.market.refresh()
+        self.quote(self.market)
         for venue in self.venues.values():
             if isinstance(venue, LoopbackChain):
                 venue.observe()
@@ -229,6 +254,7 @@ def connect(
     *,
     now_ns: Callable[[], int],
     since: Mapping[str, int] | None = None,
+    market: LiveMarket | None = None,
 ) -> Connected:
     """The adapters for the venues of a server with the same configuration.
 
@@ -237,10 +263,11 @@ def connect(
         transport: makes the attempts.
         now_ns: our wall time.
         since: feed -> the cursor of an earlier life (`Feed.cursor`), `network` among them.
+        market: where prices come from; from the server if left out.
     """
     cursors = since or {}
     names = venue_names(hosting.config)
-    market = LoopbackMarket(names[0], transport, dict(hosting.history.price_decimals))
+    market = market or LoopbackMarket(names[0], transport, dict(hosting.history.price_decimals))
 
     def remote(rules: VenueRules) -> Remote:
         return Remote(

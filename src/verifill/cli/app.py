@@ -13,7 +13,9 @@ import typer
 from verifill.cli import audit, drawn, options
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.operators import ops
-from verifill.cli.options import examples
+from verifill.cli.options import Said, examples
+from verifill.cli.papers import EXAMPLES as PAPER_EXAMPLES
+from verifill.cli.papers import paper
 from verifill.cli.venues import venue
 
 HELP = """Run trading strategies of which every instruction is verified."""
@@ -53,14 +55,6 @@ class Executor(StrEnum):
 
     COMPILED = "compiled"
     TRANSITIONS = "transitions"
-
-
-class Said(StrEnum):
-    """How a live run says what happens."""
-
-    TEXT = "text"
-    JSON = "json"
-    NONE = "none"
 
 
 class Kind(StrEnum):
@@ -211,6 +205,7 @@ def live(
     )
 
 
+app.command(epilog=PAPER_EXAMPLES)(paper)
 app.command(epilog=drawn.MACHINES)(drawn.machines)
 
 

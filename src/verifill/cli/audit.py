@@ -36,7 +36,7 @@ def verify(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
-    """Check a log against itself: its chain, its table, its order, its evidence.
+    """Check a log against itself.
 
     No code of a strategy is loaded. The exit code is 0 if the log conforms, and 1 if not.
     """

@@ -31,6 +31,11 @@ def live(
         timeout_s=timeout_s,
         tell=telling(Style(style)),
     )
+    say(ended)
+
+
+def say(ended: Ended) -> None:
+    """Say how a process life ended, and end with the exit code for it."""
     screen().print(pairs("", _told(ended)))
     code = _exit_code(ended)
     if code:

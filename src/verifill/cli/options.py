@@ -1,11 +1,20 @@
 """Options that several commands share."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from verifill.cli.failures import EXIT_CODES
+
+
+class Said(StrEnum):
+    """How a live run says what happens."""
+
+    TEXT = "text"
+    JSON = "json"
+    NONE = "none"
 
 
 def examples(*commands: str, codes: str = EXIT_CODES) -> str:

@@ -9,6 +9,7 @@ from verifill.engine.retry import RetryPolicy
 from verifill.machines.execution import Policies
 
 BACKTEST = "backtest"
+PAPER = "paper"
 LIVE = "live"
 ATTEMPTS_BACKTEST = 1
 ATTEMPTS_LIVE = 3

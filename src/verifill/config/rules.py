@@ -182,16 +182,12 @@ class Some(Rule):
 
 @frozen
 class OneOf(Rule):
-    """One of several words, some of which may be for later."""
+    """One of several words."""
 
     words: Sequence[str]
-    later: Sequence[str] = ()
 
     def check(self, name: str, value: Any) -> None:  # noqa: ANN401 - a string
         """See `Rule.check`."""
-        if value in self.later:
-            msg = f'{name} is "{value}", which this version does not support; allowed is {self}'
-            raise ConfigError(msg)
         if value not in self.words:
             raise refusal(name, value, self)
 

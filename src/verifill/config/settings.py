@@ -11,7 +11,7 @@ from verifill.config.breakers import BreakersConfig, FeedsConfig
 from verifill.config.chains import ChainConfig
 from verifill.config.exchanges import YEAR_S, ExchangeConfig, nothing
 from verifill.config.loopback import LoopbackConfig
-from verifill.config.retries import BACKTEST, LIVE, ModesConfig, RetriesConfig
+from verifill.config.retries import BACKTEST, LIVE, PAPER, ModesConfig, RetriesConfig
 from verifill.config.rules import RATE, Above, All, Each, Name, NoSecret, OneOf, Some, Within
 
 DECIMALS_MAX = 36
@@ -170,7 +170,7 @@ class Settings:
             out.
     """
 
-    mode: str = field(default=BACKTEST, validator=OneOf((BACKTEST, LIVE), later=("paper",)))
+    mode: str = field(default=BACKTEST, validator=OneOf((BACKTEST, PAPER, LIVE)))
     quote: str = ""
     seed: int = field(default=0, validator=Within(0))
     log: Path | None = None

@@ -5,11 +5,13 @@ rows say: fees, realised profit, funding, gas and so on. The rest of a change is
 itself, or, where no trade was made, unexplained.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
 from verifill.engine.log.reader import Log
+from verifill.header import is_recorded
 from verifill.report.transit import comparisons, with_both_sides
 from verifill.report.worth import Worth
 from verifill.venues.instructions import Operation
@@ -18,6 +20,7 @@ from verifill.venues.orders import Cause
 from verifill.venues.perpetuals import after_fill
 
 UNEXPLAINED = "UNEXPLAINED"
+ADOPTED = "ADOPTED"
 OPENING = "OPENING"
 REHEARSAL = "REHEARSAL"
 
@@ -41,11 +44,12 @@ def book(log: Log, worth: Worth, start_ns: int) -> pl.DataFrame:
     seen = _seen(log, start_ns)
     known = _known(log)
     here = known.join(seen.select(_AT), on=_AT, how="inner")
+    adopted = pl.col("seq").is_in(list(adoptions(log)))
     rest = (
         seen.join(here.group_by(_AT).agg(pl.col("amount").sum()), on=_AT, how="left")
         .with_columns(amount=pl.col("moved") - pl.col("amount").fill_null(0))
         .filter((pl.col("amount") != 0) | pl.col("opening"))
-        .select(*_AT, _rest_of().alias("cause"), "amount")
+        .select(*_AT, _rest_of(adopted).alias("cause"), "amount")
     )
     changes = (
         pl.concat([here, rest])
@@ -55,6 +59,18 @@ def book(log: Log, worth: Worth, start_ns: int) -> pl.DataFrame:
         .with_columns(before=pl.col("after") - pl.col("amount"))
     )
     return _with_bases(changes, _bases(log, worth))
+
+
+def adoptions(log: Log) -> Mapping[int, Mapping[str, int]]:
+    """Where an operator has taken the venues' positions as they were -> entry values then."""
+    if not is_recorded(log.header):
+        return {}
+    holding = pl.col("payload").str.contains('"adopted":', literal=True)
+    told = log.records().filter(holding).filter(kind="OPERATOR").select("seq", "payload")
+    return {
+        seq: json.loads(payload)["memory"]["books"]["bases"]
+        for seq, payload in told.collect().iter_rows()
+    }
 
 
 def rehearsals(log: Log) -> pl.LazyFrame:
@@ -83,11 +99,13 @@ def _seen(log: Log, start_ns: int) -> pl.DataFrame:
     return with_both_sides(seen, comparisons(log))
 
 
-def _rest_of() -> pl.Expr:
+def _rest_of(adopted: pl.Expr) -> pl.Expr:
     """What a change is that no receipt and no ledger row tells of."""
     return (
         pl.when("opening")
         .then(pl.lit(OPENING))
+        .when(adopted)
+        .then(pl.lit(ADOPTED))
         .when(pl.col("op").is_in(_TRADES))
         .then(pl.lit(Cause.TRADE.value))
         .otherwise(pl.lit(UNEXPLAINED))
@@ -108,7 +126,7 @@ def _known(log: Log) -> pl.DataFrame:
 def fills(log: Log) -> pl.LazyFrame:
     """Every fill once, with what its instruction asked for; no rehearsals."""
     texts = ("role", "account", "subject", "side")
-    wanted = log.stream("instructions").select("instruction", pl.col(texts).cast(pl.String))
+    wanted = _decided(log).select("instruction", pl.col(texts).cast(pl.String))
     return (
         log.stream("fills")
         .join(wanted, on="instruction", how="left", maintain_order="left")
@@ -116,6 +134,15 @@ def fills(log: Log) -> pl.LazyFrame:
         .filter(_first())
         .join(_instruments(log), on=["account", "subject"], how="left", maintain_order="left")
         .with_columns(pl.col("fee_asset").cast(pl.String))
+    )
+
+
+def moves(log: Log) -> pl.LazyFrame:
+    """Every transfer of an instruction once; no rehearsals."""
+    return (
+        log.stream("moves")
+        .join(rehearsals(log), on="instruction", how="anti", maintain_order="left")
+        .filter(_first())
     )
 
 
@@ -147,9 +174,7 @@ def _told(amount: pl.Expr | str, cause: str) -> tuple[pl.Expr, pl.Expr]:
 
 def _of_moves(log: Log) -> pl.LazyFrame:
     return (
-        log.stream("moves")
-        .join(rehearsals(log), on="instruction", how="anti", maintain_order="left")
-        .filter(_first())
+        moves(log)
         .join(_ops(log), on="instruction", how="left", maintain_order="left")
         .select(
             "seq",
@@ -165,33 +190,47 @@ def _of_moves(log: Log) -> pl.LazyFrame:
 
 
 def _ops(log: Log) -> pl.LazyFrame:
-    return log.stream("instructions").select("instruction", pl.col("op").cast(pl.String))
+    return _decided(log).select("instruction", pl.col("op").cast(pl.String))
+
+
+def _decided(log: Log) -> pl.LazyFrame:
+    """Every instruction once; one that is sent again is written again."""
+    return log.stream("instructions").unique("instruction", keep="last", maintain_order=True)
+
+
+def ledger(log: Log) -> pl.LazyFrame:
+    """Every ledger row once; until the books are settled, each look writes it again."""
+    same = ["ref", "key", "cause", "time_ns"]
+    return log.stream("ledger").unique(same, keep="first", maintain_order=True)
 
 
 def _of_ledger(log: Log) -> pl.LazyFrame:
-    return log.stream("ledger").select("seq", pl.col("key", "cause").cast(pl.String), "amount")
+    return ledger(log).select("seq", pl.col("key", "cause").cast(pl.String), "amount")
 
 
 def _bases(log: Log, worth: Worth) -> pl.DataFrame:
     """Entry values of perpetuals after each of their fills, by the average-cost rule."""
     traded = fills(log).select("seq", "account", "base", "side", "quantity", "price").collect()
     closed = log.stream("ledger").filter(cause=Cause.LIQUIDATION.value).collect()
-    events = [
+    adopted = adoptions(log)
+    taken = log.stream("positions").filter(pl.col("seq").is_in(list(adopted))).collect()
+    events: list[tuple[int, str, int | None, int]] = [
         (seq, position_key(account, Kind.PERP, base), quantity if side == "BUY" else -quantity, p)
         for seq, account, base, side, quantity, p in traded.iter_rows()
     ]
     events += [(seq, key, None, 0) for seq, key in closed.select("seq", "key").iter_rows()]
+    events += [(seq, key, None, n) for seq, key, n in taken.select(*_AT, "total").iter_rows()]
     sizes = opening_totals(log)
-    bases = {key: int(units) for key, units in log.header["bases"].items()}
+    bases = {key: int(units) for key, units in log.header["bases"].items() if sizes.get(key)}
     rows: list[tuple[int, str, int]] = [(0, key, basis) for key, basis in bases.items()]
-    for seq, key, change, price in sorted(events, key=lambda event: event[0]):
+    for seq, key, change, number in sorted(events, key=lambda event: event[0]):
         if key not in worth.perpetuals:
             continue
         size, basis = sizes.get(key, 0), bases.get(key, 0)
-        if change is None:
-            sizes[key] = bases[key] = 0
+        if change is None:  # no fill of ours: the size is what it was found to be
+            sizes[key], bases[key] = number, adopted[seq].get(key, 0) if seq in adopted else 0
         else:
-            bases[key], _ = after_fill(size, basis, change, price)
+            bases[key], _ = after_fill(size, basis, change, number)
             sizes[key] = size + change
         rows.append((seq, key, bases[key]))
     schema = {"seq": pl.Int64, "key": pl.String, "basis_after": pl.Int128}

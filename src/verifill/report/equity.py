@@ -34,7 +34,7 @@ class Account:
     def __init__(self, log: Log, worth: Worth, missing: Missing = "error") -> None:
         self.log = log
         self.worth = worth
-        self.start_ns = worth.market.history.start_ns
+        self.start_ns = worth.market.start_ns
         self.book = book(log, worth, self.start_ns)
         if self.book.is_empty():
             raise LogError(_nothing_written(log))
@@ -115,7 +115,7 @@ def ends(log: Log, worth: Worth, missing: Missing = "error") -> Ends:
         held = [key for key in first | closing if first.get(key) or closing.get(key)]
         left_out = unpriced(worth, held, missing)
         keys = [key for key in held if is_valued(key) and key not in left_out]
-        start_ns = worth.market.history.start_ns
+        start_ns = worth.market.start_ns
         end_ns = max(start_ns, log.stream("paths").select(pl.col("time_ns").max()).collect().item())
         start = _sum(worth, keys, first, log.header["bases"], start_ns)
         end = _sum(worth, keys, closing, last["bases"], end_ns)

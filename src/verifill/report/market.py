@@ -1,5 +1,6 @@
 """The market data of a run, asked for prices at many times at once."""
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
 
@@ -28,35 +29,37 @@ class _Stretch:
         return self.index + grown // (SERIES_UNIT * YEAR_NS)
 
 
-class MarketData:
-    """Prices, series and indices of a prepared history.
+Points = tuple[pl.Series, pl.Series, int]
+"""Times, ascending; the value that is known from each on; decimals of the values."""
 
-    Args:
-        folder: the history that a run was made on.
-        digest: of the market data, as the log's header tells it.
 
-    Raises:
-        DataError: it is no history, or another one.
-    """
+class MarketData(ABC):
+    """Prices, series and indices of a run, wherever they are kept."""
 
-    def __init__(self, folder: Path, digest: str) -> None:
-        self.history = History(folder)
-        self._read: dict[str, tuple[pl.Series, pl.Series, int]] = {}
-        if self.history.digest != digest:
-            msg = (
-                f"this is not the market data of the run: its digest is {self.history.digest}, "
-                f"and the log says {digest}. Name the folder that the run was made on"
-            )
-            raise DataError(msg, path=str(folder))
-
-    @cached_property
-    def times(self) -> pl.Series:
-        """Time of every bar, nanoseconds, ascending."""
-        return self._frame.select("time_ns").collect()["time_ns"]
+    def __init__(self) -> None:
+        self._read: dict[str, Points] = {}
 
     @property
-    def _frame(self) -> pl.LazyFrame:
-        return pl.scan_parquet(self.history.path / MARKET, glob=False)
+    @abstractmethod
+    def times(self) -> pl.Series:
+        """Time of every bar, nanoseconds, ascending."""
+
+    @property
+    @abstractmethod
+    def start_ns(self) -> int:
+        """When every price is known."""
+
+    @abstractmethod
+    def has(self, series: str) -> bool:
+        """Whether there is a series."""
+
+    @abstractmethod
+    def points(self, name: str) -> Points:
+        """All of an instrument's prices, or of a series.
+
+        Raises:
+            DataError: there is no such data.
+        """
 
     def data(self, name: str, times: pl.Series) -> tuple[pl.Series, int]:
         """The last known price of an instrument, or value of a series, and its decimals.
@@ -65,27 +68,17 @@ class MarketData:
             DataError: there is no such data, or none yet at one of the times.
         """
         if name not in self._read:
-            self._read[name] = self._points(name)
+            self._read[name] = self.points(name)
         known, values, places = self._read[name]
         return _known(name, known, values, times), places
-
-    def _points(self, name: str) -> tuple[pl.Series, pl.Series, int]:
-        history = self.history
-        if name in history.price_decimals:
-            column = f"{name}.close"
-            prices = self._frame.select(column).collect()[column]
-            return self.times, prices, history.price_decimals[name]
-        points = history.series(name)
-        known = pl.Series(points.times, dtype=pl.Int64)
-        return known, pl.Series(points.values, dtype=pl.Int128), points.decimals
 
     def mark(self, instrument: str, times: pl.Series) -> tuple[pl.Series, int]:
         """The mark price of a perpetual in ticks; the last price while no mark is known."""
         prices, ticks = self.data(instrument, times)
         name = MARK + instrument
-        if name not in self.history.series_names:
+        if not self.has(name):
             return prices, ticks
-        first_ns = self.history.series(name).times[0]
+        first_ns = self.points(name)[0][0]
         late = times.clip(lower_bound=first_ns)
         marks, places = self.data(name, late)
         scaled = product(marks, ones(len(marks)), places - ticks)
@@ -110,6 +103,61 @@ class MarketData:
         places = (since.search_sorted(times, side="right") - 1).clip(0).to_list()
         moments: list[tuple[int, int]] = list(zip(places, times.to_list(), strict=True))
         return pl.Series([starts[at].grown(now_ns) for at, now_ns in moments], dtype=pl.Int128)
+
+
+class PreparedMarket(MarketData):
+    """The market data of a backtest: a prepared history.
+
+    Args:
+        folder: the history that a run was made on.
+        digest: of the market data, as the log's header tells it.
+
+    Raises:
+        DataError: it is no history, or another one.
+    """
+
+    def __init__(self, folder: Path, digest: str) -> None:
+        super().__init__()
+        self.history = History(folder)
+        if self.history.digest != digest:
+            msg = (
+                f"this is not the market data of the run: its digest is {self.history.digest}, "
+                f"and the log says {digest}. Name the folder that the run was made on"
+            )
+            raise DataError(msg, path=str(folder))
+
+    @property
+    def times(self) -> pl.Series:
+        """See `MarketData.times`."""
+        return self._times
+
+    @cached_property
+    def _times(self) -> pl.Series:
+        return self._frame.select("time_ns").collect()["time_ns"]
+
+    @property
+    def start_ns(self) -> int:
+        """See `MarketData.start_ns`."""
+        return self.history.start_ns
+
+    @property
+    def _frame(self) -> pl.LazyFrame:
+        return pl.scan_parquet(self.history.path / MARKET, glob=False)
+
+    def has(self, series: str) -> bool:
+        """See `MarketData.has`."""
+        return series in self.history.series_names
+
+    def points(self, name: str) -> Points:
+        """See `MarketData.points`."""
+        history = self.history
+        if name in history.price_decimals:
+            column = f"{name}.close"
+            prices = self._frame.select(column).collect()[column]
+            return self.times, prices, history.price_decimals[name]
+        points = history.series(name)
+        known = pl.Series(points.times, dtype=pl.Int64)
+        return known, pl.Series(points.values, dtype=pl.Int128), points.decimals
 
 
 def _known(name: str, known: pl.Series, values: pl.Series, times: pl.Series) -> pl.Series:

@@ -1,0 +1,55 @@
+"""`verifill paper`: trade on paper until told to stop, from where the last start ended."""
+
+from pathlib import Path
+
+from verifill.assembly.prices import PriceSource, replayed, served
+from verifill.cli.live import say
+from verifill.config import load_config
+from verifill.engine.clock import Times
+from verifill.engine.errors import ConfigError
+from verifill.paper import run_paper
+from verifill.telling import Style, telling
+
+
+def paper(
+    config: Path,
+    *,
+    port: int | None,
+    history: bool,
+    interval_s: int | None,
+    log: Path | None,
+    anchor: Path | None,
+    ticks: int,
+    style: str,
+) -> None:
+    """Trade on paper, and say how it ended."""
+    settings = load_config(config)
+    _check(port=port, history=history, interval_s=interval_s)
+    prices: PriceSource
+    if port is None:
+        prices = replayed(interval_s or settings.loop.interval_s, Times())
+    else:
+        prices = served(port)
+    ended = run_paper(
+        settings,
+        prices=prices,
+        folder=log,
+        anchor=anchor,
+        ticks=ticks,
+        tell=telling(Style(style)),
+    )
+    say(ended)
+
+
+def _check(*, port: int | None, history: bool, interval_s: int | None) -> None:
+    """Refuse what does not say where prices come from.
+
+    Raises:
+        ConfigError: none or two sources are given, or an interval for none.
+    """
+    if (port is None) != history:
+        msg = "say where live prices come from: either --port or --history"
+        raise ConfigError(msg)
+    if interval_s is not None and not history:
+        msg = "--interval-s is for --history; a server has its own pace"
+        raise ConfigError(msg)

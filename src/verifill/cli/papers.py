@@ -1,0 +1,74 @@
+"""`verifill paper`: the command and its options; see `verifill.cli.app`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from verifill.cli.failures import told
+from verifill.cli.options import Said, examples
+
+EXAMPLES = examples(
+    "verifill paper carry.toml --port 4711",
+    "verifill paper carry.toml --history --interval-s 60 --log runs/paper",
+)
+
+
+@told
+def paper(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")],
+    *,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=65_535, help="Port of `verifill venue serve`, here, for its prices."
+        ),
+    ] = None,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="Take the configuration's history as if it happened now."),
+    ] = False,
+    interval_s: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=86_400,
+            help="With --history: seconds from one row to the next.  [default: the loop's]",
+        ),
+    ] = None,
+    log_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--log", metavar="DIR", help="Folder of the log.  [default: the configuration's]"
+        ),
+    ] = None,
+    anchor: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where else the log's progress is kept, best on another disk.  "
+            "[default: LOG.anchor]",
+        ),
+    ] = None,
+    ticks: Annotated[int, typer.Option(min=0, help="Stop after so many ticks; 0: never.")] = 0,
+    say: Annotated[
+        Said, typer.Option(help="How to say on stderr what happens, with its number in the log.")
+    ] = Said.TEXT,
+) -> None:
+    """Trade on paper: live prices, simulated execution, until stopped.
+
+    Accounts and orders are simulated in this process and kept in LOG.venues.jsonl. Everything else
+    is as in live trading: a log that is there is gone on with, Ctrl-C and SIGTERM stop it.
+    """
+    from verifill.cli.paper import paper as run  # noqa: PLC0415 - see the module
+
+    run(
+        config,
+        port=port,
+        history=history,
+        interval_s=interval_s,
+        log=log_folder,
+        anchor=anchor,
+        ticks=ticks,
+        style=say.value,
+    )
