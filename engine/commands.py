@@ -2,15 +2,13 @@
 
 The inbox checks a command against it, the command line makes its sub-commands and options
 of it, and docs/reference/operations-live.md is printed from it. What a command does is the
-business of whoever takes it out of the inbox.
+business of whoever takes it out of the inbox. The help of the command line loads this module,
+so it imports next to nothing.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Final
-
-from attrs import field, frozen
+from typing import Final, NamedTuple
 
 from verifill.engine.errors import CommandError
 
@@ -36,8 +34,7 @@ class CommandName(StrEnum):
     ABORT = "abort"
 
 
-@frozen(kw_only=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument of a command; its value is a text.
 
     Attributes:
@@ -70,8 +67,7 @@ class Argument:
         return not self.whole or _is_whole(value)
 
 
-@frozen(kw_only=True)
-class CommandKind:
+class CommandKind(NamedTuple):
     """What one command takes and means.
 
     Attributes:
@@ -87,27 +83,6 @@ class CommandKind:
     when: str
     arguments: tuple[Argument, ...] = ()
     needs_reason: bool = True
-
-
-@frozen(kw_only=True)
-class Command:
-    """What an operator commanded.
-
-    Attributes:
-        id: its number in the inbox, from 1; never used twice.
-        at_ns: when it was posted, by the wall clock of who posted it.
-        actor: who commands.
-        reason: why; empty only where the command needs none.
-        name: what is commanded.
-        arguments: name of an argument -> its value; every one that the command takes.
-    """
-
-    id: int
-    at_ns: int
-    actor: str
-    reason: str
-    name: CommandName
-    arguments: Mapping[str, str] = field(converter=MappingProxyType[str, str], hash=False)
 
 
 _INSTRUCTION: Final = Argument(

@@ -21,7 +21,8 @@ from typing import Any, Final, Self, cast
 
 from attrs import frozen
 
-from verifill.engine.commands import Command, checked
+from verifill.engine.command import Command
+from verifill.engine.commands import checked
 from verifill.engine.digest import canonical_json
 from verifill.engine.errors import CommandError, InboxError
 from verifill.engine.log.connection import connect_to_read

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, cast, runtime_checkable
 
 from verifill.engine.clock import SLICE_NS, WallClock
-from verifill.engine.commands import Command, CommandName
+from verifill.engine.command import Command
+from verifill.engine.commands import CommandName
 from verifill.engine.errors import NotObserved
 from verifill.engine.log.live import LiveLog
 from verifill.machines.full_loop import Full, FullEvent

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from verifill.engine.commands import Command
+from verifill.engine.command import Command
 from verifill.engine.errors import InboxError, VerifillError
 from verifill.engine.executor import Executor
 from verifill.engine.log.live import LiveLog

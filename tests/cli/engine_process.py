@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.transcribed import record, rows_by_seq
-from verifill.engine.commands import Command, CommandName
+from verifill.engine.command import Command
+from verifill.engine.commands import CommandName
 from verifill.engine.inbox import Inbox
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.durable import DurableLog

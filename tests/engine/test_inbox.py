@@ -10,7 +10,8 @@ import pytest
 
 from tests.engine.durable_support import created
 from verifill.engine import inbox as inbox_module
-from verifill.engine.commands import Command, CommandName
+from verifill.engine.command import Command
+from verifill.engine.commands import CommandName
 from verifill.engine.errors import CommandError, EnvironmentDefect, InboxError, LogError
 from verifill.engine.inbox import INBOX, Answer, Inbox, answer_of, last_posted, post
 

@@ -12,7 +12,8 @@ from attrs import define, field
 
 from tests.machines.support import MINUTE_NS, SECOND_NS, START_NS, Scripted, Stage
 from verifill.engine.clock import WallClock
-from verifill.engine.commands import Command, CommandName
+from verifill.engine.command import Command
+from verifill.engine.commands import CommandName
 from verifill.engine.compile import compile_table
 from verifill.engine.errors import InboxError
 from verifill.engine.executor import DurableExecutor

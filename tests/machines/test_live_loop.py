@@ -13,7 +13,7 @@ from tests.machines.support import BTC, OPENING, Ask, Bars, Script, buy, scripte
 from tests.machines.test_lives import LIVE, check, world
 from tests.machines.test_recovery import cut
 from tests.machines.test_saga import saga
-from verifill.engine.commands import Command
+from verifill.engine.command import Command
 from verifill.engine.errors import InboxError, LogError, NotObserved
 from verifill.engine.log.durable import DurableLog
 from verifill.machines.strategy import Plan, PlanReport, Positions
