@@ -1,6 +1,7 @@
 """The checks on what came with the transitions: decisions, intents, fills and positions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import chain
 
 import polars as pl
 
@@ -8,7 +9,7 @@ from verifill.engine.log.record import INTENT
 from verifill.engine.verify.machine import Machine
 from verifill.engine.verify.order import greatest
 from verifill.engine.verify.sends import REHEARSAL, is_dry
-from verifill.engine.verify.verdict import Check, Fault, checked, counted, first
+from verifill.engine.verify.verdict import Check, Fault, checked
 
 Streams = Callable[[str], pl.LazyFrame]
 """Name of a stream -> its rows."""
@@ -72,7 +73,7 @@ def _decisions(ends: pl.DataFrame, instructions: pl.DataFrame) -> Check:
         .iter_rows()
     )
     claim = "every send was decided before, and every decision is of an instruction that ran"
-    return _check("decisions", claim, both.height, "instructions", odd, faults)
+    return checked("decisions", claim, both.height, "instructions", faults, odd.height)
 
 
 def _effects(ends: pl.DataFrame, told: dict[str, pl.DataFrame]) -> Check:
@@ -100,10 +101,9 @@ def _effects(ends: pl.DataFrame, told: dict[str, pl.DataFrame]) -> Check:
         Fault(f"instruction {number}", f"ended {name} at record {last}, with no fill and no move")
         for number, name, last in bare.select("instruction", "name", "last").iter_rows()
     )
-    found = [*first(faults), *first(bared)]
     claim = "every fill is of one instruction, and every executed instruction has its fills"
-    check = checked("effects", claim, effects.height, "fills and moves", found)
-    return counted(check, outside.height + bare.height)
+    found, count = chain(faults, bared), outside.height + bare.height
+    return checked("effects", claim, effects.height, "fills and moves", found, count)
 
 
 def _references(told: dict[str, pl.DataFrame]) -> Check:
@@ -128,7 +128,7 @@ def _references(told: dict[str, pl.DataFrame]) -> Check:
     )
     looked_at = sum(frame.height for frame in real.values())
     claim = "no fill is told twice, and no reference is of two instructions"
-    return _check("references", claim, looked_at, "references", odd, faults)
+    return checked("references", claim, looked_at, "references", faults, odd.height)
 
 
 def _positions(ends: pl.DataFrame, streams: Streams) -> Check:
@@ -162,7 +162,7 @@ def _positions(ends: pl.DataFrame, streams: Streams) -> Check:
         for number, key, seq, total, low, high in odd.iter_rows()
     )
     claim = "every verified position lies between the bounds that were expected"
-    return _check("positions", claim, looked_at, "positions", odd, faults)
+    return checked("positions", claim, looked_at, "positions", faults, odd.height)
 
 
 def intent_checks(rows: pl.DataFrame, machine: Machine) -> list[Check]:
@@ -180,7 +180,7 @@ def intent_checks(rows: pl.DataFrame, machine: Machine) -> list[Check]:
         for seq, number in bare.select("seq", "instruction").iter_rows()
     )
     claim = "nothing was sent without an intent that was durable before, in the same process life"
-    sends = _check("intents", claim, sent.height, "sends", bare, faults)
+    sends = checked("intents", claim, sent.height, "sends", faults, bare.height)
     again = (
         intents.group_by("intent_id").agg(pl.len(), pl.col("seq").max()).filter(pl.col("len") > 1)
     )
@@ -189,7 +189,7 @@ def intent_checks(rows: pl.DataFrame, machine: Machine) -> list[Check]:
         for key, count, seq in again.iter_rows()
     )
     claim = "every key was used for one intent"
-    keys = _check("keys", claim, intents.height, "intents", again, repeats)
+    keys = checked("keys", claim, intents.height, "intents", repeats, again.height)
     return [sends, keys, _resolved(rows, intents)]
 
 
@@ -211,10 +211,4 @@ def _resolved(rows: pl.DataFrame, intents: pl.DataFrame) -> Check:
         for seq, number in odd.iter_rows()
     )
     claim = "what became of every intent is on record, or it is the last one"
-    return _check("resolved", claim, intents.height, "intents", odd, faults)
-
-
-def _check(
-    name: str, claim: str, looked_at: int, of: str, odd: pl.DataFrame, faults: Iterator[Fault]
-) -> Check:
-    return counted(checked(name, claim, looked_at, of, first(faults)), odd.height)
+    return checked("resolved", claim, intents.height, "intents", faults, odd.height)

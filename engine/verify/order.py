@@ -13,7 +13,7 @@ from itertools import pairwise
 import polars as pl
 
 from verifill.engine.verify.machine import Machine
-from verifill.engine.verify.verdict import Check, Fault, Open, checked, counted, first
+from verifill.engine.verify.verdict import Check, Fault, Open, checked
 
 
 def order_checks(rows: pl.DataFrame, machine: Machine) -> list[Check]:
@@ -26,7 +26,8 @@ def sequence(rows: pl.DataFrame) -> Check:
     due = (pl.col("seq") + pl.col("count")).shift(1, fill_value=1)
     odd = rows.select("seq", due=due).filter(pl.col("seq") != pl.col("due"))
     faults = (Fault(f"record {seq}", f"stands where {due} is due") for seq, due in _rows(odd))
-    return _check("sequence", "numbers have no gap and no repeat", rows, "rows", odd, faults)
+    claim = "numbers have no gap and no repeat"
+    return checked("sequence", claim, rows.height, "rows", faults, odd.height)
 
 
 def _continuity(rows: pl.DataFrame, machine: Machine) -> Check:
@@ -45,7 +46,7 @@ def _continuity(rows: pl.DataFrame, machine: Machine) -> Check:
         for seq, source, due in _rows(odd)
     )
     claim = "each transition begins where the one before ended"
-    return _check("continuity", claim, rows, "rows", odd, faults)
+    return checked("continuity", claim, rows.height, "rows", faults, odd.height)
 
 
 def _nesting(rows: pl.DataFrame, machine: Machine) -> Check:
@@ -67,12 +68,12 @@ def _nesting(rows: pl.DataFrame, machine: Machine) -> Check:
         _numbered(rows, own)
         .filter((pl.col(own) == pl.col(own).shift(1)) & (pl.col(around) != pl.col(around).shift(1)))
         .select("seq", what=pl.lit(f"is the same {own} in another {around}"))
-        for around, own in pairwise(columns[1:])
+        for around, own in pairwise(columns)
     ]
     found = pl.concat(odd).sort("seq")
     faults = (Fault(f"record {seq}", str(what)) for seq, what in _rows(found))
     claim = "each machine runs inside its parent, one after the other"
-    return _check("nesting", claim, rows, "rows", found, faults)
+    return checked("nesting", claim, rows.height, "rows", faults, found.height)
 
 
 def _numbered(rows: pl.DataFrame, column: str) -> pl.DataFrame:
@@ -88,7 +89,7 @@ def _clock(rows: pl.DataFrame) -> Check:
         for seq, now, before, _ in _rows(odd)
     )
     claim = "time does not go back within a process life"
-    return _check("clock", claim, rows, "rows", odd, faults)
+    return checked("clock", claim, rows.height, "rows", faults, odd.height)
 
 
 def at_rest(rows: pl.DataFrame, machine: Machine) -> tuple[Check, list[Open]]:
@@ -118,7 +119,7 @@ def at_rest(rows: pl.DataFrame, machine: Machine) -> tuple[Check, list[Open]]:
         for number, leaf, seq, _ in _rows(odd)
     )
     claim = "every instruction has ended before the next began"
-    check = _check("instructions", claim, ends, "instructions", odd, faults)
+    check = checked("instructions", claim, ends.height, "instructions", faults, odd.height)
     left = unrested.filter(instruction=last)
     return check, [Open(number, leaf, seq) for number, leaf, seq, _ in left.iter_rows()]
 
@@ -140,9 +141,3 @@ def _between_sends(machine: Machine) -> frozenset[str]:
 
 def _rows(odd: pl.DataFrame) -> Iterator[tuple[object, ...]]:
     return odd.iter_rows()
-
-
-def _check(
-    name: str, claim: str, rows: pl.DataFrame, of: str, odd: pl.DataFrame, faults: Iterator[Fault]
-) -> Check:
-    return counted(checked(name, claim, rows.height, of, first(faults)), odd.height)

@@ -222,18 +222,18 @@ def rows_of(told: Records, machine: Machine) -> pl.DataFrame:
         count=pl.lit(1, dtype=pl.Int64),
         time_ns="mono_ns",
     )
+    inside = {
+        f"in_{column}": (pl.col("depth") >= at) & _below(machine.around[column])
+        for at, (_, column) in enumerate(levels)
+    }
     numbers = {
-        column: pl.when(pl.col("depth") >= at)
+        column: pl.when((pl.col("depth") >= at) & (pl.lit(at == 0) | pl.col(f"in_{column}")))
         .then(pl.when(pl.col("depth") == at).then("instance").forward_fill())
         .otherwise(0)
         .fill_null(0)
         for at, (_, column) in enumerate(levels)
     }
-    inside = {
-        f"in_{column}": (pl.col("depth") >= at) & _below(machine.around[column])
-        for at, (_, column) in enumerate(levels)
-    }
-    return frame.with_columns(**numbers, **inside).with_columns(**_facts(machine))
+    return frame.with_columns(**inside).with_columns(**numbers).with_columns(**_facts(machine))
 
 
 def _below(holders: tuple[str, ...]) -> pl.Expr:

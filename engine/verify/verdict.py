@@ -1,8 +1,9 @@
 """What checking a log comes to: claims, and where they are not true."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 FAULTS_SHOWN = 20
 
@@ -89,18 +90,23 @@ class Verdict:
         return not any(check.count for check in self.checks)
 
 
-def checked(name: str, claim: str, looked_at: int, of: str, faults: Iterable[Fault]) -> Check:
-    """A check, from all the faults there are."""
-    found = list(faults)
-    shown = tuple(found[:FAULTS_SHOWN])
-    return Check(name, claim, looked_at, of, shown, len(found))
+def checked(
+    name: str,
+    claim: str,
+    looked_at: int,
+    of: str,
+    faults: Iterable[Fault],
+    count: int | None = None,
+) -> Check:
+    """A check, from its faults.
 
-
-def counted(check: Check, count: int) -> Check:
-    """The check with the number of its faults, where only the first ones were written out."""
-    return evolve(check, count=count)
-
-
-def first(faults: Iterator[Fault]) -> list[Fault]:
-    """The first of the faults, as many as are shown."""
-    return [fault for fault, _ in zip(faults, range(FAULTS_SHOWN), strict=False)]
+    Args:
+        name: see `Check`, as all that follow.
+        claim: what must be true.
+        looked_at: how many.
+        of: what was counted.
+        faults: where it is not true; no more of them are made than are shown.
+        count: how many there are, where they are not all to be made; None to count them.
+    """
+    shown = tuple(faults if count is None else islice(faults, FAULTS_SHOWN))
+    return Check(name, claim, looked_at, of, shown[:FAULTS_SHOWN], count or len(shown))
