@@ -13,7 +13,7 @@ import typer
 from verifill.cli import audit, options
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.operators import ops
-from verifill.cli.options import Said, examples
+from verifill.cli.options import examples
 from verifill.cli.papers import EXAMPLES as PAPER_EXAMPLES
 from verifill.cli.papers import paper
 from verifill.cli.venues import venue
@@ -117,14 +117,9 @@ def root(
 )
 @told
 def backtest(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")],
+    config: options.ConfigFile,
     *,
-    log_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--log", metavar="DIR", help="Folder of the log.  [default: the configuration's]"
-        ),
-    ] = None,
+    log_folder: options.LogFolder = None,
     executor: Annotated[
         Executor, typer.Option(help="Run the compiled table, or the transitions machine itself.")
     ] = Executor.COMPILED,
@@ -168,32 +163,18 @@ def backtest(
 )
 @told
 def live(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")],
+    config: options.ConfigFile,
     *,
     port: Annotated[
         int, typer.Option(min=1, max=65_535, help="Port of `verifill venue serve`, here.")
     ],
-    log_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--log", metavar="DIR", help="Folder of the log.  [default: the configuration's]"
-        ),
-    ] = None,
-    anchor: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where else the log's progress is kept, best on another disk.  "
-            "[default: LOG.anchor]",
-        ),
-    ] = None,
-    ticks: Annotated[int, typer.Option(min=0, help="Stop after so many ticks; 0: never.")] = 0,
+    log_folder: options.LogFolder = None,
+    anchor: options.AnchorFile = None,
+    ticks: options.Ticks = 0,
     timeout_s: Annotated[
         float, typer.Option(min=0.1, max=600, help="For one request to a venue, in seconds.")
     ] = 30.0,
-    say: Annotated[
-        Said, typer.Option(help="How to say on stderr what happens, with its number in the log.")
-    ] = Said.TEXT,
+    say: options.Say = options.Said.TEXT,
 ) -> None:
     """Trade live, on the venues of a loopback server, until stopped.
 

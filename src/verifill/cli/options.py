@@ -40,3 +40,20 @@ MARKET: Any = typer.Option(
     "--market", metavar="DIR", help="Prepared market data.  [default: market/history of the log]"
 )
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the log.")]
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")]
+LogFolder = Annotated[
+    Path | None,
+    typer.Option("--log", metavar="DIR", help="Folder of the log.  [default: the configuration's]"),
+]
+AnchorFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--anchor",
+        metavar="FILE",
+        help="Where else the log's progress is kept, best on another disk.  [default: LOG.anchor]",
+    ),
+]
+Ticks = Annotated[int, typer.Option(min=0, help="Stop after so many ticks; 0: never.")]
+Say = Annotated[
+    Said, typer.Option(help="How to say on stderr what happens, with its number in the log.")
+]

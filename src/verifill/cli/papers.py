@@ -1,12 +1,12 @@
 """`verifill paper`: the command and its options; see `verifill.cli.app`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from verifill.cli import options
 from verifill.cli.failures import told
-from verifill.cli.options import Said, examples
+from verifill.cli.options import examples
 
 EXAMPLES = examples(
     "verifill paper carry.toml --port 4711",
@@ -16,7 +16,7 @@ EXAMPLES = examples(
 
 @told
 def paper(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")],
+    config: options.ConfigFile,
     *,
     port: Annotated[
         int | None,
@@ -36,24 +36,10 @@ def paper(
             help="With --history: seconds from one row to the next.  [default: the loop's]",
         ),
     ] = None,
-    log_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--log", metavar="DIR", help="Folder of the log.  [default: the configuration's]"
-        ),
-    ] = None,
-    anchor: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Where else the log's progress is kept, best on another disk.  "
-            "[default: LOG.anchor]",
-        ),
-    ] = None,
-    ticks: Annotated[int, typer.Option(min=0, help="Stop after so many ticks; 0: never.")] = 0,
-    say: Annotated[
-        Said, typer.Option(help="How to say on stderr what happens, with its number in the log.")
-    ] = Said.TEXT,
+    log_folder: options.LogFolder = None,
+    anchor: options.AnchorFile = None,
+    ticks: options.Ticks = 0,
+    say: options.Say = options.Said.TEXT,
 ) -> None:
     """Trade on paper: live prices, simulated execution, until stopped.
 
