@@ -84,9 +84,10 @@ def test_without_apsw_the_catalogue_says_what_is_not_injected_and_why(
     assert {"it needs apsw; pip install verifill[faults]"} == {h.reason for h in hazards}
 
 
-def test_every_move_of_the_table_is_legal_and_no_other() -> None:
-    assert ("START", "recover", "RECOVER") in legal_moves()
-    assert ("START", "recover", "IDLE") not in legal_moves()
+def test_every_move_of_the_tables_is_legal_and_no_other() -> None:
+    assert ("full_loop", "START", "recover", "RECOVER") in legal_moves()
+    assert ("full_loop", "START", "recover", "IDLE") not in legal_moves()
+    assert ("feed", "START", "recover", "RECOVER") not in legal_moves()
     assert len(legal_moves()) >= len(FULL_LOOP.rows)
 
 

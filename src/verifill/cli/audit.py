@@ -38,7 +38,7 @@ def verify(
 ) -> None:
     """Check a log against itself.
 
-    Its chain, its table, its order and its evidence are. No code of a strategy is loaded. The exit code is 0 if the log conforms, and 1 if not.
+    No code of a strategy is loaded. The exit code is 0 if the log conforms, and 1 if not.
     """
     from verifill.cli.verify import verify as run  # noqa: PLC0415 - see `cli.app`
 

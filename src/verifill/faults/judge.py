@@ -4,9 +4,10 @@ Columns are counts of what must never happen. A verdict is how the run ended, an
 compared with the one that is pinned for the cell.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
+from typing import Any, Final
 
 from attrs import asdict, define
 
@@ -14,12 +15,20 @@ from verifill.engine.compile import compile_table
 from verifill.engine.errors import LogError
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.opening import verify_log
+from verifill.engine.table import Table
 from verifill.faults.lives import End, World
 from verifill.faults.story import TERMINAL, Planned, Story
+from verifill.machines import health
+from verifill.machines.breaker import BREAKER
+from verifill.machines.feed import FEED
 from verifill.machines.full_loop import FULL_LOOP, Full
+from verifill.machines.nesting import INSTANCES
 from verifill.machines.strategy import Fate
 from verifill.machines.tight_loop import Tight
+from verifill.machines.trading_state import TRADING_STATE
 
+BESIDE: Final[Sequence[Table[Any, Any]]] = (BREAKER, FEED, TRADING_STATE)
+"""The machines beside the loops; the health of components is a judgement, not a machine."""
 AT_REST = frozenset({Full.STOPPED, Full.IDLE})
 
 
@@ -90,7 +99,9 @@ def judged(world: World, story: Story, *, twice: bool = False) -> Counts:
     counts.wrong = _wrong(story, effects)
     legal = legal_moves()
     refused = sum(row["kind"] == "REFUSED" for row in story.rows)
-    counts.illegal = refused + sum(move not in legal for move in story.moves)
+    counts.illegal = refused + sum(
+        move not in legal for move in story.moves if move[0] != health.MACHINE
+    )
     counts.unresolved = _unresolved(world, story)
     return counts
 
@@ -134,15 +145,19 @@ def _newest(story: Story) -> list[str]:
 
 
 @cache
-def legal_moves() -> frozenset[tuple[str, str, str]]:
-    """Every row of the table: from, event, to."""
-    compiled = compile_table(FULL_LOOP)
+def legal_moves() -> frozenset[tuple[str, str, str, str]]:
+    """Every row of every table: machine, from, event, to."""
+    loops = {(name, *move) for name in INSTANCES for move in _moves(FULL_LOOP)}
+    beside = {(table.name, *move) for table in BESIDE for move in _moves(table)}
+    return frozenset(loops | beside)
+
+
+def _moves(table: Table[Any, Any]) -> Iterator[tuple[str, str, str]]:
+    compiled = compile_table(table)
     width = len(compiled.events)
-    return frozenset(
-        (compiled.states[at // width], compiled.events[at % width], compiled.states[target])
-        for at, target in enumerate(compiled.cells)
-        if target >= 0
-    )
+    for at, target in enumerate(compiled.cells):
+        if target >= 0:
+            yield compiled.states[at // width], compiled.events[at % width], compiled.states[target]
 
 
 def _over(story: Story) -> list[Planned]:

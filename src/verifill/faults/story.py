@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 
 from verifill.engine.log.connection import DATABASE, connect_to_read, rows_after
 from verifill.engine.log.record import COLUMNS
+from verifill.machines.nesting import INSTANCES
 from verifill.machines.strategy import Fate
 from verifill.machines.tight_loop import TIGHT_LOOP, Tight
 
@@ -109,7 +110,7 @@ class Story:
     Attributes:
         rows: its records, as they are stored.
         plans: in order.
-        state: the leaf that it ended in.
+        state: the leaf that its loops ended in.
         books: as they were remembered last; see `BooksMemory`.
     """
 
@@ -125,20 +126,20 @@ class Story:
             yield from plan.sent.values()
 
     @property
-    def moves(self) -> Iterator[tuple[str, str, str]]:
-        """Every transition: from, event, to."""
+    def moves(self) -> Iterator[tuple[str, str, str, str]]:
+        """Every transition: machine, from, event, to."""
         for row in self.rows:
             if row["kind"] == "TRANSITION":
-                yield row["from"], row["event"], row["to"]
+                yield row["machine"], row["from"], row["event"], row["to"]
 
     @property
     def events(self) -> frozenset[str]:
         """Every event that there was."""
-        return frozenset(event for _, event, _ in self.moves)
+        return frozenset(event for _, _, event, _ in self.moves)
 
     def state_at(self, seq: int) -> str:
-        """The leaf after so many records."""
-        states = [row["to"] for row in self.rows[:seq] if row["to"]]
+        """The leaf of the loops after so many records."""
+        states = [row["to"] for row in self.rows[:seq] if row["to"] and of_loops(row)]
         return states[-1] if states else "START"
 
     def move(self, seq: int) -> str:
@@ -147,6 +148,11 @@ class Story:
         if not row["event"]:
             return str(row["kind"])
         return f"{row['from']} {row['event']} {row['to']}"
+
+
+def of_loops(row: Facts) -> bool:
+    """Whether a record is one of the nested loops, not of a machine beside them."""
+    return row["machine"] in INSTANCES
 
 
 def told(log: Path) -> Story:
@@ -171,7 +177,7 @@ def told(log: Path) -> Story:
             _go_on(plans[-1], row, payload)
         if "memory" in payload:
             books = payload["memory"]["books"]
-        if row["event"]:
+        if row["event"] and of_loops(row):
             state = row["to"]
     return Story(rows, plans, state, books)
 
