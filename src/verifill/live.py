@@ -14,9 +14,10 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from verifill.assembly.endpoints import endpoints_of, lines_of, ports_of
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Connected, Hosting, connect
-from verifill.assembly.references import venue_names
+from verifill.assembly.references import check_references, venue_names
 from verifill.assembly.strategy import load_strategy
 from verifill.backtest import versions
 from verifill.build import described, policy_of, tolerance_of
@@ -46,7 +47,6 @@ from verifill.machines.nesting import nesting
 from verifill.machines.operator import Mailbox, Operators
 from verifill.machines.recovery import Found, found_in
 from verifill.telling import Style, Tell, telling
-from verifill.venues.loopback.transport import Http
 from verifill.venues.loopback.world import NETWORK
 
 
@@ -75,46 +75,43 @@ class Start:
 
     Attributes:
         config: what to run.
-        port: of the loopback server on this machine.
+        ports: venue -> of its loopback server on this machine.
         folder: of the durable log; made the first time.
         anchor: the second place that remembers how far the log had come.
         mailbox: where operators' commands wait, given the log's folder.
         ticks: after so many ticks of this process life it stops; 0 for no end.
-        timeout_s: for one request to the venue.
         tell: told of each record, with its number, once it is on the disk.
     """
 
     config: Config
-    port: int
+    ports: Mapping[str, int]
     folder: Path
     anchor: Anchor
     mailbox: Callable[[Path], Mailbox] = Inbox
     ticks: int = 0
-    timeout_s: float = 30.0
     tell: Tell = field(factory=lambda: telling(Style.NONE))
 
 
 def run_live(
     config: Config | Path | str,
     *,
-    port: int,
+    port: int = 0,
     folder: Path | str | None = None,
     anchor: Anchor | Path | str | None = None,
     mailbox: Callable[[Path], Mailbox] = Inbox,
     ticks: int = 0,
-    timeout_s: float = 30.0,
     tell: Tell | None = None,
 ) -> Ended:
     """Run live until it is stopped, from the beginning or from where the last life ended.
 
     Args:
         config: the configuration, or its file.
-        port: of the loopback server on this machine.
+        port: of the one loopback server on this machine; 0 to go to the endpoints of the
+            environment that the configuration chooses.
         folder: of the log; by default the one that the configuration names.
         anchor: the second place, or its file; by default `FOLDER.anchor` beside the log.
         mailbox: where operators' commands wait, given the log's folder.
         ticks: after so many ticks it stops; 0 for no end.
-        timeout_s: for one request to the venue.
         tell: told of each record, with its number, once it is on the disk.
 
     Raises:
@@ -122,18 +119,17 @@ def run_live(
         EnvironmentDefect: the log cannot be written or is not as it was; nothing is sent.
     """
     settings = config if isinstance(config, Config) else load_config(config)
-    settings = evolve(settings, mode=LIVE)
+    settings = evolve(settings, mode=LIVE, environment="" if port else settings.environment)
     log = settings.log_folder if folder is None else Path(folder)
     if anchor is None or isinstance(anchor, (Path, str)):
         anchor = FileAnchor(Path(anchor or f"{log}.anchor"))
     start = Start(
         config=settings,
-        port=port,
+        ports=_ports(settings, port),
         folder=log,
         anchor=anchor,
         mailbox=mailbox,
         ticks=ticks,
-        timeout_s=timeout_s,
         tell=tell or telling(Style.NONE),
     )
     with TemporaryDirectory(prefix="verifill-live-") as work:
@@ -148,8 +144,9 @@ def _run(start: Start, hosting: Hosting) -> Ended:
     found, log, said = _open(start, header)
     with log, Interrupts() as interrupts:
         cursors = found.memory.books.cursors if found.memory else {}
-        transport = Http(start.port, start.timeout_s)
-        connected = connect(hosting, transport, now_ns=time.time_ns, since=cursors)
+        lines = lines_of(start.ports, start.config.policies)
+        transport = next(iter(lines.values())).reading
+        connected = connect(hosting, transport, now_ns=time.time_ns, since=cursors, lines=lines)
         live = LiveLog(log, Nesting(**said["nesting"]), _moment)
         live.on_record = start.tell
         machine = DurableExecutor(compiled, live)
@@ -193,6 +190,14 @@ def _run(start: Start, hosting: Hosting) -> Ended:
         )
 
 
+def _ports(config: Config, port: int) -> dict[str, int]:
+    """Venue -> the port of its server."""
+    check_references(config)
+    if port:
+        return dict.fromkeys(venue_names(config), port)
+    return ports_of(config, endpoints_of(config, os.environ))
+
+
 class _Counted:
     """Refreshes the market before each tick, and stops after the last that was asked for."""
 
@@ -226,6 +231,7 @@ def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapp
     log = reopen_log(start.folder, life, definition_hash=digest, anchor=start.anchor)
     reader = open_log(start.folder)
     try:
+        _same_environment(start, header, reader.header)
         found = found_in(reader) if isinstance(reader, DurableReader) else Found()
     except BaseException:
         log.close()
@@ -233,11 +239,23 @@ def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapp
     return found, log, reader.header
 
 
+def _same_environment(start: Start, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
+    """Refuse to go on elsewhere: what was in flight there is not to be asked for here."""
+    began, chosen = then.get("environment", ""), now["environment"]
+    if began != chosen:
+        problem = (
+            f'{start.folder} is the log of environment "{began}", this start is in "{chosen}"; '
+            "give that environment, or another --log"
+        )
+        raise start.config.error(problem)
+
+
 def _header(config: Config, hosting: Hosting, nested: dict[str, Any]) -> dict[str, Any]:
     """What runs; the run's name is its own, because no two live runs are the same."""
     said = described(config)
     what: dict[str, Any] = {
         "mode": LIVE,
+        "environment": config.environment,
         "epoch": 1,
         "seed": config.seed,
         "config": said,

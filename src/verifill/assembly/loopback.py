@@ -17,6 +17,7 @@ from verifill.venues.data import History, SeriesPoints
 from verifill.venues.keys import in_transit
 from verifill.venues.loopback.book import Simulated
 from verifill.venues.loopback.chain import LoopbackChain
+from verifill.venues.loopback.lines import Lines
 from verifill.venues.loopback.market import MovingMarket, TapeMarket, WalkMarket
 from verifill.venues.loopback.prices import LoopbackMarket
 from verifill.venues.loopback.remote import Feed, Remote
@@ -229,6 +230,7 @@ def connect(
     *,
     now_ns: Callable[[], int],
     since: Mapping[str, int] | None = None,
+    lines: Mapping[str, Lines] | None = None,
 ) -> Connected:
     """The adapters for the venues of a server with the same configuration.
 
@@ -237,15 +239,16 @@ def connect(
         transport: makes the attempts.
         now_ns: our wall time.
         since: feed -> the cursor of an earlier life (`Feed.cursor`), `network` among them.
+        lines: venue -> its own transports, where it has some.
     """
-    cursors = since or {}
+    cursors, own = since or {}, lines or {}
     names = venue_names(hosting.config)
     market = LoopbackMarket(names[0], transport, dict(hosting.history.price_decimals))
 
     def remote(rules: VenueRules) -> Remote:
         return Remote(
             rules,
-            transport,
+            own.get(rules.name, transport),
             tracked=frozenset(hosting.positions.venues[rules.name]),
             now_ns=now_ns,
             since=cursors.get(rules.name),
@@ -266,7 +269,7 @@ def connect(
         venues[name] = LoopbackChain(
             chain,
             remote(chain.rules),
-            transport,
+            own[name].reading if name in own else transport,
             scales=hosting.amounts.scales,
             market=market,
             routes=hosting.routes(),

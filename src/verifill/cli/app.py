@@ -169,6 +169,7 @@ def backtest(
 @app.command(
     epilog=examples(
         "verifill live carry.toml --port 4711",
+        "VERIFILL_ENVIRONMENT=staging verifill live carry.toml",
         "verifill live carry.toml --port 4711 --log runs/live --anchor /elsewhere/live.anchor",
     )
 )
@@ -177,8 +178,14 @@ def live(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")],
     *,
     port: Annotated[
-        int, typer.Option(min=1, max=65_535, help="Port of `verifill venue serve`, here.")
-    ],
+        int | None,
+        typer.Option(
+            min=1,
+            max=65_535,
+            help="Port of `verifill venue serve`, here.  [default: the endpoints of the "
+            "configuration's environment]",
+        ),
+    ] = None,
     log_folder: Annotated[
         Path | None,
         typer.Option(
@@ -194,9 +201,6 @@ def live(
         ),
     ] = None,
     ticks: Annotated[int, typer.Option(min=0, help="Stop after so many ticks; 0: never.")] = 0,
-    timeout_s: Annotated[
-        float, typer.Option(min=0.1, max=600, help="For one request to a venue, in seconds.")
-    ] = 30.0,
     say: Annotated[
         Said, typer.Option(help="How to say on stderr what happens, with its number in the log.")
     ] = Said.TEXT,
@@ -210,11 +214,10 @@ def live(
 
     run(
         config,
-        port=port,
+        port=port or 0,
         log=log_folder,
         anchor=anchor,
         ticks=ticks,
-        timeout_s=timeout_s,
         style=say.value,
     )
 
