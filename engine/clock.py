@@ -19,6 +19,11 @@ class Clock(Protocol):
         """The current time, nanoseconds since the epoch, UTC."""
         ...
 
+    @property
+    def monotonic_ns(self) -> int:
+        """For time-outs: a time that never goes back and that nobody sets."""
+        ...
+
     def next_tick(self) -> bool:
         """Wait for the next tick; False when there will be none."""
         ...
@@ -79,6 +84,11 @@ class WallClock:
     def now_ns(self) -> int:
         """The wall time, for records; time-outs use the monotonic clock."""
         return self._wall_ns()
+
+    @property
+    def monotonic_ns(self) -> int:
+        """See `Clock.monotonic_ns`."""
+        return self._monotonic_ns()
 
     def next_tick(self) -> bool:
         """Sleep until the next tick of the grid; late ticks are taken together."""

@@ -7,7 +7,6 @@ where that leads is the table's business. Nothing here chooses a next state.
 
 from collections.abc import Callable, Mapping
 
-from attrs import frozen
 from msgspec import structs
 
 from verifill.engine.clock import NANOSECONDS, Clock
@@ -15,12 +14,14 @@ from verifill.engine.digest import intent_key
 from verifill.engine.errors import EngineDefect, EnvironmentDefect, NotObserved, UserDefect
 from verifill.engine.executor import Executor
 from verifill.engine.paths import Activity
-from verifill.engine.retry import FAIL_FAST, RetryPolicy
 from verifill.machines.guarding import OPEN, Open
 from verifill.machines.leg import UNJUDGED, Leg
+from verifill.machines.patience import Patience
+from verifill.machines.policies import Policies
 from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.tight_loop import Tight, TightEvent
+from verifill.venues.interfaces import Dated
 from verifill.venues.orders import (
     FINAL,
     HAD,
@@ -63,21 +64,6 @@ SETTLED = frozenset(
 )
 
 
-@frozen(kw_only=True)
-class Policies:
-    """How often the tight loop tries each of its three retries; they are never merged.
-
-    Attributes:
-        sends: sends of one instruction, each with a new key and after proof.
-        readings: looks at the positions after a mismatch.
-        queries: questions about an order of unknown outcome.
-    """
-
-    sends: RetryPolicy = FAIL_FAST
-    readings: RetryPolicy = FAIL_FAST
-    queries: RetryPolicy = FAIL_FAST
-
-
 class ExecutionManager:
     """The activities of the tight loop, for one leg at a time.
 
@@ -113,6 +99,7 @@ class ExecutionManager:
         self._policies = policies
         self._missed_ticks = missed_ticks
         self._watch = watch
+        self._patience = Patience(clock)
         self.run = ""
         self.intents = 0
         self.resends = True
@@ -219,34 +206,36 @@ class ExecutionManager:
         before, leg.receipt = leg.receipt, self._query(leg)
         if leg.receipt.outcome is Outcome.ABSENT:
             return TightEvent.ABSENT
-        silent = leg.receipt.outcome is Outcome.UNKNOWN
-        if leg.overdue and (silent or leg.receipt == before):
+        policies, patience = self._policies_of(leg), self._patience
+        if leg.receipt.outcome is Outcome.UNKNOWN:
+            if patience.ends(leg, policies):
+                return self._give_up(f"no proof either way: {leg.receipt.reason}")
+            self._wait(patience.pause_ns(leg, policies))
+            return TightEvent.UNKNOWN
+        if leg.overdue and (leg.receipt == before or patience.over(leg, policies)):
             return self._give_up("overdue: the settlement window has passed")
-        if not silent:
-            leg.deadline_ns = 0
-            return TightEvent.FOUND
-        if self._policies.queries.exhausted(leg.queries):
-            return self._give_up(f"no proof either way: {leg.receipt.reason}")
-        self._pause(self._policies.queries.wait_after_s(leg.queries))
-        return TightEvent.UNKNOWN
+        leg.deadline_ns = 0
+        return TightEvent.FOUND
 
     def retry_observe(self) -> TightEvent:
         """Look at the positions again, while looks are left."""
         leg = self.leg
-        if self._policies.readings.exhausted(leg.readings):
+        readings = self._policies_of(leg).readings
+        if readings.exhausted(leg.readings):
             self.guard.mismatched(leg)
             return TightEvent.EXHAUSTED
-        self._pause(self._policies.readings.wait_after_s(leg.readings))
+        self._pause(readings.wait_after_s(leg.readings))
         leg.readings += 1
         return TightEvent.OBSERVE
 
     def retry_resend(self) -> TightEvent:
         """Send again with a new key, while sends are left and it makes sense."""
         leg = self.leg
+        sends = self._policies_of(leg).sends
         again = self.resends and leg.receipt.retryable
-        if not again or self._policies.sends.exhausted(leg.sends):
+        if not again or sends.exhausted(leg.sends):
             return TightEvent.EXHAUSTED
-        self._pause(self._policies.sends.wait_after_s(leg.sends))
+        self._pause(sends.wait_after_s(leg.sends))
         leg.deadline_ns = leg.overdue = leg.queries = 0
         leg.had = False
         return TightEvent.RESEND
@@ -283,8 +272,7 @@ class ExecutionManager:
                 request = handler.resolve(wanted, self.intents, leg.late)
             leg.request = request
             if self.run:
-                key = intent_key(self.run, *self._place(), leg.number, leg.sends)
-                leg.request = request = structs.replace(request, key=key)
+                leg.request = request = self._named(leg, request)
             reason = handler.deny(request)
             if reason:
                 return reason
@@ -296,10 +284,12 @@ class ExecutionManager:
         untracked = sorted(expectation.bounds.keys() - monitor.totals.keys())
         return f"not tracked: {', '.join(untracked)}; declare the position"
 
-    def _place(self) -> tuple[int, int]:
-        """Tick and chain, as parts of a key."""
-        context = self._machine.context
-        return context.tick, context.chain
+    def _named(self, leg: Leg, request: Request) -> Request:
+        """The request with its key, and with the deadline that goes into its intent."""
+        context, handler = self._machine.context, leg.handler
+        key = intent_key(self.run, context.tick, context.chain, leg.number, leg.sends)
+        deadline_ns = handler.deadline_ns() if isinstance(handler, Dated) else 0
+        return structs.replace(request, key=key, deadline_ns=deadline_ns)
 
     def _denied(self, leg: Leg, reason: str) -> Receipt:
         """The answer to what never left."""
@@ -326,6 +316,9 @@ class ExecutionManager:
         self.guard.queried(leg, receipt)
         return receipt
 
+    def _policies_of(self, leg: Leg) -> Policies:
+        return self._policies.at(leg.rules.name, leg.operation)
+
     def _expect_part(self, leg: Leg) -> None:
         """Expect no more than the part that was executed, which is final."""
         part = structs.replace(leg.order, quantity=leg.assessment.executed)
@@ -333,13 +326,15 @@ class ExecutionManager:
 
     def _pend(self, leg: Leg) -> TightEvent:
         """Poll with growing waits inside the settlement window; it costs no attempt (R9)."""
-        now_ns = self._clock.now_ns
+        now_ns = self._clock.monotonic_ns
         if not leg.deadline_ns:
             leg.deadline_ns, leg.polls = now_ns + leg.window_ns, 0
         if now_ns >= leg.deadline_ns:
             leg.overdue += 1
             return TightEvent.OVERDUE
         self._records.pending(leg)
+        if self._patience.turns_slow(leg):
+            self._records.note(leg.number, "SLOW", {"pending_s": leg.soft_window_s})
         wait_ns = min(leg.poll_ns << min(leg.polls, 16), leg.deadline_ns - now_ns)
         leg.polls += 1
         self._wait(wait_ns)

@@ -7,7 +7,7 @@ from verifill.engine.errors import EngineDefect
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.reconcile import Evidence, Verdict, VerdictKind
 from verifill.venues.expectation import Assessment, Expectation
-from verifill.venues.instructions import Instruction
+from verifill.venues.instructions import Instruction, Operation
 from verifill.venues.interfaces import OrderHandler
 from verifill.venues.orders import Bundle, Order, Outcome, Reading, Receipt, Request
 from verifill.venues.rules import VenueRules
@@ -65,11 +65,24 @@ class Leg(Struct, kw_only=True, gc=False):
     deadline_ns: int = 0
 
     @property
+    def operation(self) -> str:
+        """What it asks for; empty for a bundle, which asks for several things at once."""
+        return "" if isinstance(self.wanted, tuple) else self.wanted.op
+
+    @property
+    def _operations(self) -> list[Operation]:
+        wanted = self.wanted
+        return [o.instruction.op for o in wanted] if isinstance(wanted, tuple) else [wanted.op]
+
+    @property
     def window_ns(self) -> int:
         """Settlement window: of a bundle, that of its slowest step."""
-        wanted = self.wanted
-        asked = [o.instruction for o in wanted] if isinstance(wanted, tuple) else [wanted]
-        return max(self.rules.window_s(instruction.op) for instruction in asked) * NANOSECONDS
+        return max(map(self.rules.window_s, self._operations)) * NANOSECONDS
+
+    @property
+    def soft_window_s(self) -> int:
+        """After so many seconds something pending is slow: of a bundle, as above; 0: never."""
+        return max(map(self.rules.soft_window_s, self._operations))
 
     @property
     def poll_ns(self) -> int:

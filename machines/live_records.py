@@ -55,7 +55,8 @@ class LiveRecords(Records):
             return
         request = leg.request
         quantity = None if isinstance(request, Bundle) else request.quantity
-        self._log.tell("request", {"key": request.key, "quantity": quantity})
+        told = {"key": request.key, "quantity": quantity, "deadline_ns": request.deadline_ns}
+        self._log.tell("request", told)
         self._log.tell("memory", plain(self.memory()))
         self._log.note("INTENT", self._engine.state, self._engine.context, intent_id=request.key)
 

@@ -13,9 +13,10 @@ from verifill.engine.errors import StrategyError
 from verifill.engine.executor import Executor
 from verifill.machines.continuity import Continuity
 from verifill.machines.desk import Desk
-from verifill.machines.execution import ExecutionManager, Policies
+from verifill.machines.execution import ExecutionManager
 from verifill.machines.express import ALL_VERIFIED, Express
 from verifill.machines.full_loop import Full, FullEvent
+from verifill.machines.policies import Policies
 from verifill.machines.records import Records
 from verifill.machines.strategy import (
     Entry,

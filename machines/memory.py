@@ -77,6 +77,7 @@ class OrderMemory(Struct, frozen=True):
         limit: in ticks or units.
         key: of the intent.
         prices: what else a trade was made with: last, lowest and highest price, price of a fee.
+        deadline_ns: venue time after which the venue refuses it; 0 where it has no end.
     """
 
     instruction: AnyInstruction
@@ -85,26 +86,34 @@ class OrderMemory(Struct, frozen=True):
     limit: int
     key: str
     prices: dict[str, int] = {}
+    deadline_ns: int = 0
 
     @classmethod
     def of(cls, order: Order) -> "OrderMemory":
         """The memory of an order."""
-        own = {"number", "quantity", "limit"}
+        own = {"number", "quantity", "limit", "deadline_ns"}
         prices = {
             name: value
             for name in order.__struct_fields__
             if name not in own and type(value := getattr(order, name)) is int
         }
         instruction: Any = order.instruction
-        return cls(instruction, order.number, order.quantity, order.limit, order.key, prices)
+        exact = order.number, order.quantity, order.limit, order.key
+        return cls(instruction, *exact, prices, order.deadline_ns)
 
     def order(self, handler: OrderHandler) -> Order:
         """The order, with what its venue makes of its instruction beside its own numbers."""
-        exact = {"number": self.number, "quantity": self.quantity, "limit": self.limit}
+        exact: dict[str, Any] = {
+            "number": self.number,
+            "quantity": self.quantity,
+            "limit": self.limit,
+            "key": self.key,
+            "deadline_ns": self.deadline_ns,
+        }
         if not self.prices:
-            return Order(instruction=self.instruction, key=self.key, **exact)
+            return Order(instruction=self.instruction, **exact)
         made = handler.resolve(self.instruction, self.number, self.quantity)
-        return structs.replace(made, key=self.key, **exact, **self.prices)
+        return structs.replace(made, **exact, **self.prices)
 
 
 class LegMemory(Struct, frozen=True):
@@ -119,6 +128,7 @@ class LegMemory(Struct, frozen=True):
         own: position key -> units that it moved, once that is verified.
         executed: units that took effect, once that is verified.
         denial: why it must not be sent, if that is known already.
+        deadline_ns: venue time after which its venue refuses it; 0 where it has no end.
     """
 
     number: int
@@ -137,6 +147,7 @@ class LegMemory(Struct, frozen=True):
     executed: int = 0
     reason: str = ""
     denial: str = ""
+    deadline_ns: int = 0
 
     @classmethod
     def of(cls, leg: Leg) -> "LegMemory":
@@ -163,6 +174,7 @@ class LegMemory(Struct, frozen=True):
             executed=leg.assessment.executed,
             reason=leg.reason,
             denial=leg.denial,
+            deadline_ns=request.deadline_ns,
         )
 
     def request(self, handler: OrderHandler, number: int) -> Request:
@@ -175,7 +187,7 @@ class LegMemory(Struct, frozen=True):
         orders = tuple(order.order(handler) for order in self.orders)
         if orders and not self.bundle:
             return orders[0]
-        return Bundle(number, self.account, orders, self.key)
+        return Bundle(number, self.account, orders, self.key, self.deadline_ns)
 
     def expectation(self) -> Expectation:
         """What it should make of the positions."""

@@ -111,6 +111,15 @@ class Entered(Protocol):
 
 
 @runtime_checkable
+class Dated(Protocol):
+    """A venue that refuses a request after its deadline (class D), by its own clock."""
+
+    def deadline_ns(self) -> int:
+        """Venue time until which a request that is made now is valid; 0 where it has no end."""
+        ...
+
+
+@runtime_checkable
 class Indexed(Protocol):
     """A venue whose positions in lending markets are shares, worth what an index says."""
 

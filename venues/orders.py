@@ -85,6 +85,7 @@ class Order(Struct, frozen=True, gc=False):
         limit: worst price in ticks of the instrument, or least output in units; 0: none.
         key: the intent's key, 32 characters of [a-z0-9], under which a venue knows it; empty
             in a backtest.
+        deadline_ns: venue time after which the venue refuses it; 0 where it has no end.
     """
 
     number: int
@@ -92,6 +93,7 @@ class Order(Struct, frozen=True, gc=False):
     quantity: int
     limit: int = 0
     key: str = ""
+    deadline_ns: int = 0
 
 
 MAX_UNITS = -1
@@ -106,12 +108,14 @@ class Bundle(Struct, frozen=True):
         account: the account that sends and pays the gas.
         orders: its steps, exact.
         key: the intent's key, as of an `Order`.
+        deadline_ns: as of an `Order`.
     """
 
     number: int
     account: str
     orders: tuple[Order, ...]
     key: str = ""
+    deadline_ns: int = 0
 
 
 Request = Order | Bundle

@@ -159,7 +159,9 @@ class VenueRules:
         accounts: its accounts; every instruction names one.
         operations: what it supports; the rest is denied before it is sent.
         instruments: (account, symbol) -> instrument.
-        windows_s: operation -> settlement window in seconds (R9).
+        windows_s: operation -> settlement window in seconds (R9): an effect that does not show
+            within it is overdue.
+        soft_windows_s: operation -> seconds after which something pending is told to be slow.
         poll_s: seconds between two looks at something pending, doubled each time.
         idempotency: what the venue makes of an order's key.
         query_lag_s: how long after an order arrived the venue may still say that it is not
@@ -173,6 +175,7 @@ class VenueRules:
     operations: frozenset[Operation]
     instruments: Mapping[tuple[str, str], Instrument] = Factory(dict[tuple[str, str], Instrument])
     windows_s: Mapping[Operation, int] = Factory(dict[Operation, int])
+    soft_windows_s: Mapping[Operation, int] = Factory(dict[Operation, int])
     poll_s: int = 1
     idempotency: Idempotency = Idempotency.K
     query_lag_s: int = 0
@@ -197,3 +200,7 @@ class VenueRules:
     def window_s(self, operation: Operation) -> int:
         """How long an effect may take to show, in seconds; 60 unless declared."""
         return self.windows_s.get(operation, 60)
+
+    def soft_window_s(self, operation: Operation) -> int:
+        """After how many seconds something pending is slow; 0, for never, unless declared."""
+        return self.soft_windows_s.get(operation, 0)

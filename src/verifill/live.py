@@ -6,34 +6,31 @@ the venues say what became of them.
 """
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
+from verifill.assembly.endpoints import endpoints_of, ports_of
 from verifill.assembly.history import prepared
-from verifill.assembly.loopback import Connected, Hosting, connect
-from verifill.assembly.references import venue_names
+from verifill.assembly.loopback import Connected, Hosting
+from verifill.assembly.references import check_references, venue_names
 from verifill.assembly.strategy import load_strategy
 from verifill.build import described, policy_of, tolerance_of
 from verifill.config import Config, load_config
 from verifill.config.retries import LIVE
-from verifill.engine.clock import NANOSECONDS, Times, WallClock
 from verifill.engine.compile import compile_table
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import NotObserved
 from verifill.engine.executor import DurableExecutor
 from verifill.engine.inbox import Inbox
 from verifill.engine.log.anchor import Anchor, FileAnchor
-from verifill.engine.log.connection import Connect as ConnectDatabase
-from verifill.engine.log.connection import connect as connect_database
 from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import DurableReader, open_log
 from verifill.engine.log.expand import Nesting
-from verifill.engine.log.live import LiveLog, Moment
+from verifill.engine.log.live import LiveLog
 from verifill.engine.log.opening import create_log, reopen_log
 from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
@@ -49,8 +46,8 @@ from verifill.machines.nesting import nesting
 from verifill.machines.operator import Mailbox, Operators
 from verifill.machines.recovery import Found, found_in
 from verifill.quotes import Quotes
+from verifill.start import Start, at
 from verifill.telling import Style, Tell, telling
-from verifill.venues.loopback.transport import Http, Transport
 from verifill.venues.loopback.world import NETWORK
 
 # limits of money that a live loop has no exact figures for
@@ -76,94 +73,26 @@ class Ended:
     signal: int
 
 
-@frozen(kw_only=True)
-class Outside:
-    """What a live run touches of the world beside its venues and its log's folder.
-
-    Attributes:
-        times: the clocks.
-        database: connects to the log's database.
-        entropy: so many bytes that no other run has.
-    """
-
-    times: Times = field(factory=Times)
-    database: ConnectDatabase = connect_database
-    entropy: Callable[[int], bytes] = os.urandom
-
-    def moment(self) -> Moment:
-        """Now, by both clocks."""
-        return Moment(self.times.wall_ns(), self.times.monotonic_ns())
-
-    def clock(self, interval_s: int) -> WallClock:
-        """The clock that ticks."""
-        times = self.times
-        return WallClock(
-            interval_s * NANOSECONDS,
-            wall_ns=times.wall_ns,
-            monotonic_ns=times.monotonic_ns,
-            sleep=times.sleep,
-        )
-
-
-@frozen(kw_only=True)
-class Start:
-    """What a live run is started with.
-
-    Attributes:
-        config: what to run.
-        connect: gives the venues and their market; told what an earlier life left behind, and
-            where its feeds had come to.
-        outside: the clocks and the disk.
-        folder: of the durable log; made the first time.
-        anchor: the second place that remembers how far the log had come.
-        mailbox: where operators' commands wait, given the log's folder.
-        ticks: after so many ticks of this process life it stops; 0 for no end.
-        tell: told of each record, with its number, once it is on the disk.
-    """
-
-    config: Config
-    connect: "Connect"
-    folder: Path
-    anchor: Anchor
-    mailbox: Callable[[Path], Mailbox] = Inbox
-    ticks: int = 0
-    outside: Outside = field(factory=Outside)
-    tell: Tell = field(factory=lambda: telling(Style.NONE))
-
-
-Connect = Callable[[Hosting, Found, Mapping[str, int]], Connected]
-
-
-def over(transport: Transport, now_ns: Callable[[], int] = time.time_ns) -> Connect:
-    """The venues that a transport reaches."""
-
-    def connected(hosting: Hosting, _found: Found, cursors: Mapping[str, int]) -> Connected:
-        return connect(hosting, transport, now_ns=now_ns, since=cursors)
-
-    return connected
-
-
 def run_live(
     config: Config | Path | str,
     *,
-    port: int,
+    port: int = 0,
     folder: Path | str | None = None,
     anchor: Anchor | Path | str | None = None,
     mailbox: Callable[[Path], Mailbox] = Inbox,
     ticks: int = 0,
-    timeout_s: float = 30.0,
     tell: Tell | None = None,
 ) -> Ended:
     """Run live until it is stopped, from the beginning or from where the last life ended.
 
     Args:
         config: the configuration, or its file.
-        port: of the loopback server on this machine.
+        port: of the one loopback server on this machine; 0 to go to the endpoints of the
+            environment that the configuration chooses.
         folder: of the log; by default the one that the configuration names.
         anchor: the second place, or its file; by default `FOLDER.anchor` beside the log.
         mailbox: where operators' commands wait, given the log's folder.
         ticks: after so many ticks it stops; 0 for no end.
-        timeout_s: for one request to the venue.
         tell: told of each record, with its number, once it is on the disk.
 
     Raises:
@@ -171,13 +100,13 @@ def run_live(
         EnvironmentDefect: the log cannot be written or is not as it was; nothing is sent.
     """
     settings = config if isinstance(config, Config) else load_config(config)
-    settings = evolve(settings, mode=LIVE)
+    settings = evolve(settings, mode=LIVE, environment="" if port else settings.environment)
     log = settings.log_folder if folder is None else Path(folder)
     if anchor is None or isinstance(anchor, (Path, str)):
         anchor = FileAnchor(Path(anchor or f"{log}.anchor"))
     start = Start(
         config=settings,
-        connect=over(Http(port, timeout_s)),
+        connect=at(_ports(settings, port), settings.policies),
         folder=log,
         anchor=anchor,
         mailbox=mailbox,
@@ -255,6 +184,14 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
         )
 
 
+def _ports(config: Config, port: int) -> dict[str, int]:
+    """Venue -> the port of its server."""
+    check_references(config)
+    if port:
+        return dict.fromkeys(venue_names(config), port)
+    return ports_of(config, endpoints_of(config, os.environ))
+
+
 class _Counted:
     """Refreshes the market before each tick, and stops after the last that was asked for."""
 
@@ -326,11 +263,23 @@ def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapp
     )
     reader = open_log(start.folder)
     try:
+        _same_environment(start, header, reader.header)
         found = found_in(reader) if isinstance(reader, DurableReader) else Found()
     except BaseException:
         log.close()
         raise
     return found, log, reader.header
+
+
+def _same_environment(start: Start, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
+    """Refuse to go on elsewhere: what was in flight there is not to be asked for here."""
+    began, chosen = then.get("environment", ""), now["environment"]
+    if began != chosen:
+        problem = (
+            f'{start.folder} is the log of environment "{began}", this start is in "{chosen}"; '
+            "give that environment, or another --log"
+        )
+        raise start.config.error(problem)
 
 
 def _header(start: Start, hosting: Hosting, nested: dict[str, Any]) -> dict[str, Any]:
@@ -348,6 +297,7 @@ def _header(start: Start, hosting: Hosting, nested: dict[str, Any]) -> dict[str,
         quote=start.config.quote,
     ).header()
     what |= {MARKET: RECORDED, "table": FULL_LOOP.content, "nesting": nested}
+    what["environment"] = start.config.environment
     outside = start.outside
     own = {"created_ns": outside.times.wall_ns(), "nonce": outside.entropy(16).hex()}
     return what | {"run": sha256_hex(canonical_json(what | own))[:12]}
@@ -371,4 +321,4 @@ def _cursors(connected: Connected) -> dict[str, int]:
     return {name: feed.cursor for name, feed in feeds.items() if feed.cursor is not None}
 
 
-__all__ = ["Ended", "Outside", "Start", "go_on", "one_life", "over", "run_live"]
+__all__ = ["Ended", "go_on", "one_life", "run_live"]

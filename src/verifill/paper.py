@@ -21,9 +21,10 @@ from verifill.engine.errors import ConfigError
 from verifill.engine.inbox import Inbox
 from verifill.engine.log.anchor import Anchor, FileAnchor
 from verifill.engine.log.writer import is_log
-from verifill.live import Ended, Outside, Start, go_on
+from verifill.live import Ended, go_on
 from verifill.machines.operator import Mailbox
 from verifill.machines.recovery import Found
+from verifill.start import Outside, Start
 from verifill.telling import Style, Tell, telling
 from verifill.venues.loopback.journal import Journal
 

@@ -1,6 +1,7 @@
 """`verifill live` as a process: what it says, how it ends, and how it goes on."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -95,3 +96,35 @@ def test_a_second_process_on_one_log_is_refused(tmp_path: Path, serving: Serving
     assert "writing here" in err
     first.send_signal(signal.SIGTERM)
     assert ExitCode.COMPLETED == ended(first)[0]
+
+
+def test_a_run_goes_to_the_endpoints_of_its_environment_and_goes_on_only_there(
+    tmp_path: Path, serving: Serving
+) -> None:
+    serving.start(written(tmp_path, '[loopback]\nwidth = "0"\n'))
+    here = f'endpoints.binance = "http://127.0.0.1:{serving.told["port"]}"\n'
+    config = written(
+        tmp_path,
+        f'[loopback]\nwidth = "0"\n[environments.dev]\n{here}[environments.prod]\n{here}',
+    )
+
+    def live(environment: str) -> tuple[int, str, str]:
+        command = [sys.executable, "-m", "verifill", "live", str(config), "--ticks", "1"]
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+            env={**os.environ, "VERIFILL_ENVIRONMENT": environment},
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    assert ExitCode.COMPLETED == live("dev")[0]
+    code, _, err = live("prod")
+    assert ExitCode.BAD_INPUT == code
+    assert 'is the log of environment "dev", this start is in "prod"' in " ".join(err.split())
+    assert ExitCode.COMPLETED == live("dev")[0]
+    code, _, err = live("")
+    assert (ExitCode.BAD_INPUT, True) == (code, "no environment is chosen" in err)

@@ -14,8 +14,9 @@ from verifill.config.retries import LIVE
 from verifill.engine.clock import NANOSECONDS, Times
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.record import Record
-from verifill.live import Ended, Outside, Start, go_on, over
+from verifill.live import Ended, go_on
 from verifill.result import RunResult
+from verifill.start import Outside, Start, over
 from verifill.telling import Style, Tell, telling
 from verifill.venues.loopback.journal import Journal
 from verifill.venues.loopback.local import Local
@@ -89,7 +90,7 @@ class Inside:
         """One process life."""
         start = Start(
             config=evolve(load_config(self.config), mode=LIVE),
-            connect=over(Local(self.service), self.now),
+            connect=over(Local(self.service), self.time.times()),
             folder=self.log,
             anchor=FileAnchor(self.folder / "anchor"),
             ticks=ticks,

@@ -218,6 +218,8 @@ class World:
         stale: why market data is not fresh, each time that it is fetched; then it is.
         feeds: other positions.
         limits: of breakers and trading states.
+        wrong_ns: by how much the wall clock is wrong.
+        asleep: called with the number of each slice of sleep, from 1.
         strategy: that of the newest life.
         loop: the newest life.
     """
@@ -237,6 +239,8 @@ class World:
     stale: list[str] = field(factory=list[str])
     feeds: Sequence[PositionFeed] = ()
     limits: Thresholds = field(factory=Thresholds)
+    wrong_ns: int = 0
+    asleep: Callable[[int], None] = lambda _number: None
     strategy: Scheduled = field(init=False)
     loop: LiveLoop = field(init=False)
     _kept: Kept = field(init=False)
@@ -284,13 +288,14 @@ class World:
         def sleep(seconds: float) -> None:
             nonlocal sleeps
             sleeps += 1
+            self.asleep(sleeps)
             self.go(round(seconds * SECOND_NS))
             if sleeps > self.patience:
                 loop.stop()
 
         clock = WallClock(
             MINUTE_NS,
-            wall_ns=lambda: self.stage.bars.time_ns,
+            wall_ns=lambda: self.wall_ns,
             monotonic_ns=lambda: self._mono_ns,
             sleep=sleep,
         )
@@ -327,9 +332,7 @@ class World:
         loop.live(
             log=live,
             clock=clock,
-            operators=Operators(
-                self.mailbox, live, machine, lambda: self.stage.bars.time_ns, found.commands
-            ),
+            operators=Operators(self.mailbox, live, machine, lambda: self.wall_ns, found.commands),
             found=found,
             bases=self.bases,
             cursors=lambda: {"desk": client.cursor},
@@ -347,7 +350,11 @@ class World:
             simulation.advance(bars.time_ns)
 
     def _moment(self) -> Moment:
-        return Moment(self.stage.bars.time_ns, self._mono_ns)
+        return Moment(self.wall_ns, self._mono_ns)
+
+    @property
+    def wall_ns(self) -> int:
+        return self.stage.bars.time_ns + self.wrong_ns
 
     def _open(self) -> tuple[DurableLog, Found, Mapping[str, Any]]:
         nested = nesting(FULL_LOOP, compile_table(FULL_LOOP))

@@ -20,11 +20,11 @@ from verifill.engine.log.reader import Log
 from verifill.engine.log.writer import Writer
 from verifill.engine.retry import RetryPolicy
 from verifill.machines.desk import Desk
-from verifill.machines.execution import Policies
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.loop import FullLoop, LoopPolicy
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.nesting import nesting
+from verifill.machines.policies import Policies
 from verifill.machines.records import Records
 from verifill.machines.strategy import Plan, PlanReport, Positions, Strategy
 from verifill.machines.tolerance import EXACT, Tolerance
@@ -104,6 +104,10 @@ class Bars(FixedMarket):
 
     @property
     def now_ns(self) -> int:
+        return self.time_ns
+
+    @property
+    def monotonic_ns(self) -> int:
         return self.time_ns
 
     def next_tick(self) -> bool:

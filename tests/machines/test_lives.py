@@ -21,8 +21,8 @@ from tests.machines.support import (
 )
 from tests.machines.test_saga import gives, saga
 from verifill.engine.retry import RetryPolicy
-from verifill.machines.execution import Policies
 from verifill.machines.loop import LoopPolicy
+from verifill.machines.policies import Policies
 from verifill.machines.strategy import Plan
 from verifill.venues.orders import Outcome, Receipt, Request
 

@@ -13,8 +13,8 @@ from tests.venues.loopback_server import WORLDS
 from verifill.backtest import Outcome, Parts, run
 from verifill.ending import Ending
 from verifill.engine.retry import RetryPolicy
-from verifill.machines.execution import Policies
 from verifill.machines.loop import LoopPolicy
+from verifill.machines.policies import Policies
 from verifill.venues.instructions import Instruction
 from verifill.venues.loopback.prices import LoopbackMarket
 from verifill.venues.orders import Order
@@ -47,6 +47,10 @@ class Ticking(LoopbackMarket):
 
     @property
     def now_ns(self) -> int:
+        return self.time_ns
+
+    @property
+    def monotonic_ns(self) -> int:
         return self.time_ns
 
     def next_tick(self) -> bool:

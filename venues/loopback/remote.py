@@ -4,6 +4,7 @@ What a not-found proves follows from the venue's class (see `Idempotency`), by t
 clock as it stands in the answer, never by ours.
 """
 
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -14,8 +15,10 @@ from msgspec import Struct
 
 from verifill.engine.clock import NANOSECONDS
 from verifill.engine.errors import EngineDefect, NotObserved
+from verifill.venues.loopback.lines import Lines
 from verifill.venues.loopback.outcomes import answer, submitted, told, unknown
 from verifill.venues.loopback.transport import Answered, Attempt, Transport
+from verifill.venues.loopback.venue_time import VenueTime
 from verifill.venues.loopback.wire import (
     Ack,
     Asked,
@@ -106,9 +109,10 @@ class Remote:
 
     Args:
         rules: its static data, with its class, lag and window.
-        transport: makes the attempts.
+        transport: makes the attempts, whatever they are for; or the transports for each kind.
         tracked: the positions that every reading must have.
-        now_ns: our wall time, for the deadline of a request and the check of the clocks.
+        now_ns: our wall time, for the check of the clocks.
+        monotonic_ns: for the venue's time between two answers that tell it.
         since: the cursor of an earlier life; see `Feed`.
 
     Attributes:
@@ -118,39 +122,73 @@ class Remote:
     def __init__(
         self,
         rules: VenueRules,
-        transport: Transport,
+        transport: Transport | Lines,
         *,
         tracked: frozenset[str],
         now_ns: Callable[[], int],
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
         since: int | None = None,
     ) -> None:
         self._rules = rules
-        self._transport = transport
+        self._lines = lines = transport if isinstance(transport, Lines) else Lines.of(transport)
+        self._transport = lines.reading
         self._now_ns = now_ns
+        self._time = VenueTime(monotonic_ns)
         self._windows: dict[str, Window] = {}
-        self.feed = Feed(rules.name, transport, tracked=tracked, since=since)
+        self.feed = Feed(rules.name, lines.reading, tracked=tracked, since=since)
 
     def submit(self, request: Request) -> Receipt:
         """Send it, once."""
         key = _key(request)
         self._windows.pop(key, None)
-        deadline_ns = None
-        if self._rules.idempotency is Idempotency.D:
-            deadline_ns = self._now_ns() + self._rules.recv_window_s * NANOSECONDS
+        deadline_ns = request.deadline_ns or self.deadline_ns()
+        if deadline_ns:
             self._windows[key] = Window(deadline_ns)
-        body = encode(Submit(key, sent(request), deadline_ns))
-        return submitted(self._transport("POST", f"/{self._rules.name}/submit", body), key)
+        body = encode(Submit(key, sent(request), deadline_ns or None))
+        send = self._lines.sending(request)
+        receipt = submitted(send("POST", f"/{self._rules.name}/submit", body), key)
+        if receipt.outcome is Outcome.REJECTED_DEFINITIVE:
+            self._time.forget()
+        return receipt
+
+    def deadline_ns(self) -> int:
+        """Venue time until which a request that is made now is valid; 0 but for class D."""
+        rules = self._rules
+        if rules.idempotency is not Idempotency.D:
+            return 0
+        now_ns = self._time.now_ns()
+        if now_ns is None:
+            now_ns = self._asked_ns()
+        return now_ns + rules.recv_window_s * NANOSECONDS
+
+    def _asked_ns(self) -> int:
+        """The venue's time, from itself; ours if it does not answer: then it takes no order."""
+        try:
+            return self._status().time_ns
+        except NotObserved:
+            return self._now_ns()
+
+    def _status(self) -> Status:
+        """What it says of itself, the time among it.
+
+        Raises:
+            NotObserved: no answer that can be read.
+        """
+        status = ask(self._transport, f"/{self._rules.name}/status", {}, Status)
+        self._time.heard(status.time_ns)
+        return status
 
     def query(self, request: Request) -> Receipt:
         """What the venue knows of it now, or what it proves that it does not."""
         key = _key(request)
         target = f"/{self._rules.name}/query?{urlencode({'key': key})}"
-        return self._known(self._transport("GET", target), key)
+        return self._known(self._transport("GET", target), key, request.deadline_ns)
 
     def cancel(self, key: str) -> Receipt:
         """Cancel what rests under a key, and tell what became of it; one attempt."""
-        attempt = self._transport("POST", f"/{self._rules.name}/cancel", encode(Asked(key)))
-        return self._known(attempt, key)
+        body = encode(Asked(key))
+        attempt = self._lines.cancelling("POST", f"/{self._rules.name}/cancel", body)
+        return self._known(attempt, key, 0)
 
     def fills(self, request: Request) -> tuple[Fill, ...]:
         """All fills under its key, of all that was executed under it.
@@ -173,7 +211,7 @@ class Remote:
         """Whether it is reached, is the venue of our rules, lets us trade, has our time."""
         name = self._rules.name
         try:
-            status = ask(self._transport, f"/{name}/status", {}, Status)
+            status = self._status()
         except NotObserved as error:
             return (str(error),)
         rules, offset_ms = self._rules, (status.time_ns - self._now_ns()) // 10**6
@@ -193,22 +231,24 @@ class Remote:
         }
         return tuple(f"{name}: {text}" for text, failed in failures.items() if failed)
 
-    def _known(self, attempt: Attempt, key: str) -> Receipt:
+    def _known(self, attempt: Attempt, key: str, deadline_ns: int) -> Receipt:
         said = answer(attempt, key)
+        if isinstance(said, Ack | NotFound):
+            self._time.heard(said.time_ns)
         if isinstance(said, Ack):
             self._windows.pop(key, None)
             return told(said)
         if isinstance(said, NotFound):
-            return self._absent(key, said.time_ns)
+            return self._absent(key, said.time_ns, deadline_ns)
         return unknown(str(said))
 
-    def _absent(self, key: str, time_ns: int) -> Receipt:
+    def _absent(self, key: str, time_ns: int, deadline_ns: int) -> Receipt:
         """What it proves that a key is not found at this venue time."""
         rules = self._rules
         if rules.idempotency is Idempotency.N:
             return unknown("not found, which proves nothing at this venue")
-        # when it was sent is not known to a new life, but that it was before now
-        latest = Window(time_ns + rules.recv_window_s * NANOSECONDS)
+        # without a deadline of its own: when it was sent is not known, but that it was before now
+        latest = Window(deadline_ns or time_ns + rules.recv_window_s * NANOSECONDS)
         window = self._windows.setdefault(key, latest)
         proven_ns = window.deadline_ns + rules.query_lag_s * NANOSECONDS
         if time_ns <= proven_ns and (rules.recv_window_s or rules.query_lag_s):

@@ -32,6 +32,10 @@ class RemoteVenue:
         """See `OrderHandler.submit`."""
         return self.remote.submit(request)
 
+    def deadline_ns(self) -> int:
+        """See `Dated.deadline_ns`."""
+        return self.remote.deadline_ns()
+
     def query(self, request: Request) -> Receipt:
         """See `OrderHandler.query`."""
         return self.remote.query(request)

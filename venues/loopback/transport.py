@@ -70,11 +70,11 @@ class Http:
 
     def __init__(self, port: int, timeout_s: float = 10.0) -> None:
         self._port = port
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
 
     def __call__(self, method: str, target: str, body: bytes = b"") -> Attempt:
         """See `Transport`."""
-        connection = HTTPConnection(HOST, self._port, timeout=self._timeout_s)
+        connection = HTTPConnection(HOST, self._port, timeout=self.timeout_s)
         try:
             connection.connect()
         except OSError as error:

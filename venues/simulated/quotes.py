@@ -90,6 +90,11 @@ class Tape(FixedMarket):
         self._seen: dict[str, list[int]] = {}
 
     @property
+    def monotonic_ns(self) -> int:
+        """The same: it only goes on."""
+        return self.time_ns
+
+    @property
     def now_ns(self) -> int:
         """The current time."""
         return self.time_ns

@@ -165,6 +165,11 @@ class Timeline:
     # The market.
 
     @property
+    def monotonic_ns(self) -> int:
+        """The current time, which only goes on."""
+        return self.now_ns
+
+    @property
     def time_ns(self) -> int:
         """The current time."""
         return self.now_ns

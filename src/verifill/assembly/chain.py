@@ -29,6 +29,7 @@ def chain_rules(amounts: Amounts, name: str) -> ChainRules:
                 accounts=frozenset(chain.accounts),
                 operations=frozenset(chain.operations),
                 windows_s=chain.windows_s,
+                soft_windows_s=chain.soft_windows_s,
                 poll_s=chain.poll_s,
             ),
             holdings=chain.accounts,

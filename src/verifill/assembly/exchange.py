@@ -61,6 +61,7 @@ class ExchangeBuilder:
                 for index, i in enumerate(exchange.instruments)
             },
             windows_s=exchange.windows_s,
+            soft_windows_s=exchange.soft_windows_s,
             poll_s=exchange.poll_s,
         )
 

@@ -1,5 +1,6 @@
 """A configuration made into a server of its venues, and into the adapters that speak to it."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 from attrs import evolve, frozen
@@ -18,6 +19,7 @@ from verifill.venues.data import History, SeriesPoints
 from verifill.venues.keys import in_transit
 from verifill.venues.loopback.book import Simulated
 from verifill.venues.loopback.chain import LoopbackChain
+from verifill.venues.loopback.lines import Lines
 from verifill.venues.loopback.market import MovingMarket, TapeMarket, WalkMarket
 from verifill.venues.loopback.prices import LoopbackMarket
 from verifill.venues.loopback.remote import Feed, Remote
@@ -254,7 +256,9 @@ def connect(
     *,
     now_ns: Callable[[], int],
     since: Mapping[str, int] | None = None,
+    monotonic_ns: Callable[[], int] = time.monotonic_ns,
     market: LiveMarket | None = None,
+    lines: Mapping[str, Lines] | None = None,
 ) -> Connected:
     """The adapters for the venues of a server with the same configuration.
 
@@ -263,18 +267,21 @@ def connect(
         transport: makes the attempts.
         now_ns: our wall time.
         since: feed -> the cursor of an earlier life (`Feed.cursor`), `network` among them.
+        monotonic_ns: for the venues' time between two answers that tell it.
         market: where prices come from; from the server if left out.
+        lines: venue -> its own transports, where it has some.
     """
-    cursors = since or {}
+    cursors, own = since or {}, lines or {}
     names = venue_names(hosting.config)
     market = market or LoopbackMarket(names[0], transport, dict(hosting.history.price_decimals))
 
     def remote(rules: VenueRules) -> Remote:
         return Remote(
             rules,
-            transport,
+            own.get(rules.name, transport),
             tracked=frozenset(hosting.positions.venues[rules.name]),
             now_ns=now_ns,
+            monotonic_ns=monotonic_ns,
             since=cursors.get(rules.name),
         )
 
@@ -293,7 +300,7 @@ def connect(
         venues[name] = LoopbackChain(
             chain,
             remote(chain.rules),
-            transport,
+            own[name].reading if name in own else transport,
             scales=hosting.amounts.scales,
             market=market,
             routes=hosting.routes(),

@@ -112,7 +112,12 @@ def connect_paper(
     fed = Fed(service, frozenset(hosting.history.price_decimals))
     transport = AtLivePrices(Local(service), fed, prices(hosting, began_ns))
     connected = connect(
-        hosting, transport, now_ns=now_ns, since=since, market=prices(hosting, began_ns)
+        hosting,
+        transport,
+        now_ns=now_ns,
+        monotonic_ns=times.monotonic_ns,
+        since=since,
+        market=prices(hosting, began_ns),
     )
     return evolve(connected, quote=fed.quote)
 

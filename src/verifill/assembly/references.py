@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from verifill.config import ChainConfig, Config, ExchangeConfig, InstrumentConfig
+from verifill.config.retries import MODES
 from verifill.venues.calls import Accrual
 
 Named = Iterator[tuple[str, str]]
@@ -25,6 +26,7 @@ def check_references(config: Config) -> None:
     series = [series.name for series in config.data.series]
     _declared(config, _series(config), [*series, *config.data.constants], "[[data.series]]")
     _declared(config, _venues(config), venue_names(config), "[exchanges] or [chains]")
+    _declared(config, _environments(config), config.environments, "[environments]")
     _held(config)
     _collars(config)
 
@@ -121,9 +123,22 @@ def _interest(chain: ChainConfig) -> Named:
                 yield "reserves", reserve.borrow_series or f"borrow_{here}"
 
 
+def _environments(config: Config) -> Named:
+    if config.environment:
+        yield "environment", config.environment
+
+
 def _venues(config: Config) -> Named:
+    for name, environment in config.environments.items():
+        for venue in environment.endpoints:
+            yield f"environments.{name}.endpoints", venue
     for name in config.strategy.venues or ():
         yield "strategy.venues", name
+    for name in config.strategy.retry.venues:
+        yield "strategy.retry.venues", name
+    for mode in MODES:
+        for name in config.retry.of(mode).venues:
+            yield f"retry.{mode}.venues", name
 
 
 def _accounts(config: Config) -> Named:

@@ -160,6 +160,7 @@ def backtest(
 @app.command(
     epilog=examples(
         "verifill live carry.toml --port 4711",
+        "VERIFILL_ENVIRONMENT=staging verifill live carry.toml",
         "verifill live carry.toml --port 4711 --log runs/live --anchor /elsewhere/live.anchor",
     )
 )
@@ -168,14 +169,17 @@ def live(
     config: options.ConfigFile,
     *,
     port: Annotated[
-        int, typer.Option(min=1, max=65_535, help="Port of `verifill venue serve`, here.")
-    ],
+        int | None,
+        typer.Option(
+            min=1,
+            max=65_535,
+            help="Port of `verifill venue serve`, here.  [default: the endpoints of the "
+            "configuration's environment]",
+        ),
+    ] = None,
     log_folder: options.LogFolder = None,
     anchor: options.AnchorFile = None,
     ticks: options.Ticks = 0,
-    timeout_s: Annotated[
-        float, typer.Option(min=0.1, max=600, help="For one request to a venue, in seconds.")
-    ] = 30.0,
     say: options.Say = options.Said.TEXT,
 ) -> None:
     """Trade live, on the venues of a loopback server, until stopped.
@@ -187,11 +191,10 @@ def live(
 
     run(
         config,
-        port=port,
+        port=port or 0,
         log=log_folder,
         anchor=anchor,
         ticks=ticks,
-        timeout_s=timeout_s,
         style=say.value,
     )
 

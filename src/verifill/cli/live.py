@@ -18,7 +18,6 @@ def live(
     log: Path | None,
     anchor: Path | None,
     ticks: int,
-    timeout_s: float,
     style: str,
 ) -> None:
     """Trade, and say how it ended."""
@@ -28,7 +27,6 @@ def live(
         folder=log,
         anchor=anchor,
         ticks=ticks,
-        timeout_s=timeout_s,
         tell=telling(Style(style)),
     )
     say(ended)

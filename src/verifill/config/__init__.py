@@ -10,6 +10,7 @@ from verifill.config.chains import (
     WrapperConfig,
 )
 from verifill.config.config import Config
+from verifill.config.environments import EnvironmentConfig
 from verifill.config.exchanges import ExchangeConfig, ExchangeMarketConfig, InstrumentConfig
 from verifill.config.loading import load_config
 from verifill.config.loopback import LoopbackConfig, LoopbackVenueConfig
@@ -31,6 +32,7 @@ __all__ = [
     "ChainConfig",
     "Config",
     "DataConfig",
+    "EnvironmentConfig",
     "ExchangeConfig",
     "ExchangeMarketConfig",
     "FeedsConfig",

@@ -141,6 +141,8 @@ class ChainConfig:
             out.
         operations: What is supported; everything a chain can do if left out.
         windows_s: By operation: seconds until an effect is overdue; 60 if left out.
+        soft_windows_s: By operation: seconds until something pending is told to be slow; never if
+            left out.
         poll_s: Seconds between two looks at something pending, doubled each time.
     """
 
@@ -163,4 +165,7 @@ class ChainConfig:
         default=CHAIN_OPERATIONS, validator=Each(OneOf(CHAIN_OPERATIONS))
     )
     windows_s: Mapping[Operation, int] = field(factory=nothing, validator=Each(Within(1, YEAR_S)))
+    soft_windows_s: Mapping[Operation, int] = field(
+        factory=nothing, validator=Each(Within(1, YEAR_S))
+    )
     poll_s: int = field(default=1, validator=Within(1, 86_400))

@@ -15,7 +15,7 @@ from attrs import frozen
 from verifill.config.settings import Settings
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import ConfigError
-from verifill.machines.execution import Policies
+from verifill.machines.policies import Policies
 
 LOG = "log"  # where a run is written does not change the run
 FILE = "file"
@@ -31,6 +31,7 @@ HOSTED = (
     "loopback",
 )
 LOOPBACK = "loopback"  # a server's settings do not change a backtest
+ELSEWHERE = frozenset({LOG, FILE, LOOPBACK, "environment", "environments"})
 
 
 @frozen(kw_only=True)
@@ -75,7 +76,7 @@ class Config(Settings):
     def as_dict(self) -> dict[str, Any]:
         """All that a run depends on, as plain values: no float, no secret."""
         plain: dict[str, Any] = _plain(self)
-        return {name: value for name, value in plain.items() if name not in {LOG, FILE, LOOPBACK}}
+        return {name: value for name, value in plain.items() if name not in ELSEWHERE}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any setting

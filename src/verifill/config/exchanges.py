@@ -153,6 +153,8 @@ class ExchangeConfig:
         instruments: What can be traded.
         operations: What is supported; everything an exchange can do if left out.
         windows_s: By operation: seconds until an effect is overdue; 60 if left out.
+        soft_windows_s: By operation: seconds until something pending is told to be slow; never if
+            left out.
         poll_s: Seconds between two looks at something pending, doubled each time.
         market: How it prices, fills and delays.
     """
@@ -165,5 +167,8 @@ class ExchangeConfig:
         default=EXCHANGE_OPERATIONS, validator=Each(OneOf(EXCHANGE_OPERATIONS))
     )
     windows_s: Mapping[Operation, int] = field(factory=nothing, validator=Each(Within(1, YEAR_S)))
+    soft_windows_s: Mapping[Operation, int] = field(
+        factory=nothing, validator=Each(Within(1, YEAR_S))
+    )
     poll_s: int = field(default=1, validator=Within(1, 86_400))
     market: ExchangeMarketConfig = ExchangeMarketConfig()

@@ -37,14 +37,15 @@ A run is configured by one TOML file. A relative path starts at the folder of th
   `VERIFILL_` and its key in capitals, `_` for each dot. `VERIFILL_LOOP_INTERVAL_S=300` sets
   `loop.interval_s`; a list or table is given as TOML: `VERIFILL_ASSETS='{{ BTC = 8 }}'`. A variable
   that belongs to no setting is refused, except `VERIFILL_CREDENTIALS_...`, which is not read here.
-* **Credentials** never stand in a configuration: it is logged. A backtest needs none.
+* **Credentials** never stand in a configuration: it is logged. A backtest needs none. An endpoint
+  that is a secret stands in a variable of the process, and here only the variable's name.
 * **Positions** are named `account:kind:asset`: `binance.spot:BaseToken:USDT`, of a perpetual
   `binance.usdm:Perp:BTCUSDT`, of a leverage `binance.usdm:Setting:BTCUSDT.leverage`, in a lending
   market `aave_v3:aToken:aweETH` and `aave_v3:debtToken:vDebtWETH`, an allowance
   `wallet:Allowance:WETH@aave_v3`.
 * **Names** of venues, accounts, assets and symbols are {Name()}.
-* **Digest.** The header of a log has all settings but `log` and `loopback`, and their SHA-256 as
-  canonical JSON.
+* **Digest.** The header of a log has all settings but `log`, `loopback`, `environment` and
+  `environments`, and their SHA-256 as canonical JSON.
 """
 SCALARS: Final[Mapping[Any, str]] = {
     bool: "true or false",

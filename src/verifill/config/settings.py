@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from verifill.config.breakers import BreakersConfig, FeedsConfig
 from verifill.config.chains import ChainConfig
+from verifill.config.environments import EnvironmentConfig
 from verifill.config.exchanges import YEAR_S, ExchangeConfig, nothing
 from verifill.config.loopback import LoopbackConfig
 from verifill.config.retries import BACKTEST, LIVE, PAPER, ModesConfig, RetriesConfig
@@ -152,6 +153,8 @@ class Settings:
         seed: Where chance begins, in everything that is random.
         log: The folder of the log; `runs/NAME-OF-THE-FILE` if left out. The digest of the
             configuration leaves it out.
+        environment: The environment whose endpoints a live run uses, one of `environments`. The
+            digest of the configuration leaves both out.
         loop: How the loop runs.
         retry: How often to try, by mode.
         breakers: When a breaker opens and trading is narrowed; not in a backtest.
@@ -166,6 +169,7 @@ class Settings:
             lending market are in shares.
         entry_prices: Of perpetuals that are open at the start, by position key.
         tolerances: Differences that are accepted, by position key; none if left out.
+        environments: Where venues are reached, by the name of an environment.
         loopback: The venues as a server of their own. The digest of the configuration leaves it
             out.
     """
@@ -174,6 +178,7 @@ class Settings:
     quote: str = ""
     seed: int = field(default=0, validator=Within(0))
     log: Path | None = None
+    environment: str = ""
     loop: LoopConfig = LoopConfig()
     retry: ModesConfig = field(factory=ModesConfig)
     breakers: BreakersConfig = field(factory=BreakersConfig)
@@ -189,4 +194,7 @@ class Settings:
     opening: Mapping[str, Decimal] = field(factory=nothing)
     entry_prices: Mapping[str, Decimal] = field(factory=nothing, validator=Each(Above(0)))
     tolerances: Mapping[str, ToleranceConfig] = field(factory=nothing)
+    environments: Mapping[str, EnvironmentConfig] = field(
+        factory=nothing, validator=Each(key=Name())
+    )
     loopback: LoopbackConfig = field(factory=LoopbackConfig)

@@ -14,7 +14,8 @@ from verifill.engine.command import Command
 from verifill.engine.errors import EnvironmentDefect, VerifillError
 from verifill.faults.moments import KilledError, Moments
 from verifill.faults.outside import PATIENCE_NS, Disk, Time, WaitingError, WatchedAnchor, Wire
-from verifill.live import Outside, Start, one_life, over
+from verifill.live import one_life
+from verifill.start import Outside, Start, over
 from verifill.venues.loopback.faults import Fault
 
 LIVES_MAX = 3  # that stop with something under way, one after another
@@ -120,14 +121,15 @@ class World:
         return end
 
     def _live(self, moments: Moments) -> End:
+        times = Times(self.time.wall_ns, self.time.mono_ns, self.time.sleep)
         outside = Outside(
-            times=Times(self.time.wall_ns, self.time.mono_ns, self.time.sleep),
+            times=times,
             database=self.disk.connect,
             entropy=random.Random(self.seed).randbytes,  # noqa: S311 - the same for the same seed
         )
         start = Start(
             config=self.hosting.config,
-            connect=over(self.wire, self.time.wall_ns),
+            connect=over(self.wire, times),
             outside=outside,
             folder=self.log,
             anchor=WatchedAnchor(self.anchor, moments),

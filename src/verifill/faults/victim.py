@@ -18,9 +18,11 @@ from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.config import load_config
 from verifill.config.retries import LIVE
+from verifill.engine.clock import Times
 from verifill.faults.moments import At, Moments, Place
 from verifill.faults.outside import PLACES, Disk, Time, WatchedAnchor
-from verifill.live import Outside, Start, one_life, over
+from verifill.live import one_life
+from verifill.start import Outside, Start, over
 from verifill.venues.loopback.transport import Attempt, Http
 
 PATIENCE_S = 5.0  # for one request
@@ -85,7 +87,7 @@ def main(order: Order) -> None:
     config = evolve(load_config(Path(order.config)), mode=LIVE)
     start = Start(
         config=config,
-        connect=over(Watched(Http(order.port, PATIENCE_S), moments)),
+        connect=over(Watched(Http(order.port, PATIENCE_S), moments), Times()),
         outside=Outside(database=disk.connect),
         folder=folder / "log",
         anchor=WatchedAnchor(folder / "anchor", moments),

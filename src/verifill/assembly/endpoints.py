@@ -1,0 +1,96 @@
+"""Where the venues of a run are reached, and with which patience."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from verifill.assembly.references import venue_names
+from verifill.config import Config
+from verifill.config.environments import VARIABLE, problem_of
+from verifill.machines.policies import Policies
+from verifill.venues.instructions import Operation
+from verifill.venues.loopback.lines import ANY, Lines
+from verifill.venues.loopback.transport import HOST, Http
+
+LOOPBACK: Final = (("http", HOST, ""), ("http", HOST, "/"))
+
+
+def endpoints_of(config: Config, variables: Mapping[str, str]) -> dict[str, str]:
+    """Venue -> its endpoint in the environment that the configuration chooses.
+
+    Args:
+        config: names the environment and its endpoints.
+        variables: of the process; they hold what is a secret.
+
+    Raises:
+        ConfigError: no environment is chosen, a venue has no endpoint in it, or a variable is not
+            set. An endpoint that came from a variable is not shown.
+    """
+    chosen = config.environment
+    if not chosen:
+        known = ", ".join(config.environments) or "none"
+        problem = f"no environment is chosen; set environment to one of [environments]: {known}"
+        raise config.error(problem)
+    said = config.environments[chosen].endpoints
+    found: dict[str, str] = {}
+    for name in venue_names(config):
+        key = f"environments.{chosen}.endpoints.{name}"
+        if name not in said:
+            problem = f"{key} is missing; every venue has an endpoint in its environment"
+            raise config.error(problem)
+        found[name] = _read(config, key, said[name], variables)
+    return found
+
+
+def _read(config: Config, key: str, said: str, variables: Mapping[str, str]) -> str:
+    named = VARIABLE.fullmatch(said)
+    if not named:
+        return said
+    variable = named[1]
+    value = variables.get(variable, "")
+    problem = problem_of(value) if value else "it is not set"
+    if problem:
+        problem = f"{key} is held by the environment variable {variable}: {problem}"
+        raise config.error(problem)
+    return value
+
+
+def ports_of(config: Config, endpoints: Mapping[str, str]) -> dict[str, int]:
+    """Venue -> the port of the loopback server, one for all of them, on this machine.
+
+    Raises:
+        ConfigError: an endpoint is of something else, or they are of several servers.
+    """
+    ports = {name: _port(config, name, endpoint) for name, endpoint in endpoints.items()}
+    if len(set(ports.values())) > 1:
+        told = ", ".join(f"{name} at {port}" for name, port in ports.items())
+        problem = f"the endpoints are of several loopback servers ({told}); one has all venues"
+        raise config.error(problem)
+    return ports
+
+
+def _port(config: Config, venue: str, endpoint: str) -> int:
+    parts = urlsplit(endpoint)
+    port = parts.port
+    if port is None or (parts.scheme, parts.hostname, parts.path) not in LOOPBACK:
+        problem = (
+            f"environments.{config.environment}.endpoints.{venue} is not that of a loopback "
+            f"server, the one kind of live venue in this version; allowed is http://{HOST}:PORT"
+        )
+        raise config.error(problem)
+    return port
+
+
+def lines_of(ports: Mapping[str, int], policies: Policies) -> dict[str, Lines]:
+    """Venue -> its transports, each with the time-out of what it is for."""
+    return {name: _lines(name, port, policies) for name, port in ports.items()}
+
+
+def _lines(venue: str, port: int, policies: Policies) -> Lines:
+    operations = (ANY, *Operation)
+    execution = {
+        operation: Http(port, policies.at(venue, operation).timeouts.execution_s)
+        for operation in operations
+    }
+    reading_s = policies.at(venue).timeouts.reading_s
+    return Lines(reading=Http(port, reading_s), execution=execution)
