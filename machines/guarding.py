@@ -176,7 +176,7 @@ class Guard(Open):
             answer,
             self._now_ns(),
             reason=receipt.reason,
-            wait_ns=receipt.wait_s * NANOSECONDS,
+            wait_ns=0 if leg.wait_s else receipt.wait_s * NANOSECONDS,
         )
         if receipt.outcome is Outcome.UNKNOWN:
             self.gate.unknown(leg.request.key, self._account(leg), self._now_ns())

@@ -30,6 +30,18 @@ def busy(_request: Request, _ask: Ask) -> Receipt:
     return Receipt(Outcome.REJECTED_DEFINITIVE, reason="429", trouble=Trouble.BUSY)
 
 
+def limited(wait_s: int) -> Act:
+    """A rate limit that says when to come back."""
+    said = Receipt(
+        Outcome.REJECTED_DEFINITIVE,
+        reason="429",
+        retryable=True,
+        trouble=Trouble.BUSY,
+        wait_s=wait_s,
+    )
+    return lambda _request, _ask: said
+
+
 def unreached(_request: Request, _ask: Ask) -> Receipt:
     return Receipt(Outcome.DENIED_LOCAL, reason="connection refused", retryable=True)
 
@@ -82,6 +94,26 @@ def test_a_bar_opens_it_at_once_and_for_as_long_as_the_venue_says(tmp_path: Path
     made.live(5)
 
     assert ["OPEN.COOLING"] == states(made, VENUE)
+
+
+def test_an_order_waits_for_as_long_as_a_busy_venue_says_and_is_sent_again(
+    tmp_path: Path,
+) -> None:
+    made = guarded(tmp_path, limited(7))
+    made.live(3)
+    first, second, *_ = made.records.filter(kind="INTENT")["wall_ns"].to_list()
+
+    assert [] == states(made, VENUE)
+    assert 7 == (second - first) // 10**9
+
+
+@pytest.mark.parametrize("answers", [[limited(7)] * 3, [limited(600)]])
+def test_what_no_order_waits_for_opens_the_breaker(tmp_path: Path, answers: list[Act]) -> None:
+    made = guarded(tmp_path, *answers, limits=Thresholds(failures_in_row=9))
+    made.live(2)
+
+    assert ["OPEN.COOLING"] == states(made, VENUE)[:1]
+    assert len(answers) == len(made.venue.sent)
 
 
 def test_probes_close_a_breaker_that_no_order_may_try(tmp_path: Path) -> None:

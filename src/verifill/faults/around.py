@@ -10,7 +10,7 @@ from verifill.faults.hazard import Expected, Group, Hazard, Scene, Spot, Whole, 
 from verifill.faults.judge import Verdict
 from verifill.faults.lives import End, World
 from verifill.faults.moments import Moments, Place
-from verifill.faults.outside import Disk
+from verifill.faults.outside import Disk, Time
 from verifill.faults.plans import PLANS
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.nesting import nesting
@@ -20,6 +20,8 @@ from verifill.venues.orders import Cause
 from verifill.venues.rules import Idempotency
 
 HOUR_NS = 3_600 * 10**9
+MENDED = "for 90 s"
+MENDED_NS = 90 * 10**9
 ASKED = (Place.SEND, Place.QUESTION, Place.READING)
 EVERY = tuple(PLANS)
 
@@ -58,14 +60,24 @@ def how_of(spot: Spot) -> str:
 
 
 def jump(world: World, spot: Spot) -> None:
-    """The engine's wall clock jumps by an hour, and stays there."""
-    ahead = HOUR_NS if how_of(spot) == "an hour ahead" else -HOUR_NS
+    """The engine's wall clock jumps by an hour, and stays there, or is set right after a while."""
+    ahead = "ahead" in spot.how
+    mended = MENDED in spot.how
 
     def do() -> None:
-        world.time.skew_ns += ahead
+        world.time.skew_ns += HOUR_NS if ahead else -HOUR_NS
+        if mended:
+            until_ns = world.time.true_ns + MENDED_NS
+            world.wire.hook = lambda _place, _number: mend(world.time, until_ns)
 
     once(world, spot, do)
     world.finish()
+
+
+def mend(time: Time, until_ns: int) -> None:
+    """Set the clock right, if that is due."""
+    if time.true_ns >= until_ns:
+        time.skew_ns = 0
 
 
 def part(world: World, spot: Spot) -> None:
@@ -217,7 +229,8 @@ HAZARDS = (
         what="the engine's clock jumps by an hour, ahead or behind",
         rows=("P6", "C24"),
         scenes=(*scenes("three"), *scenes("three", klass=Idempotency.D, lag_s=5)),
-        spots=at_requests("an hour ahead", "an hour behind"),
+        spots=at_requests("an hour ahead", "an hour behind", f"an hour ahead {MENDED}"),
+        ticks=4,
         play=jump,
         expects=jumped,
     ),

@@ -3,8 +3,10 @@
 import random
 import shutil
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -20,6 +22,7 @@ from verifill.faults.lives import End, World, begun
 from verifill.faults.moments import Moments
 from verifill.faults.plans import written
 from verifill.faults.story import Story, told
+from verifill.venues.data.history import Chunk, History, SeriesPoints
 
 
 @frozen(kw_only=True)
@@ -91,6 +94,26 @@ class Picked:
     only: Sequence[str] = ()
 
 
+class Kept(History):
+    """A history that is read once, however many worlds begin with it."""
+
+    @cached_property
+    def _chunks(self) -> Sequence[Chunk]:
+        return tuple(super().chunks())
+
+    @cached_property
+    def _series(self) -> Mapping[str, SeriesPoints]:
+        return {name: History.series(self, name) for name in self.series_names}
+
+    def chunks(self, rows: int = 0) -> Iterator[Chunk]:  # noqa: ARG002 - as many as it has
+        """See `History.chunks`."""
+        return iter(self._chunks)
+
+    def series(self, name: str) -> SeriesPoints:
+        """See `History.series`."""
+        return self._series[name]
+
+
 class Matrix:
     """All cells of some hazards.
 
@@ -117,7 +140,7 @@ class Matrix:
         if scene not in self._hostings:
             folder = self._work / f"scene-{len(self._hostings)}"
             config = evolve(self._settings(scene, folder), mode=LIVE)
-            self._hostings[scene] = Hosting.of(config, prepared(config, folder / "data", None))
+            self._hostings[scene] = Hosting.of(config, Kept(prepared(config, folder / "data", None).path))
         return self._hostings[scene]
 
     def _settings(self, scene: Scene, folder: Path) -> Config:
@@ -139,15 +162,19 @@ class Matrix:
                 moments = Moments()
                 world.live(moments)
                 story = told(world.log)
+                written = world.disk.written
                 states = {
-                    (place, number): story.state_at(max(0, commits - 1))
+                    (place, number): story.state_at(max([0, *chain(*written[:commits])]))
                     for place, number, commits in moments.passed
                 }
-                comparable = not books_differ(world, story)
-                totals = world.wire.totals()
-                verdict = verdict_of(world, story)
                 self._wholes[scene] = Whole(
-                    moments.seen, story, totals, states, verdict, comparable
+                    seen=moments.seen,
+                    story=story,
+                    totals=world.wire.totals(),
+                    states=states,
+                    commits=[[story.move(seq) for seq in commit] for commit in written],
+                    verdict=verdict_of(world, story),
+                    comparable=not books_differ(world, story),
                 )
         return self._wholes[scene]
 
