@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from msgspec import structs
 
 from tests.machines.lives import Client, Mailbox, Moments, World
 from tests.machines.support import Act, Ask, buy, sell
@@ -13,7 +14,7 @@ from tests.machines.test_lives import LIVE, lies, lost, silent, world
 from tests.machines.test_recovery import mismatches
 from verifill.engine.errors import StateError
 from verifill.machines.changes import Change
-from verifill.machines.guarding import Guard, Surroundings
+from verifill.machines.guarding import REHEARSAL, Guard, Surroundings
 from verifill.machines.thresholds import Thresholds
 from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt, Request, Trouble
 
@@ -200,6 +201,21 @@ def test_a_mismatch_lets_its_account_only_reduce(tmp_path: Path) -> None:
         ("account:desk.spot", "reduce", "REDUCING"),
         ("account:desk.spot", "resume", "ACTIVE"),
     ] == made.asides
+
+
+def test_what_goes_wrong_in_a_dry_run_narrows_and_latches_nothing(tmp_path: Path) -> None:
+    made = guarded(tmp_path, refused)
+    made.live(1)
+    told: list[Change] = []
+    guard = Guard(around(told))
+    leg = made.loop.manager.leg
+    dry = structs.replace(leg, role=REHEARSAL)
+    guard.mismatched(dry)
+    guard.contradicted(dry)
+
+    assert [] == told
+    guard.contradicted(leg)
+    assert "LATCHED" in guard.latched
 
 
 @pytest.mark.parametrize("after", [False, True])

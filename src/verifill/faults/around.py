@@ -164,23 +164,36 @@ def posted(
     )
 
 
-def jumped(scene: Scene, _spot: Spot, _whole: Whole) -> Expected:
-    """Class D refuses what comes after its deadline, and a start-up test finds the clock wrong."""
-    halted = {Verdict.HALTED} if scene.klass is Idempotency.D else set[Verdict]()
-    return frozenset({Verdict.DONE, *halted})
+def jumped(_scene: Scene, spot: Spot, _whole: Whole) -> Expected:
+    """Before each tick the clocks are compared; while they differ, nothing is sent.
+
+    What a tick has decided already goes on: deadlines are in venue time, time-outs monotonic.
+    """
+    blocked = spot.move == "RECOVER" and MENDED not in spot.how
+    return frozenset({Verdict.FAILED_CLEAN if blocked else Verdict.DONE})
 
 
 def parted(scene: Scene, spot: Spot, _whole: Whole) -> Expected:
-    """What is not sent is sent later; what is sent is HELD if nobody can tell of it in time."""
+    """What is not sent is sent later; what is sent is HELD if nobody can tell of it in time.
+
+    What is refused for 300 s has used up its sends, and its breaker doubles its cool-downs: the
+    order fails clean, and so does each that is planned before the breaker has closed. It never
+    left, so it never waits for a person; of a chain, what was done before it does.
+    """
     long = "300 s" in spot.how
     if spot.move == "RECOVER":
         return frozenset({Verdict.HALTED})
     if spot.move.endswith(Tight.SEND):
-        # in a chain, what was done cannot be taken back either
-        stranded = long and scene.plan == "saga" and spot.nth > 1
-        return frozenset({Verdict.STRANDED if stranded else Verdict.RESENT})
+        return frozenset({_never_left(scene, spot) if long else Verdict.RESENT})
     waiting = spot.move.endswith(Tight.AWAIT_POSITION)
     return frozenset({Verdict.HELD if long and waiting else Verdict.DONE})
+
+
+def _never_left(scene: Scene, spot: Spot) -> Verdict:
+    """How what could not be sent ends."""
+    if scene.plan == "saga" and spot.nth > 1:
+        return Verdict.STRANDED  # what was done cannot be taken back either
+    return Verdict.FAILED_CLEAN if scene.plan == "three" else Verdict.ROLLED_BACK
 
 
 def moved(scene: Scene, spot: Spot, _whole: Whole) -> Expected:

@@ -140,7 +140,8 @@ class Matrix:
         if scene not in self._hostings:
             folder = self._work / f"scene-{len(self._hostings)}"
             config = evolve(self._settings(scene, folder), mode=LIVE)
-            self._hostings[scene] = Hosting.of(config, Kept(prepared(config, folder / "data", None).path))
+            history = Kept(prepared(config, folder / "data", None).path)
+            self._hostings[scene] = Hosting.of(config, history)
         return self._hostings[scene]
 
     def _settings(self, scene: Scene, folder: Path) -> Config:
