@@ -112,7 +112,11 @@ BUGS: dict[str, tuple[Plant, Sequence[str], set[str]]] = {
         ["killed: three, class K: after send", "killed: three, class K: before commit"],
         {"lost"},
     ),
-    "a time-out is a refusal": (take_a_time_out_as_refused, ["timeout_after"], {"unexpected"}),
+    "a time-out is a refusal": (
+        take_a_time_out_as_refused,
+        ["timeout_after: three, class K"],
+        {"unexpected"},
+    ),
     "what was seen is applied again": (
         apply_again_what_was_seen,
         ["partial_then_rest: three, class K", "wrong_by_one: three, class K"],

@@ -185,21 +185,26 @@ class Matrix:
         total = 0
         names: set[str] = set()  # a cell without chance is the same with each seed
         for seed in picked.seeds:
-            wanted = [cell for cell in self._cells(seed) if _wanted(cell, picked.only)]
+            some = self._cells(seed, picked.only)
+            wanted = [cell for cell in some if _wanted(cell, picked.only)]
             every = [cell for cell in wanted if cell.name not in names]
             names |= {cell.name for cell in every}
             total += len(every)
             chance = random.Random(seed)  # noqa: S311 - the same for the same seed
             first = chance.randrange(picked.every)
-            some = every[first :: picked.every]
-            if 0 < picked.sample < len(some):
-                some = [some[at] for at in sorted(chance.sample(range(len(some)), picked.sample))]
-            cells += some
+            taken = every[first :: picked.every]
+            if 0 < picked.sample < len(taken):
+                places = sorted(chance.sample(range(len(taken)), picked.sample))
+                taken = [taken[at] for at in places]
+            cells += taken
         return cells, total
 
-    def _cells(self, seed: int) -> Iterator[Cell]:
+    def _cells(self, seed: int, only: Sequence[str]) -> Iterator[Cell]:
+        """The cells of every hazard and scene that some names may be of."""
         for hazard in self._hazards:
             for scene in self._scenes(hazard):
+                if not _in_question(hazard, scene, only):
+                    continue  # its undisturbed run is spared
                 whole = self.whole(scene)
                 for spot in hazard.spots(whole, seed):
                     expected = hazard.expects(scene, spot, whole)
@@ -284,3 +289,11 @@ def _struck(cell: Cell, world: World) -> bool:
 
 def _wanted(cell: Cell, only: Sequence[str]) -> bool:
     return not only or any(cell.hazard.name == one or cell.name.startswith(one) for one in only)
+
+
+def _in_question(hazard: Hazard, scene: Scene, only: Sequence[str]) -> bool:
+    """Whether a name, or the beginning of one, may be of a cell of this scene."""
+    begin = f"{hazard.name}: {scene}"
+    return not only or any(
+        hazard.name == one or begin.startswith(one) or one.startswith(begin) for one in only
+    )
