@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from verifill.cli import audit, options
+from verifill.cli import audit, observers, options
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.operators import ops
 from verifill.cli.options import examples
@@ -43,6 +43,7 @@ app.add_typer(log, name="log")
 app.add_typer(venue, name="venue")
 app.add_typer(ops, name="ops")
 app.command(epilog=audit.VERIFY)(audit.verify)
+app.command(epilog=observers.METRICS)(observers.metrics)
 
 
 def main() -> None:
