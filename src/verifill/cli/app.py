@@ -44,6 +44,7 @@ app.add_typer(venue, name="venue")
 app.add_typer(ops, name="ops")
 app.command(epilog=audit.VERIFY)(audit.verify)
 app.command(epilog=observers.METRICS)(observers.metrics)
+app.command(epilog=observers.SPANS)(observers.spans)
 
 
 def main() -> None:

@@ -39,3 +39,59 @@ def metrics(
     from verifill.cli.metrics import metrics as serve  # noqa: PLC0415 - see `cli.app`
 
     serve(folder, host=host, port=port, anchor=anchor, once=once)
+
+
+SPANS = examples(
+    "verifill spans runs/live --to http://localhost:4318 --follow",
+    "verifill spans runs/live --to live.otlp.jsonl",
+    "verifill spans runs/live --to - --after 1200 --unfinished",
+)
+
+
+@told
+def spans(
+    folder: options.Folder,
+    *,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="SINK",
+            help="Address that takes OTLP over HTTP, a file for OTLP as JSON lines, or - for "
+            "standard output.",
+        ),
+    ],
+    follow: Annotated[bool, typer.Option("--follow", help="Go on as the log does.")] = False,
+    after: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Leave out what ends with record N or before.")
+    ] = 0,
+    unfinished: Annotated[
+        bool,
+        typer.Option("--unfinished", help="Export what is under way too, marked; not to follow."),
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file there.")] = False,
+    timeout_s: Annotated[
+        float, typer.Option(min=0.1, max=600, help="For one request and its retries, in seconds.")
+    ] = 10.0,
+    patience_s: Annotated[
+        float,
+        typer.Option(min=0, max=86_400, help="With --follow: how long a sink may be gone."),
+    ] = 300.0,
+) -> None:
+    """Export a live or paper run as traces of OpenTelemetry.
+
+    Tick, atomic transaction, tight loop and attempt are spans, every record is an event of one.
+    Ids follow from the run and its record numbers: exported again, they are the same. Reads the
+    log alone, also while an engine writes it. Needs the extra `tracing`.
+    """
+    from verifill.cli.spans import spans as export  # noqa: PLC0415 - see `cli.app`
+
+    export(
+        folder,
+        to=to,
+        follow=follow,
+        after=after,
+        unfinished=unfinished,
+        overwrite=overwrite,
+        timeout_s=timeout_s,
+        patience_s=patience_s,
+    )
