@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from tests.observing.logs import MADE
+from verifill.cli.app import app
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +21,17 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return made[name]
 
     return log
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., Result]:
+    """`verifill`, in this process."""
+    runner = CliRunner()
+
+    def call(*arguments: str | Path) -> Result:
+        return runner.invoke(app, [str(one) for one in arguments], prog_name="verifill")
+
+    return call
 
 
 @pytest.fixture(params=MADE)

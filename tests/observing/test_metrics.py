@@ -308,7 +308,11 @@ def test_a_log_that_is_gone_is_a_metric_and_what_was_counted_stays(
 
     def scrape(path: str = "/metrics") -> tuple[str, str]:
         said: list[str] = []
-        body = exporter.answer({"PATH_INFO": path}, lambda status, _headers: said.append(status))
+
+        def start(status: str, _headers: object) -> None:
+            said.append(status)
+
+        body = exporter.answer({"PATH_INFO": path}, start)
         return said[0], b"".join(body).decode()
 
     assert 1.0 == samples(scrape()[1])["verifill_log_readable"][labelled()]

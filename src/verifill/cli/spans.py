@@ -10,7 +10,7 @@ from verifill.observing.stopping import until_stopped
 
 with extra("tracing", "opentelemetry", "google"):
     from verifill.observing.exporting import Exporting
-    from verifill.observing.sinks import sink_of
+    from verifill.observing.sinks import opened
 
 
 def spans(
@@ -35,16 +35,16 @@ def spans(
         msg = "--follow exports what is over, --unfinished what is not; give one of them"
         raise ConfigError(msg)
     follower = Follower(folder)
-    sink = sink_of(to, timeout_s=timeout_s, overwrite=overwrite)
-    exporting = Exporting(follower, sink, after, patience_s if follow else 0.0)
-    if follow:
-        with until_stopped():
-            exporting.follow()
-    else:
-        exporting.export()
-        if unfinished:
-            exporting.export_unfinished()
-    _say(exporting)
+    with opened(to, timeout_s=timeout_s, overwrite=overwrite) as sink:
+        exporting = Exporting(follower, sink, after, patience_s if follow else 0.0)
+        if follow:
+            with until_stopped():
+                exporting.follow()
+        else:
+            exporting.export()
+            if unfinished:
+                exporting.export_unfinished()
+        _say(exporting)
 
 
 def _say(exporting: Exporting) -> None:

@@ -5,7 +5,8 @@ import logging
 import os
 import sys
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -56,15 +57,20 @@ class Otlp:
         self._endpoint = f"{endpoint.rstrip('/')}{TRACES}" if bare else endpoint
         self._exporter = OTLPSpanExporter(endpoint=self._endpoint, timeout=timeout_s)
         self._heard = _Heard()
-        logger = logging.getLogger(OTLPSpanExporter.__module__)
-        logger.propagate = False  # what it says of a failure is said once, by us
-        logger.addHandler(self._heard)
+        self._logger = logging.getLogger(OTLPSpanExporter.__module__)
+        self._logger.propagate = False  # what it says of a failure is said once, by us
+        self._logger.addHandler(self._heard)
 
     def send(self, spans: Sequence[ReadableSpan]) -> None:
         """See `Sink.send`."""
         if self._exporter.export(spans) is not SpanExportResult.SUCCESS:
             msg = f"{self._endpoint} has not taken the spans: {self._heard.last}"
             raise SinkError(msg)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # it has no annotations
+        self._logger.removeHandler(self._heard)
 
 
 class _Heard(logging.Handler):
@@ -111,23 +117,39 @@ def _as_json(spans: Sequence[ReadableSpan]) -> str:
     return json.dumps(request)
 
 
-def sink_of(to: str, *, timeout_s: float, overwrite: bool) -> Sink:
-    """The sink that is named: an address, `-`, or a file.
+@contextmanager
+def opened(to: str, *, timeout_s: float, overwrite: bool) -> Generator[Sink]:
+    """The sink that is named: an address, `-`, or a file; closed at the end.
+
+    Args:
+        to: its name.
+        timeout_s: for one request to an address.
+        overwrite: whether a file that is there is replaced.
 
     Raises:
         ConfigError: the file is there, or cannot be made.
     """
     if to.startswith(("http://", "https://")):
-        return Otlp(to, timeout_s)
-    if to == STDOUT:
-        return JsonLines(sys.stdout, "standard output")
+        endpoint = Otlp(to, timeout_s)
+        try:
+            yield endpoint
+        finally:
+            endpoint.close()
+    elif to == STDOUT:
+        yield JsonLines(sys.stdout, "standard output")
+    else:
+        with _file(to, overwrite=overwrite) as file:
+            yield JsonLines(file, to)
+
+
+def _file(to: str, *, overwrite: bool) -> IO[str]:
+    """A file for its owner alone, as the log is."""
     flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if overwrite else os.O_EXCL)
     try:
-        descriptor = os.open(Path(to), flags, PRIVATE_FILE)
+        return os.fdopen(os.open(Path(to), flags, PRIVATE_FILE), "w", encoding="utf-8")
     except FileExistsError as error:
         msg = f"{to} is there already. Name another file, or give --overwrite"
         raise ConfigError(msg) from error
     except OSError as error:
         msg = f"{to} cannot be written: {error.strerror}. Name a file in a folder that is there"
         raise ConfigError(msg) from error
-    return JsonLines(os.fdopen(descriptor, "w", encoding="utf-8"), to)

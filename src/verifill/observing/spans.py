@@ -152,9 +152,7 @@ class Tracing:
         else:
             is_over = is_first and entry.kind != EPOCH
         if is_over:
-            root = self._open[0]
-            root.failed |= entry.target == Full.HALTED
-            self._end(root, str(entry.target))
+            self._end(self._open[0], str(entry.target))
             yield self._taken()
 
     @property
@@ -240,7 +238,6 @@ class Tracing:
             if self._places.is_ours(entry) and entry.machine == self._places.nesting.machine:
                 told["verifill.tick"] = entry.instance
             told["verifill.process_life"] = entry.epoch
-            owner.failed |= entry.event in FAILING
         elif owner.level is Level.CHAIN:
             told["verifill.chain"] = entry.instance
         else:
@@ -254,6 +251,7 @@ class Tracing:
 
     def _move(self, entry: Entry) -> None:
         """End the spans that a move is the last of, and begin those that it is the first of."""
+        self._open[0].failed |= entry.event in FAILING or entry.target == Full.HALTED
         before, after = self._places.of(entry.source), self._places.of(entry.target)
         if before.tight == Tight.RECONCILE:
             self._open[-1].attributes["verifill.verdict"] = str(entry.event)
