@@ -48,6 +48,18 @@ def running(*words: str | Path) -> "Generator[subprocess.Popen[str]]":
         process.communicate()
 
 
+@contextmanager
+def trading(config: Path, serving: Serving, log: Path) -> "Generator[subprocess.Popen[str]]":
+    """An engine that has traded once; it is killed if it has not ended."""
+    engine = started(config, serving.told["port"], "--log", str(log))
+    try:
+        said(engine, "matched")
+        yield engine
+    finally:
+        engine.kill()
+        engine.communicate()
+
+
 def address(process: "subprocess.Popen[str]") -> str:
     assert process.stdout
     line = process.stdout.readline()
@@ -90,9 +102,8 @@ def log(tmp_path: Path) -> Path:
 def test_a_running_engine_is_scraped_and_neither_scrapes_nor_kills_disturb_it(
     config: Path, serving: Serving, log: Path
 ) -> None:
-    engine = started(config, serving.told["port"], "--log", str(log))
-    said(engine, "matched")
     with (
+        trading(config, serving, log) as engine,
         running("metrics", log, "--port", "0") as killed,
         running("metrics", log, "--port", "0") as kept,
     ):
@@ -116,9 +127,10 @@ def test_a_running_engine_is_scraped_and_neither_scrapes_nor_kills_disturb_it(
         )
         ((last, wall_ns),) = rows(log, "SELECT max(seq), max(wall_ns) FROM records")
         assert last == found["verifill_log_sequence"][labelled()]
-        assert wall_ns / 1e9 == found["verifill_log_last_record_timestamp_seconds"][labelled()]
+        assert wall_ns / 10**9 == found["verifill_log_last_record_timestamp_seconds"][labelled()]
         assert 0.0 == found["verifill_engine_up"][labelled()]
-        assert 1.0 == found["verifill_anchor_lag_records"][labelled()]  # `finish`, after IDLE
+        anchored = int(Path(f"{log}.anchor").read_text().splitlines()[-1].split()[0])
+        assert last - anchored == found["verifill_anchor_lag_records"][labelled()]
         ((count, least_ns, most_ns),) = rows(log, WAITS)
         assert count == found["verifill_answer_duration_seconds_count"][ACCEPTED]
         spent = found["verifill_answer_duration_seconds_sum"][ACCEPTED]
@@ -145,9 +157,7 @@ def test_spans_are_followed_while_the_engine_runs_and_through_a_sink_that_is_gon
     config: Path, serving: Serving, log: Path
 ) -> None:
     followed, whole = Collector(), Collector()
-    engine = started(config, serving.told["port"], "--log", str(log))
-    said(engine, "matched")
-    with followed.listening() as where:
+    with trading(config, serving, log) as engine, followed.listening() as where:
         port = followed.port
         with running("spans", log, "--to", where, "--follow", "--timeout-s", "0.5") as following:
             until(lambda: any(span.name == "tick" for span in followed.spans))
