@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families as families
 
@@ -252,7 +253,11 @@ def test_machines_beside_the_loop_are_told_by_machine_scope_and_state(
     tmp_path: Path, logged: Logged
 ) -> None:
     venue = "venue:binance:SPOT_TRADE"
+    changed = beside("trading_state", "", "ACTIVE", "halt", "HALTED")
+    changed = structs.replace(changed, payload={"change": {"scope": "account:wallet"}})
     log = opened(tmp_path, logged, [
+        changed,
+        structs.replace(changed, machine="health", instance=3, payload=None),
         beside("breaker", venue, "CLOSED", "tripped", "OPEN.COOLING"),
         beside("breaker", "global", "CLOSED", "latched", "LATCHED.LOCKED"),
         beside("breaker", venue, "OPEN.COOLING", "cooled", "HALF_OPEN.PROBE"),
@@ -264,6 +269,8 @@ def test_machines_beside_the_loop_are_told_by_machine_scope_and_state(
         labelled(machine="breaker", scope=venue, state="HALF_OPEN.PROBE"): 1.0,
         labelled(machine="breaker", scope="global", state="LATCHED.LOCKED"): 1.0,
         labelled(machine="feed", scope="prices", state="LIVE"): 1.0,
+        labelled(machine="trading_state", scope="account:wallet", state="HALTED"): 1.0,
+        labelled(machine="health", scope="3", state="HALTED"): 1.0,
     } == found["verifill_machine_state"]
     assert {labelled(state="STOPPED"): 1.0} == found["verifill_engine_state"]
     tripped = labelled(machine="breaker", state="OPEN.COOLING", event="tripped", kind="TRANSITION")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
@@ -41,8 +41,8 @@ class Payload(msgspec.Struct, frozen=True):
 
     streams: Streams = Streams()
     command: dict[str, Any] | None = None
-    scope: str = ""
-    change: dict[str, Any] | None = None
+    scope: Any = ""
+    change: Any = None
 
 
 NO_PAYLOAD: Final = Payload()
@@ -69,8 +69,10 @@ class Entry(NamedTuple):
     @property
     def scope(self) -> str:
         """What a machine beside the loop is about, however its record says so."""
-        change = self.payload.change or {}
-        return self.payload.scope or str(change.get("scope", "")) or str(self.instance)
+        scope, change = self.payload.scope, self.payload.change
+        if isinstance(change, dict):
+            scope = scope or cast("dict[str, object]", change).get("scope")
+        return str(scope or self.instance)
 
 
 class Follower:
