@@ -193,7 +193,6 @@ class _Counted:
         self._connected = connected
         self._quotes = quotes
         self._guard = guard
-        self._now_ns = start.outside.times.wall_ns
         ticks = start.ticks
         self._left = ticks + 1 if ticks else 0  # recovery refreshes it too
         self._limited = ticks > 0
@@ -205,10 +204,10 @@ class _Counted:
         if not self._left and self._limited:
             self._loop.stop()
         try:
-            self._connected.refresh()
+            offset_ns = self._connected.refresh()
         except NotObserved as error:
             return f"market data is not fresh: {error}"
-        self._guard.clock_offset(self._connected.market.clock_ns - self._now_ns())
+        self._guard.clock_offset(offset_ns)
         self._quotes.tell(self._connected.market)
         return ""
 
