@@ -140,10 +140,10 @@ def found_in(reader: DurableReader) -> Found:
     commands = [json.loads(payload)["command"] for payload in said]
     found = find(rows, (json.loads(payload) for payload in payloads))
     taken = frozenset((one["id"], one["at_ns"]) for one in commands)
-    return evolve(found, commands=taken, guard=_guard(reader))
+    return evolve(found, commands=taken, guard=guard_in(reader))
 
 
-def _guard(reader: DurableReader) -> Mapping[str, Any] | None:
+def guard_in(reader: DurableReader) -> Mapping[str, Any] | None:
     """What the guard remembered last: it is written with its changes, and in every memory."""
     told = reader.records().filter(pl.col("payload").str.contains('"guard":', literal=True))
     for payload in reversed(told.select("payload").collect()["payload"].to_list()):
