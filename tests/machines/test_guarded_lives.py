@@ -234,6 +234,7 @@ def test_a_failed_start_up_test_keeps_the_engine_out_of_idle_and_says_which(
     assert "orders: the key may not trade" in notes(made, "FAILURE")[0]
     assert ("desk", "not_ready", "NOT_READY") in moves_of(made, "health")
     failing.clear()
+    made.mailbox.replies["HALTED"] = ["resume"]
     made.live(2)
     assert ("desk", "healthy", "HEALTHY") in moves_of(made, "health")
     assert 1 == len(made.venue.sent)
