@@ -53,16 +53,16 @@ def _guard(found: Status) -> Iterator[RenderableType]:
     guard = found.guard
     shut = [one for one in guard.breakers if one.reset]
     narrowed = [one for one in guard.trading if one.reset]
+    columns = ("state", "since, UTC", "why")
     tables = (
-        ("Breakers that are not closed", "breaker", shut),
-        ("Trading that is narrowed", "scope", narrowed),
-        ("Market data", "venue", guard.feeds),
-        ("Health", "component", guard.health),
+        ("Breakers that are not closed", ("breaker", *columns, "what closes it"), shut),
+        ("Trading that is narrowed", ("scope", *columns, "what widens it"), narrowed),
+        ("Market data", ("venue", *columns), guard.feeds),
+        ("Health", ("component", *columns), guard.health),
     )
-    for title, what, seen in tables:
+    for title, titles, seen in tables:
         if seen:
-            columns = (what, "state", "since, UTC", "why", "what ends it")
-            yield table(title, columns, map(_seen, seen))
+            yield table(title, titles, [_seen(one)[: len(titles)] for one in seen])
 
 
 def _seen(one: Seen) -> tuple[object, ...]:
