@@ -23,7 +23,7 @@ from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.engine.log.expand import Nesting
-from verifill.engine.log.live import LiveLog, Moment
+from verifill.engine.log.live import Aside, LiveLog, Moment
 from verifill.engine.log.opening import create_log, reopen_log
 from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
@@ -59,7 +59,7 @@ class Moments:
     """Counts what passes, and ends the life at one moment.
 
     Attributes:
-        place: what is counted: `commit` or `send`.
+        place: what is counted: `commit`, `aside` (of the guard) or `send`.
         number: which one, from 1; 0 for none.
         after: whether the life ends after it, not before.
     """
@@ -87,6 +87,9 @@ class MortalLog(LiveLog):
 
     def _write(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 - as it is called
         self.moments.around("commit", lambda: super(MortalLog, self)._write(*given, **named))
+
+    def aside(self, told: Sequence[Aside]) -> None:
+        self.moments.around("aside", lambda: super(MortalLog, self).aside(told))
 
 
 @define

@@ -111,7 +111,7 @@ def test_a_life_that_is_cut_off_anywhere_is_gone_on_with(
     check(whole)
     everywhere = [
         (place, number, after)
-        for place in ("commit", "send")
+        for place in ("commit", "aside", "send")
         for number in range(1, moments.seen.get(place, 0) + 1)
         for after in (False, True)
     ]

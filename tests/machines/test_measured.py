@@ -141,7 +141,7 @@ def test_a_sale_slips_where_the_price_falls_and_a_perpetual_does_too(tmp_path: P
     assert {"USDT": 5_000_000} == figures(made)["slipped"]
 
 
-@pytest.mark.parametrize("place", ["commit", "send"])
+@pytest.mark.parametrize("place", ["commit", "aside", "send"])
 def test_slippage_is_counted_once_wherever_a_life_is_cut_off(tmp_path: Path, place: str) -> None:
     (tmp_path / "whole").mkdir()
     whole = slips(tmp_path / "whole", 100, 100, plans=BUYS[:2], slippage_max="1")
