@@ -146,12 +146,11 @@ def found_in(reader: DurableReader) -> Found:
 def guard_in(reader: DurableReader) -> Mapping[str, Any] | None:
     """What the guard remembered last: it is written with its changes, and in every memory."""
     told = reader.records().filter(pl.col("payload").str.contains('"guard":', literal=True))
-    for payload in reversed(told.select("payload").collect()["payload"].to_list()):
-        said = json.loads(payload)
-        state = said.get("guard") or said.get("memory", {}).get("guard")
-        if state is not None:
-            return cast("Mapping[str, Any]", state)
-    return None
+    payloads = told.select("payload").collect()["payload"].to_list()
+    if not payloads:
+        return None
+    said = json.loads(payloads[-1])
+    return cast("Mapping[str, Any] | None", said.get("guard") or said["memory"]["guard"])
 
 
 def find(rows: Sequence[Mapping[str, Any]], payloads: Iterator[Mapping[str, Any]]) -> Found:

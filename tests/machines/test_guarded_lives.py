@@ -333,3 +333,12 @@ def test_cancels_do_not_count_for_the_throttle(tmp_path: Path) -> None:
 
     assert [] == states(made, "strategy:strategy")
     assert 1 == len(book.cancelled)
+
+
+def test_trading_is_not_widened_while_a_kill_is_under_way(tmp_path: Path) -> None:
+    mailbox = Mailbox({AWAIT: ["kill", "resume"]})
+    made = resting(tmp_path, [buy("1")], book=Book(answers=[unanswered] * 2), mailbox=mailbox)
+    made.live()
+
+    told = "refused: the engine was killed; resume it once it is HALTED"
+    assert ("resume", told) == mailbox.answers[1]

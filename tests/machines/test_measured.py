@@ -28,11 +28,11 @@ from tests.machines.support import (
     Script,
     buy,
     go,
+    move,
     scripted,
     sell,
 )
 from tests.machines.test_lives import LIVE, check
-from tests.machines.test_saga import saga
 from verifill.engine.errors import NotObserved, StateError
 from verifill.links import links_of_venue, to_header
 from verifill.machines.figures import Figures, Then
@@ -338,7 +338,7 @@ def test_a_rehearsal_counts_as_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_no_trade_slips_by_nothing(tmp_path: Path) -> None:
-    made = slips(tmp_path, 100, plans=[[saga(buy("1"), sell("1"))]], slippage_max="2")
+    made = slips(tmp_path, 100, 100, plans=[[move("1"), buy("1")]], slippage_max="2")
     made.live(2)
 
     assert {"USDT": 1_000_000} == figures(made)["slipped"]
