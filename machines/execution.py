@@ -14,13 +14,13 @@ from verifill.engine.digest import intent_key
 from verifill.engine.errors import EngineDefect, EnvironmentDefect, NotObserved, UserDefect
 from verifill.engine.executor import Executor
 from verifill.engine.paths import Activity
-from verifill.machines.guarding import OPEN, Open
 from verifill.machines.leg import UNJUDGED, Leg
 from verifill.machines.patience import Patience
 from verifill.machines.policies import Policies
 from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.tight_loop import Tight, TightEvent
+from verifill.machines.unguarded import OPEN, Open
 from verifill.venues.interfaces import Dated
 from verifill.venues.orders import (
     FINAL,
@@ -198,6 +198,7 @@ class ExecutionManager:
             self.guard.contradicted(leg)
         if kind in SETTLED:
             monitor.settle(verdict.ledger, verdict.accepted, assessment.bases, as_of_ns)
+            self.guard.settled(leg)
             self._records.remember()
         return FOUND[kind]
 

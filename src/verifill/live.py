@@ -36,22 +36,21 @@ from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
 from verifill.header import MARKET, RECORDED, Running, same_mode
 from verifill.interrupts import Interrupts
+from verifill.limited import surroundings, worth_of
 from verifill.machines.desk import Desk
 from verifill.machines.full_loop import FULL_LOOP
-from verifill.machines.guarding import Guard, Surroundings, asides
+from verifill.machines.guarding import Guard
 from verifill.machines.live_loop import LiveLoop
 from verifill.machines.live_records import LiveRecords
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.nesting import nesting
 from verifill.machines.operator import Mailbox, Operators
 from verifill.machines.recovery import Found, found_in
+from verifill.machines.surroundings import asides
 from verifill.quotes import Quotes
 from verifill.start import Start, at
 from verifill.telling import Style, Tell, telling
 from verifill.venues.loopback.world import NETWORK
-
-# limits of money that a live loop has no exact figures for
-UNMEASURED = ("suspense_max", "slippage_max", "daily_loss_max", "margin_min", "naked_delta_max")
 
 
 @frozen(kw_only=True)
@@ -157,7 +156,13 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
             policy=policy_of(start.config),
         )
         loop.manager.run = said["run"]
-        guard = Guard(_around(start.config, live, outside.times.wall_ns), found.guard)
+        around = surroundings(
+            hosting,
+            worth_of(hosting, said, connected.market),
+            write=lambda changes, state: live.aside(asides(changes, state)),
+            now_ns=outside.times.wall_ns,
+        )
+        guard = Guard(around, found.guard)
         guard.begin()
         mailbox = start.mailbox(start.folder)
         operators = Operators(mailbox, live, machine, outside.times.wall_ns, found.commands)
@@ -210,27 +215,6 @@ class _Counted:
         self._guard.clock_offset(offset_ns)
         self._quotes.tell(self._connected.market)
         return ""
-
-
-def _around(config: Config, live: LiveLog, wall_ns: Callable[[], int]) -> Surroundings:
-    """What the guard of a live run works within.
-
-    Raises:
-        ConfigError: a limit is set that nothing measures in live mode.
-    """
-    breakers = config.breakers
-    for name in UNMEASURED:
-        if getattr(breakers, name) is not None:
-            problem = f"breakers.{name} is set, and live mode does not measure it; leave it out"
-            raise config.error(problem)
-
-    return Surroundings(
-        limits=breakers.thresholds,
-        feed_limits=config.feeds.limits,
-        strategy=config.strategy.source.rpartition("/")[2],
-        write=lambda changes, state: live.aside(asides(changes, state)),
-        now_ns=wall_ns,
-    )
 
 
 def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapping[str, Any]]:

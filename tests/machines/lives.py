@@ -23,15 +23,16 @@ from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.engine.log.expand import Nesting
-from verifill.engine.log.live import LiveLog, Moment
+from verifill.engine.log.live import Aside, LiveLog, Moment
 from verifill.engine.log.opening import create_log, reopen_log
 from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
 from verifill.engine.verify.log import verify
 from verifill.engine.verify.verdict import Verdict
 from verifill.machines.desk import Desk
+from verifill.machines.figures import Worth
 from verifill.machines.full_loop import FULL_LOOP
-from verifill.machines.guarding import Guard, Surroundings, asides
+from verifill.machines.guarding import Guard
 from verifill.machines.live_loop import LiveLoop
 from verifill.machines.live_records import LiveRecords
 from verifill.machines.loop import LoopPolicy
@@ -41,6 +42,7 @@ from verifill.machines.operator import Operators
 from verifill.machines.recovering import Bases
 from verifill.machines.recovery import Found, found_in
 from verifill.machines.strategy import Plan, PlanReport, Positions
+from verifill.machines.surroundings import Surroundings, asides
 from verifill.machines.thresholds import Thresholds
 from verifill.machines.tolerance import EXACT, Tolerance
 from verifill.venues.interfaces import PositionFeed, Venue
@@ -57,7 +59,7 @@ class Moments:
     """Counts what passes, and ends the life at one moment.
 
     Attributes:
-        place: what is counted: `commit` or `send`.
+        place: what is counted: `commit`, `aside` (of the guard) or `send`.
         number: which one, from 1; 0 for none.
         after: whether the life ends after it, not before.
     """
@@ -85,6 +87,9 @@ class MortalLog(LiveLog):
 
     def _write(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 - as it is called
         self.moments.around("commit", lambda: super(MortalLog, self)._write(*given, **named))
+
+    def aside(self, told: Sequence[Aside]) -> None:
+        self.moments.around("aside", lambda: super(MortalLog, self).aside(told))
 
 
 @define
@@ -218,6 +223,7 @@ class World:
         stale: why market data is not fresh, each time that it is fetched; then it is.
         feeds: other positions.
         limits: of breakers and trading states.
+        worth: what limits of money are counted by.
         wrong_ns: by how much the wall clock is wrong.
         asleep: called with the number of each slice of sleep, from 1.
         strategy: that of the newest life.
@@ -239,6 +245,7 @@ class World:
     stale: list[str] = field(factory=list[str])
     feeds: Sequence[PositionFeed] = ()
     limits: Thresholds = field(factory=Thresholds)
+    worth: Worth | None = None
     wrong_ns: int = 0
     asleep: Callable[[int], None] = lambda _number: None
     strategy: Scheduled = field(init=False)
@@ -314,6 +321,7 @@ class World:
         guard = Guard(
             Surroundings(
                 limits=self.limits,
+                worth=self.worth,
                 write=lambda changes, state: live.aside(asides(changes, state)),
                 now_ns=lambda: self.stage.bars.time_ns,
             ),

@@ -8,13 +8,14 @@ import pytest
 from attrs import evolve
 from msgspec import structs
 
-from tests.machines.lives import Client, Mailbox, Moments, World
+from tests.machines.lives import Client, KilledError, Mailbox, Moments, World
 from tests.machines.support import Act, Ask, buy, sell
 from tests.machines.test_lives import LIVE, lies, lost, silent, world
 from tests.machines.test_recovery import mismatches
 from verifill.engine.errors import StateError
 from verifill.machines.changes import Change
-from verifill.machines.guarding import REHEARSAL, Guard, Surroundings
+from verifill.machines.guarding import REHEARSAL, Guard
+from verifill.machines.surroundings import Surroundings
 from verifill.machines.thresholds import Thresholds
 from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt, Request, Trouble
 
@@ -254,3 +255,46 @@ def test_what_takes_back_and_what_reduces_passes_where_trading_is_narrowed(tmp_p
     made.live(3)
 
     assert ("global", "halt", "HALTED") in made.asides
+
+
+def test_a_clock_that_is_off_lets_nothing_pass_until_it_is_right_again(tmp_path: Path) -> None:
+    made = guarded(tmp_path)
+    made.live(1)
+    told: list[Change] = []
+    guard, leg = Guard(around(told)), made.loop.manager.leg
+    guard.clock_offset(-501 * 10**6)
+    assert "the clock is off by -501000000 ns, more than 500 ms" in guard.deny(leg, "")
+
+    guard.clock_offset(500 * 10**6)
+    assert "" == guard.deny(leg, "")
+    assert ["blocked", "cleared"] == [one.event for one in told if one.machine == "breaker"]
+
+
+def test_what_only_reduces_is_told_so_once_and_comes_from_halted_too() -> None:
+    told: list[Change] = []
+    guard = Guard(around(told))
+    guard.only_reduce("ann", "enough")
+    guard.only_reduce("ann", "enough")
+    guard.kill("ann", "all of it")
+    guard.only_reduce("ann", "flat first")
+
+    assert ["reduce", "halt", "resume"] == [one.event for one in told if one.actor]
+
+
+def test_a_life_that_ended_latched_is_blocked_though_nothing_was_halted(tmp_path: Path) -> None:
+    made = guarded(tmp_path)
+
+    def latch(_slice: int) -> None:
+        guard = made.loop.manager.guard
+        assert isinstance(guard, Guard)
+        guard.strayed(LedgerRow("t-9", "desk.spot:BaseToken:BTC", 5, Cause.TRADE, 0))
+        raise KilledError
+
+    made.asleep = latch
+    assert "KILLED" == made.live(3)
+    made.asleep = lambda _slice: None
+    sent = len(made.venue.sent)
+    made.live(3)
+
+    assert "recover blocked finish" == made.story
+    assert sent == len(made.venue.sent)

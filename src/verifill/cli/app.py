@@ -262,6 +262,9 @@ def status(
 ) -> None:
     """Say where a run is: what is under way, and with which positions.
 
+    Of a live run it tells breakers, trading states, market data and health too, with reasons,
+    since when, and what ends it.
+
     It reads the log, also while the engine writes it, and disturbs nothing.
     """
     from verifill.cli.status import status as say  # noqa: PLC0415 - see the module
