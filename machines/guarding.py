@@ -26,6 +26,7 @@ from verifill.machines.leg import Leg
 from verifill.machines.limits import Alarm
 from verifill.machines.scopes import GLOBAL, account_scope, strategy_scope
 from verifill.machines.sending import Purpose, Sending
+from verifill.machines.steady import but_for_time
 from verifill.machines.tally import Answer
 from verifill.machines.thresholds import FeedLimits, Thresholds
 from verifill.machines.trading_state import TradingState
@@ -127,6 +128,7 @@ class Guard(Open):
         self._strategy = around.strategy
         self._now_ns = around.now_ns
         self._told: list[Change] = []
+        self._kept: Mapping[str, Any] | None = None  # what the log surely holds, but for clocks
         lasting = around.limits.persistent_loops
         if state is None:
             self.health = Components(self._tell, persistent_loops=lasting)
@@ -150,6 +152,21 @@ class Guard(Open):
             "feeds": self.feeds.state(),
             "health": self.health.state(),
         }
+
+    def news(self) -> dict[str, Any] | None:
+        """All that it remembers; None if the log holds the same, but for what clocks said.
+
+        Whoever writes it says `kept` when it is on the disk.
+        """
+        state = self.state()
+        if self._kept == but_for_time(state):
+            return None
+        self._kept = None
+        return state
+
+    def kept(self, state: Mapping[str, Any]) -> None:
+        """The log holds this state as the newest."""
+        self._kept = but_for_time(state)
 
     def begin(self) -> None:
         """A new process life begins."""
@@ -335,7 +352,9 @@ class Guard(Open):
     def _write(self) -> None:
         if self._told:
             changes, self._told = self._told, []
-            self._around.write(changes, self.state())
+            state = self.state()
+            self._around.write(changes, state)
+            self.kept(state)
 
 
 def _purpose(leg: Leg, state: str) -> Purpose:
