@@ -23,11 +23,13 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from bench.meter import peak_mb
-from verifill.assembly.loopback import Hosting, host
+from verifill.assembly.loopback import Hosting
+from verifill.assembly.history import prepared
 from verifill.config import load_config
+from verifill.config.retries import LIVE
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.faults import plans
 from verifill.faults.judge import Counts, books_differ, judged
@@ -160,7 +162,8 @@ def _hosting(folder: Path, ticks: int) -> Hosting:
     file = folder / "faults.toml"
     text = file.read_text(encoding="utf-8").replace("verifill.faults.plans:Planned", "bench.day:Turns")
     file.write_text(text.replace('options = { plan = "one" }\n', ""), encoding="utf-8")
-    return host(load_config(file))
+    config = evolve(load_config(file), mode=LIVE)
+    return Hosting.of(config, prepared(config, folder / "data", None))
 
 
 def _break_things(world: World, day: Day, lot: random.Random) -> None:

@@ -232,7 +232,7 @@ class FlattenMemory(Struct, frozen=True, omit_defaults=True):
     given_up: dict[str, str] = {}
 
 
-class BooksMemory(Struct, frozen=True, omit_defaults=True):
+class BooksMemory(Struct, frozen=True):
     """The books as they were last settled, and where the readings had come to.
 
     Attributes:
