@@ -26,14 +26,14 @@ from typing import Any
 from attrs import define, evolve, field
 
 from bench.meter import peak_mb
-from verifill.assembly.loopback import Hosting
 from verifill.assembly.history import prepared
+from verifill.assembly.loopback import Hosting
 from verifill.config import load_config
 from verifill.config.retries import LIVE
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.faults import plans
 from verifill.faults.judge import Counts, books_differ, judged
-from verifill.faults.lives import End, World, begun
+from verifill.faults.lives import World, begun
 from verifill.faults.moments import At, Moments, Place
 from verifill.faults.story import told
 from verifill.machines.strategy import Plan, PlanReport, Positions
@@ -67,6 +67,9 @@ FAULTS: Mapping[Place, tuple[Fault, ...]] = {
         Fault(name="stale reading", on=Route.POSITIONS, view=View(stale_s=30)),
     ),
 }
+
+
+PLANNED, TURNS = "verifill.faults.plans:Planned", "bench.day:Turns"
 
 
 class Turns:
@@ -138,14 +141,15 @@ def lived(folder: Path, ticks: int, seed: int, *, life_ticks: int = LIFE_TICKS) 
     world.disk.acknowledged = Newest()
     _sample(world, day)
     _break_things(world, day, lot)
-    for number in range(LIVES_MAX):
+    for life in range(LIVES_MAX):
         left = ticks - _ticks(world)
         if left <= 0:
             break
         world.ticks = min(left, life_ticks)
         end = None
-        if number % 2 and left > life_ticks:
-            end = At(Place.COMMIT, lot.randrange(20, 9 * life_ticks), after=lot.random() < RATE * 10)
+        if life % 2 and left > life_ticks:
+            number = lot.randrange(9, 9 * life_ticks)
+            end = At(Place.COMMIT, number, after=lot.random() < 0.5)  # noqa: PLR2004 - a coin
         day.ends[world.live(Moments(end))] += 1
     _quiet(world)
     day.ends[world.finish()] += 1  # whatever is under way comes to its end without faults
@@ -160,8 +164,8 @@ def _hosting(folder: Path, ticks: int) -> Hosting:
     for name in ("spot", "usdm", "bnb"):
         bars(folder / f"{name}.csv", seed=plans.SEED, rows=2 * ticks + 120, walk=walk)
     file = folder / "faults.toml"
-    text = file.read_text(encoding="utf-8").replace("verifill.faults.plans:Planned", "bench.day:Turns")
-    file.write_text(text.replace('options = { plan = "one" }\n', ""), encoding="utf-8")
+    text = file.read_text(encoding="utf-8").replace('options = { plan = "one" }\n', "")
+    file.write_text(text.replace(PLANNED, TURNS), encoding="utf-8")
     config = evolve(load_config(file), mode=LIVE)
     return Hosting.of(config, prepared(config, folder / "data", None))
 

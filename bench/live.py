@@ -18,11 +18,13 @@ from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
 from typing import Any
+from unittest.mock import patch
 
 from bench.meter import peak_mb
 from tests.machines.lives import Moments, World
 from tests.machines.support import Bars, buy, scripted, sell
 from verifill.engine.log import durable
+from verifill.engine.log.chain import hash_of
 from verifill.engine.log.record import Row
 from verifill.machines.strategy import Plan
 
@@ -67,9 +69,7 @@ class Timed(Moments):
         """The hash of a record, whose size is noted."""
         self._bytes = sum(len(str(value)) for value in columns) + 64
         self.sizes.append(self._bytes)
-        return self.hash_of(columns)
-
-    hash_of = staticmethod(durable.hash_of)
+        return hash_of(columns)
 
     def _write(self) -> None:
         began_s = perf_counter()
@@ -85,8 +85,8 @@ def main(ticks: int) -> None:
         stage, venue = scripted(bars=Bars(0))
         world = World(Path(folder), stage, venue, plans, patience=ticks * 100)
         timed = Timed(Path(folder) / "bare")
-        durable.hash_of = timed.hashed
-        state = world.live(ticks, timed)
+        with patch.object(durable, "hash_of", timed.hashed):
+            state = world.live(ticks, timed)
         size = (world.log / "log.sqlite").stat().st_size
     steps = len(timed.commits_s)
     whole = [sum(pair) for pair in zip(timed.commits_s, timed.between_s, strict=True)]

@@ -175,8 +175,14 @@ class _Search:
 
     @property
     def over(self) -> bool:
-        """Whether nothing that is older could matter."""
-        return self.began and None not in (self.state, self.memory, self.guard)
+        """Whether nothing that is older could matter.
+
+        A plan has been taken up since the tick began, or there was none; but a life that was
+        cut off before it planned anything may remember what became of the plan before.
+        """
+        if not self.began or self.memory is None or None in (self.state, self.guard):
+            return False
+        return self.plan is not None or not self.memory.done
 
     def found(self) -> Found:
         """What was found."""

@@ -15,7 +15,6 @@ import msgspec
 from verifill.engine.errors import LogError
 from verifill.engine.log.record import COLUMNS, EPOCH, Origin, Row, misfit
 
-
 Anchored = tuple[int, str] | None
 """A record's number and the hash that it must have, as the second place holds them."""
 

@@ -157,9 +157,7 @@ def check_pages(connection: Connection, path: Path) -> None:
         raise LogError(msg)
 
 
-def rows_after(
-    connection: Connection, path: Path, seq: int = 0, upto: int = LAST
-) -> Iterator[Row]:
+def rows_after(connection: Connection, path: Path, seq: int = 0, upto: int = LAST) -> Iterator[Row]:
     """The records after a number, up to another, in order.
 
     Raises:

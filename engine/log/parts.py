@@ -22,7 +22,6 @@ from msgspec import Struct
 
 from verifill.engine.log.chain import Anchored, Tail, after, beginning, check_end, follow
 from verifill.engine.log.connection import (
-    LAST,
     Connection,
     connect_to_read,
     reading,

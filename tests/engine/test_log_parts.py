@@ -26,9 +26,9 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
 
 
-def changed(log: Path, sql: str) -> None:
+def changed(log: Path, sql: str, seq: int) -> None:
     with closing(sqlite3.connect(log / DATABASE)) as database, database:
-        database.execute(sql)
+        database.execute(sql, (seq,))
 
 
 def test_in_parts_it_ends_where_it_ends_in_one(tmp_path: Path) -> None:
@@ -65,11 +65,9 @@ def test_who_looks_sees_every_record_once_and_in_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seq", range(1, 14))
-def test_a_record_that_was_edited_is_found_in_whatever_part_it_is(
-    seq: int, tmp_path: Path
-) -> None:
+def test_a_record_that_was_edited_is_found_in_whatever_part_it_is(seq: int, tmp_path: Path) -> None:
     filled(tmp_path / "log", (4, 4, 4)).close()
-    changed(tmp_path / "log", f"UPDATE records SET wall_ns = 99 WHERE seq = {seq}")
+    changed(tmp_path / "log", "UPDATE records SET wall_ns = 99 WHERE seq = ?", seq)
 
     with pytest.raises(LogError, match=f"record {seq} was edited"):
         reopened(tmp_path / "log")
@@ -80,7 +78,7 @@ def test_a_record_that_was_deleted_is_found_in_whatever_part_it_was(
     seq: int, tmp_path: Path
 ) -> None:
     filled(tmp_path / "log", (4, 4, 4)).close()
-    changed(tmp_path / "log", f"DELETE FROM records WHERE seq = {seq}")
+    changed(tmp_path / "log", "DELETE FROM records WHERE seq = ?", seq)
 
     with pytest.raises(LogError, match=f"record {seq} is missing"):
         reopened(tmp_path / "log")
