@@ -223,7 +223,7 @@ def _ticks(world: World) -> int:
     if not world.log.exists():
         return 0
     rows = DurableReader(world.log).backwards({"machine", "instance"})
-    ticks = (row["instance"] for row in rows if row["machine"] == "full_loop")
+    ticks: Iterator[int] = (row["instance"] for row in rows if row["machine"] == "full_loop")
     return next(filter(None, ticks), 0)
 
 

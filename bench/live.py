@@ -44,13 +44,13 @@ class Timed(Moments):
         self.bare_s: list[float] = []
         self.between_s: list[float] = []
         self.cpu_s = 0.0
-        self._ended = (perf_counter(), process_time())
+        self._ended: tuple[float, float] | None = None  # the last step, by both clocks
 
     def around(self, place: str, do: Callable[[], Any]) -> Any:  # noqa: ANN401 - as `Moments`
         """Time a commit, and a bare write before or after it."""
         if place != "commit":
             return do()
-        ended_s, ended_cpu_s = self._ended
+        ended_s, ended_cpu_s = self._ended or (perf_counter(), process_time())
         self.between_s.append(perf_counter() - ended_s)
         self.cpu_s += process_time() - ended_cpu_s
         first = self._lot.random() < 0.5  # noqa: PLR2004 - a coin
@@ -91,14 +91,15 @@ def main(ticks: int) -> None:
     steps = len(timed.commits_s)
     whole = [sum(pair) for pair in zip(timed.commits_s, timed.between_s, strict=True)]
     commit, bare, rest = map(median, (timed.commits_s, timed.bare_s, timed.between_s))
-    low, _, high = quantiles(timed.bare_s)
+    (low, _, _), (bare_low, _, bare_high) = quantiles(whole), quantiles(timed.bare_s)
     print(
         f"{state} after {ticks:,} ticks, {steps:,} steps, load {os.getloadavg()[0]:.1f}\n"
         f"a step {1e6 * median(whole):.0f} us: log {1e6 * commit:.0f}, the rest {1e6 * rest:.0f}; "
         f"CPU {1e6 * timed.cpu_s / steps:.0f} on average\n"
         f"a bare write and fsync of the same bytes {1e6 * bare:.0f} us, quartiles "
-        f"{1e6 * low:.0f} and {1e6 * high:.0f}; ratio {median(whole) / bare:.2f}, of means "
-        f"{sum(whole) / sum(timed.bare_s):.2f}\n"
+        f"{1e6 * bare_low:.0f} and {1e6 * bare_high:.0f}\n"
+        f"ratio of sums {sum(whole) / sum(timed.bare_s):.2f}, of medians "
+        f"{median(whole) / bare:.2f}, of lower quartiles {low / bare_low:.2f}\n"
         f"log {size / ticks:,.0f} bytes a tick, {size / steps:,.0f} a step; stored "
         f"{sum(timed.sizes) / steps:,.0f} bytes a step; peak {peak_mb():.0f} MB"
     )

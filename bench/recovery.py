@@ -70,10 +70,11 @@ def _source(folder: Path) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
 def _record(row: Mapping[str, Any], lap: int, later_ns: int) -> Record:
     """A record once more, under the numbers of a later lap."""
     ticks = lap * SOURCE_TICKS
-    payload = None if row["payload"] is None else json.loads(row["payload"])
+    payload: dict[str, Any] | None = json.loads(row["payload"] or "null")
     if payload and "memory" in payload:
         payload["memory"]["tick"] += ticks
-    for stream, told in (payload or {}).get("streams", {}).items():
+    streams: dict[str, list[list[Any]]] = payload.get("streams", {}) if payload else {}
+    for stream, told in streams.items():
         for evidence in told:
             _renumber(evidence, list(EVIDENCE[stream]), ticks)
     in_loops = row["machine"] in ("full_loop", "tight_loop")

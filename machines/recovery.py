@@ -236,14 +236,14 @@ class _Search:
         """Take in what a record carries: a memory, a plan, what the guard remembered."""
         if payload is None or not _CARRIES.search(payload):
             return
-        told = json.loads(payload)
-        memory = told.get("memory")
+        told: Mapping[str, Any] = json.loads(payload)
+        memory: Mapping[str, Any] | None = told.get("memory")
         if self.memory is None and memory is not None:
             self.memory = remembered(memory)
         if self.plan is None and "plan" in told:
             self.plan = plan_of(told["plan"])
         if self.guard is None:
-            self.guard = told.get("guard") or (memory or {}).get("guard")
+            self.guard = told.get("guard") or (memory.get("guard") if memory else None)
 
 
 _CARRIES = re.compile(r'"(memory|plan|guard)":')

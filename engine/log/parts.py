@@ -8,6 +8,7 @@ followed here, and what is wrong is told as if there had been no helper.
 """
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +25,6 @@ from verifill.engine.log.chain import Anchored, Tail, after, beginning, check_en
 from verifill.engine.log.connection import (
     Connection,
     connect_to_read,
-    reading,
     rows_after,
 )
 from verifill.engine.log.record import Origin, Row
@@ -126,9 +126,10 @@ def _parts(
     connection: Connection, path: Path, origin: Origin, anchored: Anchored
 ) -> Iterator[Part]:
     """Parts of about the same length that cover what is there now."""
-    with reading(path):
+    last = 0
+    with suppress(sqlite3.Error):  # what cannot be read is told where it is come to
         told = connection.execute("SELECT coalesce(max(seq), 0) FROM records")
-        last: int = told.fetchone()[0]
+        last = told.fetchone()[0]
     count = max(1, min(PARTS_MAX, os.cpu_count() or 1, last // PART_ROWS))
     ends = [last * at // count for at in range(count + 1)]
     for begin, end in pairwise(ends):

@@ -36,8 +36,8 @@ def read_whole(rows: Sequence[Facts]) -> Found:
     state, halted = end_of(moves)
     return Found(
         state=state,
-        sent=came_after_send(own, lambda row: row["kind"] == "INTENT"),
-        had=came_after_send(own, lambda row: row["event"] in (TightEvent.ACCEPTED, "found")),
+        sent=came_after_send(own, "kind", "INTENT"),
+        had=came_after_send(own, "event", TightEvent.ACCEPTED, TightEvent.FOUND),
         halted=halted,
         memory=remembered(memories[-1]) if memories else None,
         plan=plan_of(plans[-1]) if plans else (),
@@ -62,9 +62,9 @@ def end_of(moves: Sequence[Facts]) -> tuple[str, bool]:
     return (moves[work[-1]]["to"] if work else ""), halted
 
 
-def came_after_send(rows: Sequence[Facts], wanted: Any) -> bool:  # noqa: ANN401 - a predicate
+def came_after_send(rows: Sequence[Facts], column: str, *wanted: str) -> bool:
     ways = [n for n, row in enumerate(rows) if row["event"] and row["to"].endswith(".SEND")]
-    return any(map(wanted, rows[ways[-1] if ways else 0 :]))
+    return any(row[column] in wanted for row in rows[ways[-1] if ways else 0 :])
 
 
 def world(folder: Path, plans: Sequence[Plan], **given: Any) -> World:  # noqa: ANN401 - of World
