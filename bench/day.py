@@ -6,7 +6,8 @@ The engine is the live one, on a real log on the disk; its venues are the servic
 loopback server, in this process, honest but for the faults. Of the submits, questions and
 readings one in twenty meets a fault, by lot: no answer before or after it was carried out,
 a 5xx before or after, an order that arrives late, a reading that is stale. Every few hours
-the engine ends, by turns asked to and killed at some commit, and is started again.
+the engine ends, by turns asked to and killed at some commit, and is started again. Where it
+waits for a person, one looks in after two minutes, and resumes, or asks for the order anew.
 """
 
 import gc
@@ -15,7 +16,7 @@ import random
 import sys
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
@@ -30,12 +31,16 @@ from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.config import load_config
 from verifill.config.retries import LIVE
+from verifill.engine.clock import NANOSECONDS
+from verifill.engine.command import Command
+from verifill.engine.commands import CommandName
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.faults import plans
 from verifill.faults.judge import Counts, books_differ, judged
 from verifill.faults.lives import World, begun
 from verifill.faults.moments import At, Moments, Place
 from verifill.faults.story import told
+from verifill.machines.full_loop import Full
 from verifill.machines.strategy import Plan, PlanReport, Positions
 from verifill.venues.data.generate import Walk, bars
 from verifill.venues.loopback.faults import Break, Delivery, Fault, Handling, Route, View
@@ -46,6 +51,7 @@ LIFE_TICKS = 180
 RATE = 0.05
 LIVES_MAX = 200
 SAMPLE_RECORDS = 400
+PATIENCE_NS = 120 * NANOSECONDS  # longer than a tick waits for the next
 
 HELD, GONE = Delivery(before=Break.HOLD), Delivery(after=Break.HOLD)
 FAILS, FAILED = Delivery(before=Break.STATUS), Delivery(after=Break.STATUS)
@@ -102,6 +108,48 @@ class Newest(dict[int, str]):
 
 
 @define
+class Person:
+    """Looks in where nothing has happened for a while, and lets it go on; implements `Mailbox`.
+
+    Attributes:
+        world: what is looked at.
+        said: how often each command was given.
+    """
+
+    world: World
+    said: Counter[str] = field(factory=Counter[str])
+    _waiting: list[Command] = field(factory=list[Command])
+    _looked_ns: int = 0
+
+    def pending(self) -> Sequence[Command]:
+        """What waits for an answer."""
+        time = self.world.time
+        if not self._waiting and time.true_ns - max(time.busy_ns, self._looked_ns) > PATIENCE_NS:
+            self._looked_ns = time.true_ns
+            self._say()
+        return tuple(self._waiting)
+
+    def _say(self) -> None:
+        row = next(DurableReader(self.world.log).backwards({"to", "instance"}))
+        name = CommandName.RESUME if row["to"] == Full.HALTED else CommandName.ASK
+        self.said[name] += 1
+        self._waiting.append(
+            Command(
+                id=self.said.total(),
+                at_ns=self.world.time.true_ns,
+                actor="ann",
+                reason="nothing has happened for a while",
+                name=name,
+                arguments={"instruction": str(row["instance"]), "scope": "global"},
+            )
+        )
+
+    def answer(self, number: int, text: str, at_ns: int, *, taken: bool = True) -> None:  # noqa: ARG002 - the protocol
+        """It was heard."""
+        self._waiting = [one for one in self._waiting if one.id != number]
+
+
+@define
 class Day:
     """What came of a day.
 
@@ -112,6 +160,7 @@ class Day:
         requests: how many requests of the kinds that faults are for.
         faults: name -> how many were met.
         ends: how lives have ended.
+        said: command -> how often a person had to give it.
         counts: what is wrong with it.
         books_differ: whether the books are not what the venues' accounts are.
         sent: how many orders were sent.
@@ -126,6 +175,7 @@ class Day:
     requests: int = 0
     faults: Counter[str] = field(factory=Counter[str])
     ends: Counter[str] = field(factory=Counter[str])
+    said: Counter[str] = field(factory=Counter[str])
     counts: Counts = field(factory=Counts)
     books_differ: bool = False
     sent: int = 0
@@ -139,6 +189,7 @@ def lived(folder: Path, ticks: int, seed: int, *, life_ticks: int = LIFE_TICKS) 
     began_s, day, lot = perf_counter(), Day(), random.Random(seed)
     world = begun(folder, _hosting(folder / "config", ticks), ticks=life_ticks, seed=str(seed))
     world.disk.acknowledged = Newest()
+    world.mail = Person(world, day.said)
     _sample(world, day)
     _break_things(world, day, lot)
     for life in range(LIVES_MAX):
@@ -224,7 +275,7 @@ def _ticks(world: World) -> int:
         return 0
     rows = DurableReader(world.log).backwards({"machine", "instance"})
     ticks: Iterator[int] = (row["instance"] for row in rows if row["machine"] == "full_loop")
-    return next(filter(None, ticks), 0)
+    return next((tick for tick in ticks if tick), 0)
 
 
 def _judge(world: World, day: Day) -> None:
@@ -249,7 +300,8 @@ def main(ticks: int, seed: int) -> None:
         f"a record\n"
         f"{met:,} faults in {day.requests:,} requests: "
         + ", ".join(f"{count} {name}" for name, count in sorted(day.faults.items()))
-        + f"\nlives: {', '.join(f'{count} {end}' for end, count in day.ends.items())}\n"
+        + f"\nlives: {', '.join(f'{count} {end}' for end, count in day.ends.items())}; "
+        f"a person said: {dict(day.said) or 'nothing'}\n"
         f"wrong: {dict(day.counts.told) or 'nothing'}; books "
         f"{'differ from' if day.books_differ else 'equal'} the venues' accounts\n"
         f"memory, MB, first half and second: {_halves(day.engine_mb)} in the engine's modules, "
