@@ -10,6 +10,7 @@ import pytest
 from tests.machines.lives import Mailbox, Moments, World
 from tests.machines.support import Bars, buy, scripted, sell
 from tests.machines.test_saga import saga
+from verifill.machines import records
 from verifill.machines.full_loop import Full
 from verifill.machines.memory import plan_of, remembered
 from verifill.machines.recovery import AFTER, BEFORE, FACTS, Found, find
@@ -110,3 +111,15 @@ def facts(found: Found) -> tuple[object, ...]:
         found.state, found.halted, found.memory, found.tick, found.epoch, found.guard,
         found.resolving, found.in_chain, found.under_way, found.cut_off, found.fate, found.blocked,
     )  # fmt: skip
+
+
+def test_names_that_never_come_again_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "SUBJECTS_MAX", 2)
+    names = [f"N{number}" for number in range(5)]
+    made = world(tmp_path, [[buy("0.1", name=name)] for name in names])
+    made.live(5)
+
+    assert names == made.reader.stream("instructions").collect()["name"].to_list()
+    assert len(vars(vars(made.loop)["_records"])["_subjects"]) <= 2
