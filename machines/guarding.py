@@ -154,10 +154,7 @@ class Guard(Open):
         }
 
     def news(self) -> dict[str, Any] | None:
-        """All that it remembers; None if the log holds the same, but for what clocks said.
-
-        Whoever writes it says `kept` when it is on the disk.
-        """
+        """All that it remembers, for the log; None if that `kept` the same, but for its clocks."""
         state = self.state()
         if self._kept == but_for_time(state):
             return None
@@ -193,7 +190,7 @@ class Guard(Open):
             answer,
             self._now_ns(),
             reason=receipt.reason,
-            wait_ns=receipt.wait_s * NANOSECONDS,
+            wait_ns=0 if leg.wait_s else receipt.wait_s * NANOSECONDS,
         )
         if receipt.outcome is Outcome.UNKNOWN:
             self.gate.unknown(leg.request.key, self._account(leg), self._now_ns())
@@ -211,17 +208,22 @@ class Guard(Open):
 
     def mismatched(self, leg: Leg) -> None:
         """The positions are not what they should be, after the last look."""
-        self._alarm(Alarm.MISMATCH, self._account(leg), leg.reason)
+        self._of_leg(Alarm.MISMATCH, leg)
 
     def contradicted(self, leg: Leg) -> None:
         """A venue says one thing, and its accounts another."""
-        self._alarm(Alarm.CONTRADICTION, self._account(leg), leg.reason)
+        self._of_leg(Alarm.CONTRADICTION, leg)
 
     def strayed(self, row: LedgerRow) -> None:
         """A ledger row came that no instruction of ours has caused."""
         if row.cause is Cause.TRADE:
             told = f"{row.ref} moved {row.key} by {row.amount}, and is no fill of ours"
             self._alarm(Alarm.UNTRACKED_FILL, account_of(row.key), told)
+
+    def _of_leg(self, alarm: Alarm, leg: Leg) -> None:
+        """A dry run moves nothing that is ours: what goes wrong there ends its chain, no more."""
+        if leg.role != REHEARSAL:
+            self._alarm(alarm, self._account(leg), leg.reason)
 
     def _alarm(self, alarm: Alarm, account: str, reason: str) -> None:
         self.gate.raise_alarm(alarm, account, reason)
@@ -394,7 +396,3 @@ def asides(changes: Sequence[Change], state: Mapping[str, Any]) -> list[Aside]:
 def _aside(change: Change) -> Aside:
     payload = {"scope": change.scope, "reason": change.reason, "actor": change.actor}
     return Aside(change.machine, change.source, change.event, change.target, change.move, payload)
-
-
-def _asked(venue: Probed) -> str:
-    return "; ".join(venue.start_up_failures())

@@ -122,4 +122,5 @@ def test_names_that_never_come_again_are_not_kept(
     made.live(5)
 
     assert names == made.reader.stream("instructions").collect()["name"].to_list()
-    assert len(vars(vars(made.loop)["_records"])["_subjects"]) <= 2
+    kept: dict[object, object] = vars(vars(made.loop)["_records"])["_subjects"]
+    assert len(kept) <= 2
