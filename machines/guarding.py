@@ -353,8 +353,7 @@ class Guard(Open):
 
     def _write(self) -> None:
         if self._told:
-            changes, self._told = self._told, []
-            state = self.state()
+            changes, self._told, state = self._told, [], self.state()
             self._around.write(changes, state)
             self.kept(state)
 
@@ -382,9 +381,8 @@ def _is_least(leg: Leg) -> bool:
         return False
     place = (request.instruction.account, str(getattr(request.instruction, "symbol", "")))
     instrument = leg.rules.instruments.get(place)
-    return bool(
-        instrument and not instrument.min_notional and 0 < request.quantity <= instrument.lot
-    )
+    free = instrument and not instrument.min_notional
+    return bool(instrument and free and 0 < request.quantity <= instrument.lot)
 
 
 def asides(changes: Sequence[Change], state: Mapping[str, Any]) -> list[Aside]:
@@ -396,3 +394,7 @@ def asides(changes: Sequence[Change], state: Mapping[str, Any]) -> list[Aside]:
 def _aside(change: Change) -> Aside:
     payload = {"scope": change.scope, "reason": change.reason, "actor": change.actor}
     return Aside(change.machine, change.source, change.event, change.target, change.move, payload)
+
+
+def _asked(venue: Probed) -> str:
+    return "; ".join(venue.start_up_failures())
