@@ -5,7 +5,7 @@ instruction, the INTENT before the send; the verdict and the memory of it go wit
 transition that they lead to, in one transaction.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from verifill.engine.executor import Executor
@@ -29,6 +29,7 @@ class LiveRecords(Records):
 
     Attributes:
         memory: tells what is to be remembered now; set by whoever has put the loop together.
+        kept: told of what the guard remembers, once it is on the disk; set likewise.
     """
 
     def __init__(self, log: LiveLog, machine: Executor) -> None:
@@ -36,6 +37,7 @@ class LiveRecords(Records):
         self._log = log
         self._engine = machine
         self.memory: Callable[[], Memory]
+        self.kept: Callable[[Mapping[str, Any]], None]
 
     def plan(self, plan: Plan) -> None:
         """Write the plan, all legs of it, before its first instruction."""
@@ -46,7 +48,7 @@ class LiveRecords(Records):
             for entry in plan
         ]
         self._log.tell("plan", entries)
-        self._log.tell("memory", plain(self.memory()))
+        self.remember()
         self._log.note("PLAN", self._engine.state, self._engine.context)
 
     def intent(self, leg: Leg) -> None:
@@ -57,12 +59,14 @@ class LiveRecords(Records):
         quantity = None if isinstance(request, Bundle) else request.quantity
         told = {"key": request.key, "quantity": quantity, "deadline_ns": request.deadline_ns}
         self._log.tell("request", told)
-        self._log.tell("memory", plain(self.memory()))
+        self.remember()
         self._log.note("INTENT", self._engine.state, self._engine.context, intent_id=request.key)
 
     def remember(self) -> None:
         """Let the next record hold all that cannot be asked for."""
-        self._log.tell("memory", plain(self.memory()))
+        memory = self.memory()
+        guard = memory.guard
+        self._log.tell("memory", plain(memory), (lambda: self.kept(guard)) if guard else None)
 
 
 def _any(entry: Any) -> Any:  # noqa: ANN401 - one of the union, which no base class can say

@@ -1,7 +1,7 @@
 """Reading a durable log from any process, while its writer goes on."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from itertools import islice
@@ -10,7 +10,14 @@ from typing import Any
 
 import polars as pl
 
-from verifill.engine.log.connection import DATABASE, connect_to_read, reading, rows_after
+from verifill.engine.log.connection import (
+    COMMANDS,
+    DATABASE,
+    backwards,
+    connect_to_read,
+    reading,
+    rows_after,
+)
 from verifill.engine.log.expand import Nesting
 from verifill.engine.log.reader import Log
 from verifill.engine.log.record import COLUMNS, EVIDENCE, Evidence, Row
@@ -147,6 +154,25 @@ class DurableReader(Log):
             seq: the number; 0 is before the first.
         """
         return self._read(seq).lazy().drop("hash")
+
+    def backwards(self, columns: Collection[str]) -> Iterator[Mapping[str, Any]]:
+        """Records as they are now, the newest first, each read when it is asked for.
+
+        Args:
+            columns: those of COLUMNS that are wanted.
+        """
+        wanted = [name for name in COLUMNS if name in columns]
+        for row in self._rows(backwards(wanted)):
+            yield dict(zip(wanted, row, strict=True))
+
+    def commands(self) -> Iterator[str]:
+        """The payload of every command of an operator, as they are now, by number."""
+        return (payload for (payload,) in self._rows(COMMANDS))
+
+    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        path = self.folder / DATABASE
+        with reading(path), closing(connect_to_read(path)) as connection:
+            yield from connection.execute(query, (self._after,))
 
     @cached_property
     def _records(self) -> pl.DataFrame:
