@@ -52,5 +52,5 @@ lock: ## renew constraints.txt with the newest versions that fit
 
 clean: ## remove .venv, caches and builds (keeps runs/)
 	rm -rf .venv build dist src/*.egg-info htmlcov .coverage .coverage.* .hypothesis
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,11 +2,19 @@
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, cast
 
+from verifill.cli.log import check_target, told_by_polars
 from verifill.cli.screen import screen, table
 from verifill.engine.compile import compile_table
+from verifill.engine.drawing.model import picture
+from verifill.engine.drawing.overlay import overlay
+from verifill.engine.drawing.png import png
 from verifill.engine.errors import ConfigError
-from verifill.engine.render import Drawing, render
+from verifill.engine.log.durable_reader import open_log
+from verifill.engine.log.writer import reason_of
+from verifill.engine.render import DIAGRAMS, Drawing, draw, render
 from verifill.engine.table import AnyTable
 from verifill.machines.atomic import ATOMIC
 from verifill.machines.breaker import BREAKER
@@ -14,6 +22,8 @@ from verifill.machines.feed import FEED
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.tight_loop import TIGHT_LOOP
 from verifill.machines.trading_state import TRADING_STATE
+
+PNG: Final = "png"
 
 MACHINES: Mapping[str, tuple[AnyTable, str]] = {
     "tight_loop": (TIGHT_LOOP, "one instruction, verified"),
@@ -25,11 +35,20 @@ MACHINES: Mapping[str, tuple[AnyTable, str]] = {
 }
 
 
-def machines(name: str, drawing: Drawing) -> None:
+def machines(
+    name: str,
+    drawing: str,
+    *,
+    output: Path | None = None,
+    unfold: bool = False,
+    log: Path | None = None,
+    overwrite: bool = False,
+) -> None:
     """Draw a machine, or list all of them.
 
     Raises:
-        ConfigError: there is no such machine.
+        ConfigError: there is no such machine or drawing, or the file cannot be written.
+        LogError: the log cannot be drawn over it.
     """
     if not name:
         rows = [_row(name) for name in MACHINES]
@@ -38,8 +57,33 @@ def machines(name: str, drawing: Drawing) -> None:
     if name not in MACHINES:
         msg = f"there is no machine {name!r}; there are {', '.join(MACHINES)}"
         raise ConfigError(msg)
+    if output:
+        check_target(output, overwrite=overwrite)
+    elif drawing == PNG:
+        msg = "a PNG is not printed; name a file with -o FILE"
+        raise ConfigError(msg)
     machine, _ = MACHINES[name]
-    sys.stdout.write(render(machine, drawing))
+    text = _drawn(machine, "svg" if drawing == PNG else drawing, unfold=unfold, log=log)
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_bytes(png(text) if drawing == PNG else text.encode())
+    except OSError as error:
+        msg = f"{output} cannot be written: {reason_of(error)}. Choose a place you may write to"
+        raise ConfigError(msg) from error
+
+
+def _drawn(machine: AnyTable, drawing: str, *, unfold: bool, log: Path | None) -> str:
+    if log is None:
+        return render(machine, cast("Drawing", drawing), unfold=unfold)
+    if drawing not in DIAGRAMS:
+        msg = f"a run is drawn over a diagram, not over {drawing}; say one of {', '.join(DIAGRAMS)}"
+        raise ConfigError(msg)
+    shown = picture(machine, unfold=unfold)
+    with told_by_polars(log):
+        marks = overlay(shown, open_log(log))
+    return draw(shown, drawing, marks)
 
 
 def _row(name: str) -> tuple[str, str, int, int]:
