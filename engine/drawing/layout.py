@@ -1,134 +1,65 @@
-"""Where boxes and arrows of a picture stand, as the library graphlay lays them out.
+"""Where boxes, arrows and texts of a picture stand.
 
-States side by side are laid out by the library, which keeps those of one holder in a lane of
-their own; the holder's box is then drawn around them. A table that others refer to is laid
-out by itself and stands below. Where holders nest more deeply, in a drawing unfolded, or where no
-lanes are found in which they stand apart, the library nests them itself: its arrows then share
-a track at a holder's edge.
-
-The library is imported when a picture is laid out: it comes with the extra `diagrams`.
+A machine that stands in a box of its own is laid out by itself, and its box then stands among
+the others, as large as it is; so is a table that others refer to, beside the whole. Of the states
+side by side the library keeps those of one group in a lane of their own, and the group's box is
+drawn around them. Where no lanes are found in which groups stand apart, the library nests them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
-from itertools import combinations
-from types import ModuleType
-from typing import Any, Protocol
+from itertools import pairwise
 
 import attrs
 
-from verifill.engine.drawing.labels import Area, Point, around, meet, spots
 from verifill.engine.drawing.marks import Marks
 from verifill.engine.drawing.model import Box, Picture, walk
-from verifill.engine.errors import ConfigError
+from verifill.engine.drawing.sheet import (
+    CHARACTER,
+    HEADER,
+    LINE,
+    PADDING,
+    Drawn,
+    Line,
+    Placed,
+    Point,
+    Sheet,
+    size_of,
+)
+from verifill.engine.drawing.words import STAYS, Told, Words, told
 
-CHARACTER = 7.3  # width of one, in pixels, of a fixed-width font of LINE
-LINE = 15.0
-PADDING = 12.0  # between a holder and what it holds
-HEADER = 20.0  # for the name of a holder
-BETWEEN = 40.0  # between two parts of a drawing
+Area = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
 
-TRIES = tuple((lanes, seed) for lanes in ("soft", "strict") for seed in range(8))
-BEST = 5  # of so many the texts are placed too
-CLASH = 500.0  # what a text over another, or over a box, costs; likewise
-CROSSING = 20.0  # what one costs, in pixels of width and height
+BETWEEN = 36.0  # between two parts of a drawing
+PAGE = (190.0, 277.0)  # an A4 page within margins of a centimetre, in millimetres
+SEEDS = 8  # layouts to choose from
+LANES = ("soft", "strict")
+CROSSING = 0.004  # the share of its size on paper that a drawing would give to avoid one
+CLASH = 0.9  # the share of its merit that a layout keeps if a text is over another or a box
+COVERED = 50  # arrows that a name would rather cross than cover a box
+NAME_STEP = 8.0  # pixels from one place to try for a name to the next
 
-_SPACING = {"node_gap": 46.0, "dummy_gap": 18.0, "layer_gap": 58.0, "isolated_gap": 30.0}
-_FLAT: Mapping[str, Any] = {
-    "direction": "topbottom",
-    "cycles": {"strategy": "follow_flow"},
-    "spacing": _SPACING,
-}
-_NESTED: Mapping[str, Any] = {
-    "direction": "topbottom",
-    "cycles": {"strategy": "minimum_reversal"},
-    "spacing": _SPACING | {"compound_header": HEADER, "compound_padding": PADDING},
-}
-
-
-@attrs.frozen(kw_only=True)
-class Placed:
-    """A box with its place; x and y are of its upper left corner, in pixels."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    lines: tuple[str, ...]
-    kind: str
-    box: Box | None = None
-
-    def moved(self, x: float, y: float) -> "Placed":
-        """The same box elsewhere."""
-        return attrs.evolve(self, x=self.x + x, y=self.y + y)
-
-
-@attrs.frozen(kw_only=True)
-class Line:
-    """An arrow with its corners, and the place of the middle of its text."""
-
-    points: tuple[Point, ...]
-    text: tuple[str, ...]
-    anchor: Point
-    kind: str
-
-    def moved(self, x: float, y: float) -> "Line":
-        """The same arrow elsewhere."""
-        return attrs.evolve(
-            self,
-            points=tuple((across + x, down + y) for across, down in self.points),
-            anchor=(self.anchor[0] + x, self.anchor[1] + y),
-        )
+_DOT = (14.0, 14.0)
 
 
 @attrs.frozen
 class Plan:
-    """A picture laid out: boxes from the outside in, arrows, and the size of all; pixels."""
+    """A picture laid out: boxes from the outside in, arrows, and the size of all; pixels.
+
+    Attributes:
+        crossings: How often arrows cross.
+    """
 
     boxes: tuple[Placed, ...]
     lines: tuple[Line, ...]
-    width: float
-    height: float
+    width: float = 0
+    height: float = 0
+    crossings: float = 0
 
-
-class _Drawn(Protocol):
-    """What the library answers: a mapping for each box and each arrow, in their order."""
-
-    nodes: Sequence[Mapping[str, Any]]
-    edges: Sequence[Mapping[str, Any]]
-
-    def metrics(self) -> Mapping[str, float]:
-        """Figures of the drawing's quality: `crossings`, `width`, `height` and others."""
-        ...
-
-
-class _Sheet:
-    """One part of a drawing, as it is handed to the library."""
-
-    def __init__(self, library: ModuleType, *, nested: bool) -> None:
-        self.graph = library.Graph()
-        self.nested = nested
-        self.boxes: list[tuple[tuple[str, ...], str, Box | None]] = []
-        self.lines: list[tuple[tuple[str, ...], str]] = []
-
-    def box(
-        self, name: str, kind: str, text: Sequence[str], box: Box | None = None, **around: int
-    ) -> int:
-        """Add a box; `around` says in which lane or holder it stands."""
-        wide = max((len(line) for line in text), default=0)
-        dot = kind == "start"
-        height = 14.0 if dot else LINE * len(text) + 14
-        width = 14.0 if dot else wide * CHARACTER + 20
-        self.boxes.append((tuple(text), kind, box))
-        number: int = self.graph.node(name, width=width, height=height, **around)
-        return number
-
-    def line(self, source: str, target: str, text: Sequence[str], kind: str) -> None:
-        """Add an arrow."""
-        width, height = size_of(text)
-        size = {"label_size": {"width": width, "height": height}} if text else {}
-        self.lines.append((tuple(text), kind))
-        self.graph.edge(source, target, **size)
+    def moved(self, x: float, y: float) -> "Plan":
+        """The same elsewhere."""
+        boxes = tuple(box.moved(x, y) for box in self.boxes)
+        return attrs.evolve(self, boxes=boxes, lines=tuple(one.moved(x, y) for one in self.lines))
 
 
 def plan(picture: Picture, marks: Marks, *, marked: bool) -> Plan:
@@ -137,236 +68,315 @@ def plan(picture: Picture, marks: Marks, *, marked: bool) -> Plan:
     Raises:
         ConfigError: the library is not installed.
     """
-    library = library_of("graphlay")
-    whole = tuple(box for box in picture.boxes if not box.entry)
-    once = [box for box in picture.boxes if box.entry]
-    parts = [(whole, picture.initial), *((box.children, box.entry) for box in once)]
-    titles = ["", *(box.label for box in once)]
-    laid = [_part(library, picture, part, marks, marked=marked) for part in parts]
-    boxes: list[Placed] = []
-    lines: list[Line] = []
-    below = 0.0
-    for title, part in zip(titles, laid, strict=True):
-        if title:
-            boxes.append(_frame(title, part, below))
-        x, y = (PADDING, below + HEADER + PADDING) if title else (0, below)
-        boxes += [box.moved(x, y) for box in part.boxes]
-        lines += [line.moved(x, y) for line in part.lines]
-        below = y + part.height + (PADDING if title else 0) + BETWEEN
-    width = max(part.width for part in laid) + (2 * PADDING if len(laid) > 1 else 0)
-    return Plan(tuple(boxes), tuple(lines), width, below - BETWEEN)
+    found = [_laid(_Look(picture, marks, marked, seed)) for seed in range(SEEDS)]
+    return max(found, key=lambda one: _merit(one) * CLASH ** clashes(one))
 
 
-def library_of(name: str) -> ModuleType:
-    """A library of the extra `diagrams`.
+def _laid(look: "_Look") -> Plan:
+    """The whole, and the tables that it refers to below or beside it."""
+    whole = tuple(box for box in look.picture.boxes if not box.entry)
+    parts = [look.part(whole, look.picture.initial)]
+    parts += [
+        _framed(box, look.part(box.children, box.entry), "once")
+        for box in look.picture.boxes
+        if box.entry
+    ]
+    return max((_together(parts, below=True), _together(parts, below=False)), key=on_paper)
 
-    Raises:
-        ConfigError: it is not installed.
-    """
-    try:
-        return import_module(name)
-    except ImportError as error:
-        msg = f"this drawing needs {name}, which is not installed: pip install 'verifill[diagrams]'"
-        raise ConfigError(msg) from error
+
+def _merit(drawn: Plan) -> float:
+    """How good a layout is: how large it can be printed, and how little its arrows cross."""
+    return on_paper(drawn) * (1 - CROSSING * drawn.crossings)
 
 
-def size_of(text: Sequence[str]) -> tuple[float, float]:
-    """Width and height of the text at an arrow, in pixels; no width if there is none."""
-    wide = max((len(line) for line in text), default=0)
-    return (wide * CHARACTER + 4, LINE * len(text)) if text else (0.0, 0.0)
+def on_paper(drawn: Plan) -> float:
+    """Millimetres for a pixel on a page of A4, turned if that is larger."""
+    short, long = PAGE
+    width, height = drawn.width, drawn.height
+    return max(min(short / width, long / height), min(long / width, short / height))
 
 
 def clashes(drawn: Plan) -> int:
-    """How many texts lie over another text, over a box, or over the name of a holder."""
-    texts = [around(line.anchor, *size_of(line.text)) for line in drawn.lines if line.text]
-    solid = [_solid(box) for box in drawn.boxes]
-    count = sum(meet(one, other) for one, other in combinations(texts, 2))
-    return count + sum(meet(text, box) for text in texts for box in solid)
+    """How many texts lie over another text or a box, or are crossed by an arrow."""
+    texts = [_words_area(box) for box in drawn.boxes if box.lines]
+    solid = [_area(box) for box in drawn.boxes if not _around(box)]
+    lines = [piece for line in drawn.lines for piece in _pieces(line)]
+    names = [_words_area(box) for box in drawn.boxes if _around(box)]
+    count = sum(meet(one, other) for at, one in enumerate(texts) for other in texts[:at])
+    count += sum(meet(name, box) for name in names for box in solid)
+    return count + sum(meet(text, piece) for text in texts for piece in lines)
 
 
-def _part(
-    library: ModuleType,
-    picture: Picture,
-    part: tuple[tuple[Box, ...], str],
-    marks: Marks,
-    *,
-    marked: bool,
-) -> Plan:
-    """Some boxes, laid out in lanes if that is possible."""
-    boxes, initial = part
-    holders = [box for box in boxes if box.children]
-    if not any(inside.children for box in holders for inside in box.children):
-        sheet = _sheet(library, picture, boxes, initial, _Look(marks, marked), nested=False)
-        tries = TRIES if holders else TRIES[:1]
-        found = [one for each in tries if (one := _try(library, sheet, boxes, *each))]
-        best = sorted(found, key=lambda one: one[0])[:BEST]
-        if best:
-            read = [(cost, _read(drawn, sheet, placed)) for cost, placed, drawn in best]
-            return min(read, key=lambda one: one[0] + CLASH * clashes(one[1]))[1]
-    sheet = _sheet(library, picture, boxes, initial, _Look(marks, marked), nested=True)
-    drawn = library.layout(sheet.graph, options=_NESTED)
-    return _read(drawn, sheet, _placed(drawn, sheet))
-
-
-def _try(
-    library: ModuleType, sheet: _Sheet, boxes: tuple[Box, ...], lanes: str, seed: int
-) -> tuple[float, list[Placed], _Drawn] | None:
-    """A layout with its cost; None if a holder's box would cover what it does not hold."""
-    options = {**_FLAT, "seed": seed, "order": {"group_lanes": lanes}}
-    drawn: _Drawn = library.layout(sheet.graph, options=options)
-    inside = _placed(drawn, sheet)
-    placed = [*_holders(boxes, inside), *inside]
-    if not _apart(placed):
-        return None
-    told = drawn.metrics()
-    return told["width"] + told["height"] + CROSSING * told["crossings"], placed, drawn
+def meet(one: Area, other: Area) -> bool:
+    """Whether two areas have more than an edge in common."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 @attrs.frozen
 class _Look:
-    """What a log adds, and whether there is one."""
+    """A picture, what a log adds to it, whether there is one, and where chance begins."""
 
+    picture: Picture
     marks: Marks
     marked: bool
+    seed: int
 
+    def part(self, boxes: Sequence[Box], initial: str) -> Plan:
+        """Some boxes side by side, with all that stands in them."""
+        inside = {
+            box.name: _framed(box, self.part(box.children, box.starts), "machine")
+            for box in _machines(boxes)
+        }
+        arrows = list(told(self.picture, boxes, self.marks, marked=self.marked))
+        order = [one.name for box in boxes for one in walk((box,))]
+        heights = {name: float(number) for number, name in enumerate(order)}
+        best = self._best(boxes, initial, arrows, inside, heights)
+        return _cornered(best, inside)
 
-def _sheet(
-    library: ModuleType,
-    picture: Picture,
-    boxes: tuple[Box, ...],
-    initial: str,
-    look: _Look,
-    *,
-    nested: bool,
-) -> _Sheet:
-    """Some boxes with the arrows between them; none leads from there to the others."""
-    sheet = _Sheet(library, nested=nested)
-    marks = look.marks
-    _add_boxes(sheet, boxes, marks, marked=look.marked)
-    here = {box.name for box in walk(boxes)}
-    sheet.box("", "start", ())
-    sheet.line("", initial, (), "plain")
-    for arrow in picture.arrows:
-        if arrow.source in here:
-            kind = ("taken" if marks.took(arrow) else "never") if look.marked else "plain"
-            sheet.line(arrow.source, arrow.target, tuple(marks.told(arrow)), kind)
-    for number, ((name, event), count) in enumerate(marks.refused.items()):
-        if name in here:
-            sheet.box(f"refused {number}", "stub", ("refused",))
-            sheet.line(name, f"refused {number}", (f"{event} {count:,}x",), "stub")
-    return sheet
+    def _best(
+        self,
+        boxes: Sequence[Box],
+        initial: str,
+        arrows: Sequence[Told],
+        inside: Mapping[str, Plan],
+        heights: Mapping[str, float],
+    ) -> Plan:
+        """The layout with fewest crossings for its size."""
+        found: list[Plan] = []
+        groups = [box for box in boxes if box.children and not box.starts]
+        if not any(box.children for group in groups for box in group.children):
+            sheet = self._sheet(boxes, initial, arrows, inside, heights, nested=False)
+            for lanes in LANES if groups else LANES[:1]:
+                drawn, placed, lines = sheet.laid("follow_flow", lanes, self.seed)
+                around = (*_holders(groups, placed), *placed)
+                if _apart(around):
+                    found.append(_measured(drawn, around, lines))
+        if groups or not found:
+            sheet = self._sheet(boxes, initial, arrows, inside, heights, nested=True)
+            drawn, placed, lines = sheet.laid("minimum_reversal", "soft", self.seed)
+            found.append(_measured(drawn, placed, lines))
+        return max(found, key=_merit)
 
+    def _sheet(
+        self,
+        boxes: Sequence[Box],
+        initial: str,
+        arrows: Sequence[Told],
+        inside: Mapping[str, Plan],
+        heights: Mapping[str, float],
+        *,
+        nested: bool,
+    ) -> Sheet:
+        sheet = Sheet(heights)
+        stays = {one.source: one.words for one in arrows if one.source == one.target}
+        lanes: dict[str, dict[str, int]] = {}
+        self._fill(sheet, boxes, stays, inside, lanes, nested=nested)
+        first = next(box.name for box in _standing(boxes) if _holds(box, initial))
+        sheet.box("", "start", (), size=_DOT)
+        sheet.arrow(Told(source="", target=first, words=(), kind="plain"))
+        for one in arrows:
+            if one.source != one.target:
+                lane, other = lanes.get(one.source, {}), lanes.get(one.target, {})
+                sheet.arrow(one, **(lane if lane == other else {}))
+        for (name, event), count in self.marks.refused.items():
+            if any(box.name == name for box in _standing(boxes)):
+                sheet.stub(name, Words(f"{event} refused {count:,}x", "stub"))
+        return sheet
 
-def _add_boxes(
-    sheet: _Sheet, boxes: tuple[Box, ...], marks: Marks, *, marked: bool, **around: int
-) -> None:
-    for number, box in enumerate(boxes):
-        if box.children and sheet.nested:
-            holder = sheet.box(box.name, "holder", (box.label,), box, **around)
-            _add_boxes(sheet, box.children, marks, marked=marked, parent=holder)
-        elif box.children:
-            _add_boxes(sheet, box.children, marks, marked=marked, group=number)
-        else:
-            kind = ("visited" if box.name in marks.visited else "unvisited") if marked else "leaf"
-            text = (box.label, f"see {box.refers}") if box.refers else (box.label,)
-            sheet.box(box.name, kind, text, box, **around)
+    def _fill(
+        self,
+        sheet: Sheet,
+        boxes: Sequence[Box],
+        stays: Mapping[str, tuple[Words, ...]],
+        inside: Mapping[str, Plan],
+        lanes: dict[str, dict[str, int]],
+        *,
+        nested: bool,
+        **around: int,
+    ) -> None:
+        """Add some boxes, and those of the groups among them; `lanes` is told where they are."""
+        for number, box in enumerate(boxes):
+            if box.starts or not box.children:
+                lanes[box.name] = around
+                self._add(sheet, box, stays, inside, **around)
+                continue
+            if nested:
+                name = [Words(box.label)]
+                size = (size_of(name)[0] + 20, LINE)
+                where = {
+                    "parent": sheet.box(box.name, "holder", name, size=size, box=box, **around)
+                }
+            else:
+                where = {"group": number}
+            self._fill(sheet, box.children, stays, inside, lanes, nested=nested, **where)
 
-
-def _placed(drawn: _Drawn, sheet: _Sheet) -> list[Placed]:
-    return [
-        Placed(
-            x=node["center"]["x"] - node["size"]["width"] / 2,
-            y=node["center"]["y"] - node["size"]["height"] / 2,
-            width=node["size"]["width"],
-            height=node["size"]["height"],
-            lines=text,
-            kind=kind,
-            box=box,
+    def _add(
+        self,
+        sheet: Sheet,
+        box: Box,
+        stays: Mapping[str, tuple[Words, ...]],
+        inside: Mapping[str, Plan],
+        **around: int,
+    ) -> None:
+        if box.name in inside:
+            size = (inside[box.name].width, inside[box.name].height)
+            sheet.box(box.name, "hole", (), size=size, box=box, **around)
+            return
+        kind = ("visited" if box.name in self.marks.visited else "unvisited") if self.marked else ""
+        lines = [Words(box.label)]
+        if box.refers:
+            lines.append(Words(f"see {box.refers}"))
+        lines += [
+            one if one.goes_on else attrs.evolve(one, text=f"{STAYS} {one.text}")
+            for one in stays.get(box.name, ())
+        ]
+        width, height = size_of(lines)
+        sheet.box(
+            box.name, kind or "leaf", lines, size=(width + 20, height + 14), box=box, **around
         )
-        for node, (text, kind, box) in zip(drawn.nodes, sheet.boxes, strict=True)
-    ]
+
+
+def _machines(boxes: Sequence[Box]) -> Iterator[Box]:
+    return (box for box in _standing(boxes) if box.starts)
+
+
+def _standing(boxes: Sequence[Box]) -> Iterator[Box]:
+    """The boxes that are laid out side by side: leaves, and machines as a whole."""
+    for box in boxes:
+        if box.starts or not box.children:
+            yield box
+        else:
+            yield from _standing(box.children)
+
+
+def _holds(box: Box, name: str) -> bool:
+    return any(one.name == name for one in walk((box,)))
+
+
+def _measured(drawn: Drawn, placed: Sequence[Placed], lines: Sequence[Line]) -> Plan:
+    told = drawn.metrics()
+    return Plan(tuple(placed), tuple(lines), told["width"], told["height"], told["crossings"])
 
 
 def _apart(placed: Sequence[Placed]) -> bool:
-    """Whether every holder's box covers what it holds, and nothing else."""
+    """Whether every group's box covers what it holds, and no other box."""
     return not any(
-        _cover(holder, other)
+        meet(_area(holder), _area(other))
         for holder in placed
         if holder.box and holder.kind == "holder"
         for other in placed
-        if other is not holder and other.box not in holder.box.children
+        if other is not holder and other.kind != "said" and other.box not in holder.box.children
     )
 
 
-def _cover(one: Placed, other: Placed) -> bool:
-    across = one.x < other.x + other.width and other.x < one.x + one.width
-    return across and one.y < other.y + other.height and other.y < one.y + one.height
+def _holders(groups: Sequence[Box], placed: Sequence[Placed]) -> Iterator[Placed]:
+    """Each group's box, drawn around what it holds."""
+    for box in groups:
+        inside = [_area(one) for one in placed if one.box in box.children]
+        left, top = min(one[0] for one in inside), min(one[1] for one in inside)
+        right, bottom = max(one[2] for one in inside), max(one[3] for one in inside)
+        yield Placed(
+            x=left - PADDING,
+            y=top - PADDING - HEADER,
+            width=max(right - left, len(box.label) * CHARACTER) + 2 * PADDING,
+            height=bottom - top + 2 * PADDING + HEADER,
+            lines=(Words(box.label),),
+            kind="holder",
+            box=box,
+        )
 
 
-def _read(drawn: _Drawn, sheet: _Sheet, placed: Sequence[Placed]) -> Plan:
-    """The boxes with the arrows between them, and the texts of those."""
-    paths = [[(at["x"], at["y"]) for at in edge["points"]] for edge in drawn.edges]
-    solid = [_solid(box) for box in placed]
-    anchors = spots(paths, [size_of(text) for text, _ in sheet.lines], solid)
-    lines = [
-        Line(points=tuple(path), text=text, anchor=anchor, kind=kind)
-        for path, (text, kind), anchor in zip(paths, sheet.lines, anchors, strict=True)
-    ]
-    return _cornered(placed, lines)
+def _cornered(drawn: Plan, inside: Mapping[str, Plan]) -> Plan:
+    """Everything moved so that the upper left corner of it all is (0, 0), with what is in it."""
+    around = [_area(box) for box in drawn.boxes]
+    around += [piece for line in drawn.lines for piece in _pieces(line)]
+    left, top = min(one[0] for one in around), min(one[1] for one in around)
+    right, bottom = max(one[2] for one in around), max(one[3] for one in around)
+    boxes: list[Placed] = []
+    lines = list(drawn.lines)
+    for box in drawn.boxes:
+        if box.box and box.box.name in inside:
+            part = inside[box.box.name].moved(box.x, box.y)
+            boxes += part.boxes
+            lines += part.lines
+        elif box.kind == "holder":
+            boxes.append(_named(box, drawn))
+        else:
+            boxes.append(box)
+    crossings = drawn.crossings + sum(part.crossings for part in inside.values())
+    whole = Plan(tuple(boxes), tuple(lines), right - left, bottom - top, crossings)
+    return whole.moved(-left, -top)
 
 
-def _solid(placed: Placed) -> Area:
-    """What no text should cover of a box: all of it, but of a holder only its name."""
-    if placed.kind == "holder":
-        width = len(placed.lines[0]) * CHARACTER + 12
-        return placed.x, placed.y, placed.x + width, placed.y + HEADER
-    return placed.x, placed.y, placed.x + placed.width, placed.y + placed.height
+def _named(holder: Placed, drawn: Plan) -> Placed:
+    """A group's box with its name where nothing crosses it, if there is such a place."""
+    solid = [(_area(box), COVERED) for box in drawn.boxes if not _around(box)]
+    solid += [(piece, 1) for line in drawn.lines for piece in _pieces(line)]
+    width, _ = size_of(holder.lines)
+    right, bottom = holder.x + holder.width, holder.y + holder.height
+    across = [holder.x + 8 + NAME_STEP * step for step in range(int(holder.width / NAME_STEP))]
+    down = [holder.y + 3 + NAME_STEP * step for step in range(int(holder.height / NAME_STEP))]
+    spots = [(x, holder.y + 3) for x in across]
+    spots += [(x, y) for y in down for x in (holder.x + 8, right - width - 8)]
+    spots += [(x, bottom - LINE - 3) for x in across]
+
+    def cost(spot: Point) -> int:
+        x, y = spot
+        around = (x - 2, y, x + width + 2, y + LINE)
+        outside = x + width + 8 > right or y + LINE > bottom
+        return COVERED * outside + sum(cost for area, cost in solid if meet(around, area))
+
+    best = min(spots, key=cost)
+    return attrs.evolve(holder, name_at=best)
 
 
-def _holders(boxes: tuple[Box, ...], placed: Sequence[Placed]) -> Iterator[Placed]:
-    """Each holder's box, drawn around what it holds."""
-    for box in boxes:
-        inside = [one for one in placed if one.box in box.children]
-        if inside:
-            left, top = min(one.x for one in inside), min(one.y for one in inside)
-            right = max(one.x + one.width for one in inside)
-            bottom = max(one.y + one.height for one in inside)
-            yield Placed(
-                x=left - PADDING,
-                y=top - PADDING - HEADER,
-                width=right - left + 2 * PADDING,
-                height=bottom - top + 2 * PADDING + HEADER,
-                lines=(box.label,),
-                kind="holder",
-                box=box,
-            )
+def _framed(box: Box, part: Plan, kind: str) -> Plan:
+    """A part with a box around it, and its name."""
+    name = Words(box.label)
+    width = max(part.width, size_of([name])[0]) + 2 * PADDING
+    height = part.height + 2 * PADDING + HEADER
+    around = Placed(
+        x=0, y=0, width=width, height=height, lines=(name,), kind=kind, box=box, name_at=(8, 3)
+    )
+    inner = part.moved(PADDING, HEADER + PADDING)
+    return Plan((around, *inner.boxes), inner.lines, width, height, part.crossings)
 
 
-def _cornered(boxes: Sequence[Placed], lines: Sequence[Line]) -> Plan:
-    """Everything moved so that the upper left corner of it all, texts included, is (0, 0)."""
-    points = [(box.x, box.y) for box in boxes]
-    points += [(box.x + box.width, box.y + box.height) for box in boxes]
-    points += [point for line in lines for point in line.points]
-    for line in lines:
-        width, height = size_of(line.text)
-        x, y = line.anchor
-        points += [(x - width / 2, y - height / 2), (x + width / 2, y + height / 2)]
-    left, top = min(x for x, _ in points), min(y for _, y in points)
+def _together(parts: Sequence[Plan], *, below: bool) -> Plan:
+    """Some parts one below the other, or side by side."""
+    x = y = 0.0
+    moved: list[Plan] = []
+    for part in parts:
+        moved.append(part.moved(x, y))
+        x, y = (x, y + part.height + BETWEEN) if below else (x + part.width + BETWEEN, y)
     return Plan(
-        tuple(box.moved(-left, -top) for box in boxes),
-        tuple(line.moved(-left, -top) for line in lines),
-        max(x for x, _ in points) - left,
-        max(y for _, y in points) - top,
+        tuple(box for part in moved for box in part.boxes),
+        tuple(line for part in moved for line in part.lines),
+        max(part.width for part in parts) if below else x - BETWEEN,
+        y - BETWEEN if below else max(part.height for part in parts),
+        sum(part.crossings for part in parts),
     )
 
 
-def _frame(title: str, part: Plan, below: float) -> Placed:
-    return Placed(
-        x=0,
-        y=below,
-        width=part.width + 2 * PADDING,
-        height=part.height + 2 * PADDING + HEADER,
-        lines=(title,),
-        kind="holder",
-        box=Box(name=title, label=title, entry=title),
-    )
+def _around(box: Placed) -> bool:
+    return box.kind in {"holder", "machine", "once"}
+
+
+def _area(box: Placed) -> Area:
+    return box.x, box.y, box.x + box.width, box.y + box.height
+
+
+def _words_area(box: Placed) -> Area:
+    """Where the text of a box stands."""
+    width, height = size_of(box.lines)
+    if _around(box):
+        x, y = box.name_at
+    else:
+        x, y = box.x + (box.width - width) / 2, box.y + (box.height - height) / 2
+    return x, y, x + width, y + height
+
+
+def _pieces(line: Line) -> Iterator[Area]:
+    for piece in line.pieces:
+        for (ax, ay), (bx, by) in pairwise(piece):
+            yield min(ax, bx), min(ay, by), max(ax, bx), max(ay, by)

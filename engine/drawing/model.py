@@ -33,6 +33,8 @@ class Box:
         final: Whether the machine may end there.
         refers: The table that is drawn elsewhere; empty if this is no reference.
         entry: Of a table that other boxes refer to, the box that it starts in; else empty.
+        starts: Of a box that holds a machine where it stands, the box that this starts in;
+            else empty, as in one that only groups states of its own machine.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Box:
     final: bool = False
     refers: str = ""
     entry: str = ""
+    starts: str = ""
 
 
 @attrs.frozen
@@ -122,7 +125,7 @@ def picture(table: AnyTable, *, unfold: bool = False) -> Picture:
         unfold: draw a held table wherever it is held, however often.
     """
     compiled = compile_table(table)
-    fold = _Fold({} if unfold else _often_held(table))
+    fold = _Fold(dict(places(table)), {} if unfold else _often_held(table))
     shown = {move: fold.shown(move) for move in moves(compiled)}
     arrows: dict[tuple[str, str], dict[str, None]] = {}
     for one in shown.values():
@@ -140,6 +143,14 @@ def picture(table: AnyTable, *, unfold: bool = False) -> Picture:
         shown=shown,
         stands=stands,
     )
+
+
+def alone(whole: Picture) -> Picture:
+    """A picture without the tables drawn once beside it, which are pictures of their own."""
+    boxes = tuple(box for box in whole.boxes if not box.entry)
+    here = {box.name for box in walk(boxes)}
+    arrows = tuple(arrow for arrow in whole.arrows if arrow.source in here)
+    return attrs.evolve(whole, boxes=boxes, arrows=arrows)
 
 
 def moves(compiled: Compiled) -> Iterator[Move]:
@@ -169,8 +180,13 @@ def _often_held(table: AnyTable) -> dict[str, AnyTable]:
 class _Fold:
     """Which box stands for a leaf, where tables are drawn once."""
 
-    def __init__(self, folded: Mapping[str, AnyTable]) -> None:
+    def __init__(self, held: Mapping[str, AnyTable], folded: Mapping[str, AnyTable]) -> None:
         self._folded = folded
+        self.starts = {
+            place: self.stands(inner(place, child.flat.initial))[0]
+            for place, child in held.items()
+            if place not in folded
+        }
         self.refers = {place: child.name for place, child in folded.items()}
         self.entries = {
             child.name: inner(child.name, child.flat.initial) for child in folded.values()
@@ -222,6 +238,7 @@ def _box(short: str, holder: str, inside: _Tree, final: Collection[str], fold: _
         final=name in final,
         refers=fold.refers.get(name, ""),
         entry=fold.entries.get(name, ""),
+        starts=fold.starts.get(name, ""),
     )
 
 

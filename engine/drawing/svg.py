@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
-from verifill.engine.drawing.layout import LINE, Line, Placed, plan
+from verifill.engine.drawing import legend as signs
+from verifill.engine.drawing.layout import Plan, plan
+from verifill.engine.drawing.legend import legend
 from verifill.engine.drawing.marks import NONE, Marks
 from verifill.engine.drawing.model import Picture
+from verifill.engine.drawing.sheet import LINE, Line, Placed
+from verifill.engine.drawing.words import STAYS, Words
 
 MARGIN = 20.0
 HEAD = 52.0  # room for the title above the drawing
+LEAST = 560.0  # width, in pixels, in which the legend is not too long
 
 LIGHT = {
     "paper": "#ffffff",
@@ -18,7 +23,7 @@ LIGHT = {
     "holder": "#9aa5b1",
     "tint": "#cfe8d5",
     "taken": "#1b7837",
-    "never": "#a8b0b8",
+    "never": "#7b8794",
     "stub": "#c62828",
 }
 DARK = {
@@ -29,23 +34,29 @@ DARK = {
     "holder": "#616e7c",
     "tint": "#1f4a2c",
     "taken": "#6fcf8b",
-    "never": "#5a646e",
+    "never": "#8793a0",
     "stub": "#ff8a80",
 }
+AROUND = {"holder", "machine", "once"}
 LINES = {"plain": "line", "taken": "taken", "never": "never", "stub": "stub"}
+_LINE_OF = {
+    signs.ARROW: "plain",
+    signs.TAKEN: "taken",
+    signs.NEVER: "never",
+    signs.STUB: "stub",
+}
 
 _STYLE = """\
-text { font: 12px ui-monospace, "DejaVu Sans Mono", monospace; fill: var(--ink) }
+text { font: 12px "DejaVu Sans Mono", ui-monospace, Menlo, Consolas, monospace; fill: var(--ink) }
 .title { font-size: 15px; font-weight: bold }
 .small { font-size: 10px }
-.in, .at { text-anchor: middle }
-.at { paint-order: stroke; stroke: var(--paper); stroke-width: 4px }
+.in { text-anchor: middle }
+.name { font-weight: bold }
 .paper { fill: var(--paper) }
 .holder { fill: none; stroke: var(--holder); stroke-dasharray: 5 3 }
-.once { fill: none; stroke: var(--ink) }
+.machine, .once { fill: none; stroke: var(--ink); stroke-width: 1.6px }
 .leaf, .unvisited { fill: var(--box); stroke: var(--ink) }
 .visited { fill: var(--tint); stroke: var(--taken) }
-.stub { fill: none; stroke: none }
 .start { fill: var(--ink) }
 .refers { stroke-dasharray: 2 2 }
 .end { fill: none; stroke: var(--ink) }"""
@@ -57,11 +68,14 @@ def svg(picture: Picture, marks: Marks = NONE) -> Iterator[str]:
     Raises:
         ConfigError: the library that lays it out is not installed.
     """
-    drawn = plan(picture, marks, marked=marks is not NONE)
+    marked = marks is not NONE
+    drawn = plan(picture, marks, marked=marked)
     notes = (f"sha256 {picture.digest}", *marks.notes)
-    head = HEAD + LINE * len(marks.notes)
-    width = max(drawn.width, 7 * max(map(len, notes))) + 2 * MARGIN
-    height = drawn.height + head + 2 * MARGIN
+    head = MARGIN + HEAD + LINE * len(marks.notes)
+    inner = max(drawn.width, 7 * max(map(len, notes)), LEAST)
+    entries = legend(drawn, marked=marked, width=inner)
+    foot = head + drawn.height + 2 * LINE
+    width, height = inner + 2 * MARGIN, foot + entries[-1][1] + signs.ROW + MARGIN
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-labelledby="title desc">'
@@ -74,16 +88,22 @@ def svg(picture: Picture, marks: Marks = NONE) -> Iterator[str]:
     for number, note in enumerate(notes):
         y = MARGIN + 30 + LINE * number
         yield f'<text class="small" x="{MARGIN}" y="{y}">{escape(note)}</text>'
-    yield f'<g transform="translate({MARGIN:.1f} {MARGIN + head:.1f})">'
-    yield from (_holder(box) for box in drawn.boxes if box.kind == "holder")
-    yield from (_arrow(line) for line in drawn.lines)
-    for box in drawn.boxes:
-        if box.kind != "holder":
-            yield from _box(box)
-    for line in drawn.lines:
-        yield from _words(line.text, *line.anchor, kind=f"at say-{line.kind}")
+    yield f'<g transform="translate({MARGIN:.1f} {head:.1f})">'
+    yield from _drawn(drawn)
+    yield "</g>"
+    yield f'<g transform="translate({MARGIN:.1f} {foot:.1f})">'
+    for x, y, sign in entries:
+        yield from _entry(x, y, sign)
     yield "</g>"
     yield "</svg>"
+
+
+def _drawn(drawn: Plan) -> Iterator[str]:
+    yield from (_rect(box, box.kind) for box in drawn.boxes if box.kind in AROUND)
+    for line in drawn.lines:
+        yield from _arrow(line)
+    for box in drawn.boxes:
+        yield from _name(box) if box.kind in AROUND else _box(box)
 
 
 def _description(picture: Picture, marks: Marks) -> str:
@@ -115,9 +135,10 @@ def _style() -> Iterator[str]:
     yield "</style>"
     yield "<defs>"
     for kind in LINES:
+        shape = "M6 0V8H8V0z" if kind == "stub" else "M0 0 8 4 0 8z"
         yield (
             f'<marker id="{kind}" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" '
-            f'markerHeight="7" orient="auto"><path class="head-{kind}" d="M0 0 8 4 0 8z"/></marker>'
+            f'markerHeight="7" orient="auto"><path class="head-{kind}" d="{shape}"/></marker>'
         )
     yield "</defs>"
 
@@ -126,12 +147,11 @@ def _variables(colours: dict[str, str]) -> str:
     return "; ".join(f"--{name}: {colour}" for name, colour in colours.items())
 
 
-def _holder(placed: Placed) -> str:
-    kind = "once" if placed.box and placed.box.entry else "holder"
-    label = escape(placed.lines[0])
-    return (
-        f'{_rect(placed, kind)}<text x="{placed.x + 8:.1f}" y="{placed.y + 15:.1f}">{label}</text>'
-    )
+def _name(placed: Placed) -> Iterator[str]:
+    """The name of what stands in a box."""
+    x, y = placed.name_at
+    kind = "name" if placed.kind != "holder" else "group"
+    yield f'<text class="{kind}" x="{x:.1f}" y="{y + 12:.1f}">{escape(placed.lines[0].text)}</text>'
 
 
 def _box(placed: Placed) -> Iterator[str]:
@@ -140,10 +160,11 @@ def _box(placed: Placed) -> Iterator[str]:
         yield f'<circle class="start" cx="{x:.1f}" cy="{y:.1f}" r="6"/>'
         return
     box = placed.box
-    yield _rect(placed, f"{placed.kind} refers" if box and box.refers else placed.kind)
+    if placed.kind != "said":
+        yield _rect(placed, f"{placed.kind} refers" if box and box.refers else placed.kind)
     if box and box.final:
         yield _rect(placed, "end", by=3)
-    yield from _words(placed.lines, x, y, kind=f"in say-{placed.kind}")
+    yield from _words(placed.lines, x, y)
 
 
 def _rect(placed: Placed, kind: str, *, by: float = 0) -> str:
@@ -153,16 +174,44 @@ def _rect(placed: Placed, kind: str, *, by: float = 0) -> str:
     )
 
 
-def _arrow(line: Line) -> str:
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in line.points)
-    ends = "" if line.kind == "stub" else f' marker-end="url(#{line.kind})"'
-    return f'<polyline class="to-{line.kind}" points="{points}"{ends}/>'
+def _arrow(line: Line) -> Iterator[str]:
+    """Its pieces, the last of which has the head; a stub ends in a bar."""
+    *before, last = line.pieces
+    for piece in before:
+        yield f'<polyline class="to-{line.kind}" points="{_points(piece)}"/>'
+    yield (
+        f'<polyline class="to-{line.kind}" points="{_points(last)}" '
+        f'marker-end="url(#{line.kind})"/>'
+    )
 
 
-def _words(lines: tuple[str, ...], x: float, y: float, *, kind: str) -> Iterator[str]:
+def _points(piece: tuple[tuple[float, float], ...]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in piece)
+
+
+def _words(lines: tuple[Words, ...], x: float, y: float) -> Iterator[str]:
     first = y - LINE * (len(lines) - 1) / 2 + 4
-    for number, text in enumerate(lines):
+    for number, words in enumerate(lines):
         yield (
-            f'<text class="{kind}" x="{x:.1f}" y="{first + LINE * number:.1f}">'
-            f"{escape(text)}</text>"
+            f'<text class="in say-{words.kind}" x="{x:.1f}" y="{first + LINE * number:.1f}">'
+            f"{escape(words.text)}</text>"
         )
+
+
+def _entry(x: float, y: float, sign: str) -> Iterator[str]:
+    """A sign of the legend with its meaning."""
+    middle, end = y + signs.ROW / 2, x + signs.SAMPLE - 8
+    kind = {signs.REFERS: "leaf refers", signs.GROUP: "holder", signs.END: "leaf"}.get(sign, sign)
+    if sign == signs.START:
+        yield f'<circle class="start" cx="{x + 13:.1f}" cy="{middle:.1f}" r="5"/>'
+    elif sign == signs.STAY:
+        yield f'<text class="in" x="{x + 13:.1f}" y="{middle + 4:.1f}">{STAYS}</text>'
+    elif sign in _LINE_OF:
+        yield from _arrow(Line(pieces=(((x, middle), (end, middle)),), kind=_LINE_OF[sign]))
+    else:
+        sample = Placed(x=x, y=y + 3, width=26, height=14, lines=(), kind=kind)
+        yield _rect(sample, kind)
+        if sign == signs.END:
+            yield _rect(sample, "end", by=3)
+    text = escape(signs.MEANINGS[sign])
+    yield (f'<text class="small" x="{x + signs.SAMPLE:.1f}" y="{middle + 3.5:.1f}">{text}</text>')

@@ -333,6 +333,18 @@ def test_a_run_is_drawn_over_the_machine(command: Verifill, log: Path) -> None:
     assert "class HELD never" in told
 
 
+def test_a_run_is_drawn_over_the_whole_without_a_name(command: Verifill, log: Path) -> None:
+    told = command("machines", "--log", log, "--format", "svg").stdout
+
+    assert "State machine full_loop" in told
+    assert ">the run was here<" in told
+
+
+def test_alone_a_machine_is_drawn_without_what_is_beside_it(command: Verifill) -> None:
+    assert "tight_loop__SEND" in command("machines", "atomic").stdout
+    assert "tight_loop__SEND" not in command("machines", "atomic", "--alone").stdout
+
+
 def test_what_cannot_be_drawn_is_refused_in_words(
     command: Verifill, log: Path, tmp_path: Path
 ) -> None:
@@ -341,7 +353,7 @@ def test_what_cannot_be_drawn_is_refused_in_words(
 
     refused(command("machines", "feed", "--format", "png"), bad, "name a file with -o")
     over_text = command("machines", "feed", "--format", "matrix", "--log", log)
-    refused(over_text, bad, "not over matrix; say one of mermaid")
+    refused(over_text, bad, "matrix is none; say one of mermaid")
     refused(command("machines", "feed", "-o", tmp_path), bad, "is a folder")
     refused(command("machines", "feed", "-o", there_is_none), bad, "cannot be written")
     assert "is no log" in command("machines", "feed", "--log", tmp_path).stderr

