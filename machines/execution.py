@@ -31,6 +31,7 @@ from verifill.venues.orders import (
     Reading,
     Receipt,
     Request,
+    Trouble,
 )
 
 SENT: Mapping[Outcome, TightEvent] = {
@@ -141,6 +142,7 @@ class ExecutionManager:
             return self.answered(leg, self._denied(leg, reason))
         self._records.intent(leg)
         receipt = self._submit(leg)
+        leg.wait_s = self._waits_out_s(leg, receipt)
         self.guard.answered(leg, receipt)
         return self.answered(leg, receipt)
 
@@ -231,11 +233,10 @@ class ExecutionManager:
     def retry_resend(self) -> TightEvent:
         """Send again with a new key, while sends are left and it makes sense."""
         leg = self.leg
-        sends = self._policies_of(leg).sends
-        again = self.resends and leg.receipt.retryable
-        if not again or sends.exhausted(leg.sends):
+        if not self._may_resend(leg, leg.receipt):
             return TightEvent.EXHAUSTED
-        self._pause(sends.wait_after_s(leg.sends))
+        pause_s = self._policies_of(leg).sends.wait_after_s(leg.sends)
+        self._pause(max(pause_s, leg.wait_s))
         leg.deadline_ns = leg.overdue = leg.queries = 0
         leg.had = False
         return TightEvent.RESEND
@@ -302,6 +303,20 @@ class ExecutionManager:
             return leg.handler.submit(leg.request)
         except Exception as error:  # noqa: BLE001 - the venue may have it all the same
             return unanswered(error)
+
+    def _may_resend(self, leg: Leg, receipt: Receipt) -> bool:
+        sends = self._policies_of(leg).sends
+        return self.resends and receipt.retryable and not sends.exhausted(leg.sends)
+
+    def _waits_out_s(self, leg: Leg, receipt: Receipt) -> int:
+        """For how long a busy venue is left alone by the order itself, which is sent again then.
+
+        Where nothing is sent again, or it would be waited for too long, that is the breaker's.
+        """
+        if receipt.trouble is not Trouble.BUSY or not self._may_resend(leg, receipt):
+            return 0
+        longest_s = self._policies_of(leg).timeouts.tight_loop_s
+        return receipt.wait_s if receipt.wait_s <= longest_s else 0
 
     def _query(self, leg: Leg) -> Receipt:
         """Ask. What the venue has had once it cannot prove to be absent: then nobody knows."""

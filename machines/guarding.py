@@ -176,7 +176,7 @@ class Guard(Open):
             answer,
             self._now_ns(),
             reason=receipt.reason,
-            wait_ns=receipt.wait_s * NANOSECONDS,
+            wait_ns=0 if leg.wait_s else receipt.wait_s * NANOSECONDS,
         )
         if receipt.outcome is Outcome.UNKNOWN:
             self.gate.unknown(leg.request.key, self._account(leg), self._now_ns())
@@ -194,17 +194,22 @@ class Guard(Open):
 
     def mismatched(self, leg: Leg) -> None:
         """The positions are not what they should be, after the last look."""
-        self._alarm(Alarm.MISMATCH, self._account(leg), leg.reason)
+        self._of_leg(Alarm.MISMATCH, leg)
 
     def contradicted(self, leg: Leg) -> None:
         """A venue says one thing, and its accounts another."""
-        self._alarm(Alarm.CONTRADICTION, self._account(leg), leg.reason)
+        self._of_leg(Alarm.CONTRADICTION, leg)
 
     def strayed(self, row: LedgerRow) -> None:
         """A ledger row came that no instruction of ours has caused."""
         if row.cause is Cause.TRADE:
             told = f"{row.ref} moved {row.key} by {row.amount}, and is no fill of ours"
             self._alarm(Alarm.UNTRACKED_FILL, account_of(row.key), told)
+
+    def _of_leg(self, alarm: Alarm, leg: Leg) -> None:
+        """A dry run moves nothing that is ours: what goes wrong there ends its chain, no more."""
+        if leg.role != REHEARSAL:
+            self._alarm(alarm, self._account(leg), leg.reason)
 
     def _alarm(self, alarm: Alarm, account: str, reason: str) -> None:
         self.gate.raise_alarm(alarm, account, reason)

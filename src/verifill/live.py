@@ -13,10 +13,10 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from verifill.assembly.endpoints import endpoints_of, ports_of
+from verifill.assembly.endpoints import servers_of
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Connected, Hosting
-from verifill.assembly.references import check_references, venue_names
+from verifill.assembly.references import venue_names
 from verifill.assembly.strategy import load_strategy
 from verifill.build import described, policy_of, tolerance_of
 from verifill.config import Config, load_config
@@ -106,7 +106,7 @@ def run_live(
         anchor = FileAnchor(Path(anchor or f"{log}.anchor"))
     start = Start(
         config=settings,
-        connect=at(_ports(settings, port), settings.policies),
+        connect=at(servers_of(settings, port, os.environ), settings.policies),
         folder=log,
         anchor=anchor,
         mailbox=mailbox,
@@ -182,14 +182,6 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
             ticks=machine.context.tick,
             signal=interrupts.first,
         )
-
-
-def _ports(config: Config, port: int) -> dict[str, int]:
-    """Venue -> the port of its server."""
-    check_references(config)
-    if port:
-        return dict.fromkeys(venue_names(config), port)
-    return ports_of(config, endpoints_of(config, os.environ))
 
 
 class _Counted:
