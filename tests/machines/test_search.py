@@ -1,9 +1,9 @@
 """What recovery reads from a log's end is what all of the log says, wherever it is cut off."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -122,5 +122,5 @@ def test_names_that_never_come_again_are_not_kept(
     made.live(5)
 
     assert names == made.reader.stream("instructions").collect()["name"].to_list()
-    kept: dict[object, object] = vars(vars(made.loop)["_records"])["_subjects"]
-    assert len(kept) <= 2
+    kept = cast("Sized", vars(vars(made.loop)["_records"])["_subjects"])  # it shows nowhere else
+    assert 2 >= len(kept)
