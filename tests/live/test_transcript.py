@@ -43,7 +43,7 @@ def rehearsed(one: Transcript) -> None:
         "of it was executed is verified, and one order sells what the first has bought."
     )
     one.run('ops kill runs/live --flatten yes --reason "the model drifts" --actor ann')
-    one.wait("halt", 2)
+    one.wait("halt")
     one.run("ops status runs/live --actor ann")
     one.kill("TERM")
     one.say("A command to an engine that does not run waits for the next one.")

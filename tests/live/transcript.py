@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.live.worlds import ROOT, written
@@ -46,6 +46,7 @@ class Transcript:
         self.lines: list[str] = []
         self._keys: dict[str, str] = {}
         self._engine: subprocess.Popen[str] | None = None
+        self._lines: Iterator[str] = iter(())
 
     # What is typed.
 
@@ -66,31 +67,28 @@ class Transcript:
         """An engine, until it has said something so many times."""
         self._typed(f"verifill live live.toml --port 4711{more} &")
         words = ["live", str(self.config), "--port", str(self.serving.told["port"]), *more.split()]
-        self._engine = subprocess.Popen(
-            self._command(*words), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
+        heard = self.folder / "said.txt"
+        with heard.open("w") as said:
+            self._engine = subprocess.Popen(
+                self._command(*words), cwd=ROOT, stdout=subprocess.PIPE, stderr=said, text=True
+            )
+        self._lines = lines_of(heard, self._engine)
         self.wait(until, times)
 
     def wait(self, until: str, times: int = 1) -> None:
         """Hear the engine until it has said something so many times."""
-        assert self._engine
-        assert self._engine.stderr
-        deadline = time.monotonic() + PATIENCE_S
         while times:
-            line = self._engine.stderr.readline()
+            line = next(self._lines, "")
             assert line, f"it ended without saying {until}"
-            assert time.monotonic() < deadline
-            event = self._said(line)
-            times -= event == until
+            times -= self._said(line) == until
 
     def kill(self, name: str) -> None:
         """End the engine by a signal."""
         assert self._engine
         self._typed(f"kill -{name} %2")
         self._engine.send_signal(signal.Signals[f"SIG{name}"])
-        out, err = self._engine.communicate(timeout=PATIENCE_S)
-        for line in err.splitlines():
+        out, _ = self._engine.communicate(timeout=PATIENCE_S)
+        for line in self._lines:
             self._said(line)
         self._told(out)
         if self._engine.returncode > 0:
@@ -161,12 +159,30 @@ PATTERNS = (
     (r"(?m)^(ticks? +)[0-9,]+", r"\1N"),
     (r"(?m)^(root +)[0-9a-f]{64}", r"\1HASH"),
     (r"(?m)^(transitions +)[0-9,]+$", r"\1N"),
-    (r"(?m)[0-9,]+ (records|rows|transitions)$", r"N \1"),
+    (r"(?m)[0-9,]+ (records|rows|transitions|instructions)$", r"N \1"),
     (r"(?m)^(run +)[0-9a-f]{12}", r"\1RUN"),
     (r"(?m)^(records +)[0-9,]+, read from [0-9,]+", r"\1N, read from N"),
     (r"(?m)^ [0-9]+ +(?=[0-9]{4}-)", " N    "),
     (r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}", "YYYY-MM-DD HH:MM:SS"),
 )
+
+
+def lines_of(heard: Path, engine: subprocess.Popen[str]) -> Iterator[str]:
+    """What an engine says, line by line, until it has ended."""
+    begun, deadline = "", time.monotonic() + PATIENCE_S
+    with heard.open() as said:
+        while True:
+            ended = engine.poll() is not None
+            for piece in said:
+                begun += piece
+                if begun.endswith("\n"):
+                    deadline = time.monotonic() + PATIENCE_S
+                    yield begun
+                    begun = ""
+            if ended:
+                return
+            assert time.monotonic() < deadline, "it says nothing more"
+            time.sleep(0.02)
 
 
 def _split(words: str) -> list[str]:
