@@ -7,10 +7,10 @@ from attrs import asdict, field, frozen
 from verifill.config.rules import Within
 from verifill.engine.retry import RetryPolicy
 from verifill.machines.execution import Policies
+from verifill.modes import BACKTEST, LIVE, PAPER
 
-BACKTEST = "backtest"
-PAPER = "paper"
-LIVE = "live"
+__all__ = ["BACKTEST", "LIVE", "PAPER", "ModesConfig", "RetriesConfig", "RetryConfig"]
+
 ATTEMPTS_BACKTEST = 1
 ATTEMPTS_LIVE = 3
 QUESTIONS_LIVE = 6  # with waits of 5, 10, 20, 40 and 60 s: a little over two minutes

@@ -1,0 +1,5 @@
+"""The modes of a run, apart from all that is configured for them, which takes time to load."""
+
+BACKTEST = "backtest"
+PAPER = "paper"
+LIVE = "live"
