@@ -5,6 +5,8 @@ each of a known cause. What is not explained, and what is explained by a liquida
 the assumptions that the strategy was made on.
 """
 
+from typing import Final
+
 from verifill.engine.errors import NotObserved
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.reconcile import sort_rows, strays
@@ -12,8 +14,8 @@ from verifill.machines.records import Records
 from verifill.venues.expectation import Expectation
 from verifill.venues.orders import Cause, LedgerRow, Outcome, Reading, Receipt
 
-NO_RECEIPT = Receipt(Outcome.ABSENT)
-NOTHING_EXPECTED = Expectation({})
+NO_RECEIPT: Final = Receipt(Outcome.ABSENT)
+NOTHING_EXPECTED: Final = Expectation({})
 
 
 class Continuity:

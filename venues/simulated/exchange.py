@@ -5,6 +5,7 @@ its own accounts. What it answers is all that anybody learns from it.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from verifill.venues.adapter import Adapter, single
 from verifill.venues.instructions import (
@@ -36,11 +37,11 @@ from verifill.venues.tickets import TradeOrder
 from verifill.venues.trades import TRADES, TradeTerms
 from verifill.venues.transfers import LeverageTerms, TransferTerms, leverage_key
 
-LEVERAGE_MAX = 125
+LEVERAGE_MAX: Final = 125
 
-ORDERS_KEPT = 1_024
+ORDERS_KEPT: Final = 1_024
 
-ACCEPTED = Outcome.ACCEPTED  # bound once: Python 3.11 looks enum members up slowly
+ACCEPTED: Final = Outcome.ACCEPTED  # bound once: Python 3.11 looks enum members up slowly
 
 
 class SimulatedExchange(Adapter):
@@ -130,8 +131,8 @@ class SimulatedExchange(Adapter):
 
     def submit(self, request: Request) -> Receipt:
         """Execute an order at once, as a market or limit-IOC order does."""
-        if type(request) is TradeOrder and type(request.instruction) is SpotTrade:
-            receipt = self._matching.trade(request, request.instruction)
+        if type(request) is TradeOrder and type(trade := request.instruction) is SpotTrade:
+            receipt = self._matching.trade(request, trade)
         else:
             receipt = self._serve(single(request))
         number = request.number
