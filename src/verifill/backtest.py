@@ -212,8 +212,7 @@ def _between_chunks(
 def _collector_paused() -> Generator[None]:
     """Without the collector, which would walk the whole log again and again."""
     was_on = gc.isenabled()
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # what is there stays, so that `between` looks through none of it
     gc.disable()
     try:
         yield
