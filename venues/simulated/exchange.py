@@ -87,7 +87,8 @@ class SimulatedExchange(Adapter):
         self._network = network
         self._model = model
         self._receipts: dict[int, Receipt] = {}
-        self._forgotten, self._turn = 0, 2 * ORDERS_KEPT
+        self._earlier: dict[int, Receipt] = {}  # pending, or of the thousand before the last turn
+        self._forgotten = self._turned = 0
         trade = TradeTerms(rules, market)
         transfer = TransferTerms(scales, model.withdrawal_fees)
         leverage = LeverageTerms(LEVERAGE_MAX)
@@ -137,8 +138,8 @@ class SimulatedExchange(Adapter):
             receipt = self._serve(single(request))
         number = request.number
         self._receipts[number] = receipt
-        if number > self._turn:
-            self._forget(number - ORDERS_KEPT)
+        if number - self._turned > ORDERS_KEPT:
+            self._turn(number)
         return receipt
 
     def _serve(self, order: Order) -> Receipt:
@@ -153,26 +154,25 @@ class SimulatedExchange(Adapter):
             return self._set_leverage(order, instruction)
         return Receipt(Outcome.REJECTED_DEFINITIVE, reason="not supported")
 
-    def _forget(self, last: int) -> None:
-        """Drop the final receipts of orders up to this number."""
-        self._forgotten, self._turn = last, last + 2 * ORDERS_KEPT
-        self._receipts = {
-            number: receipt
-            for number, receipt in self._receipts.items()
-            if number > last or receipt.outcome is ACCEPTED
-        }
+    def _turn(self, number: int) -> None:
+        """Drop the final receipts of orders up to the last turn."""
+        self._forgotten, self._turned = self._turned, number
+        pending = {n: r for n, r in self._earlier.items() if r.outcome is ACCEPTED}
+        self._earlier = pending | self._receipts
+        self._receipts = {}
 
     def query(self, request: Request) -> Receipt:
         """What became of an order; a withdrawal becomes final when it is credited."""
-        receipt = self._receipts.get(request.number)
+        number = request.number
+        receipt = self._receipts.get(number) or self._earlier.get(number)
         if receipt is None:
-            return self._unknown(request.number)
+            return self._unknown(number)
         if receipt.outcome is Outcome.ACCEPTED:
             arrival = self._network.arrival(receipt.moves[0].ref)
             if arrival:
                 moves = receipt.moves + arrival.moves
                 receipt = Receipt(Outcome.EXECUTED, (), moves, arrival.time_ns)
-                self._receipts[request.number] = receipt
+                self._receipts[number] = receipt
         return receipt
 
     def _unknown(self, number: int) -> Receipt:
