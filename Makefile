@@ -4,9 +4,10 @@ PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
+KERNEL := build/kernel
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test foreign lint format demo faults bench lock clean
+.PHONY: help setup kernel test foreign lint format demo faults bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +22,18 @@ $(READY): pyproject.toml constraints.txt
 		--editable . --group dev
 	@touch $@
 
-test: lint foreign ## run every check and test; the last line is pytest's summary
+# An installation beside the sources, which are never compiled where they lie: what is edited
+# is what runs. PYTHONPATH=build/kernel runs it.
+kernel: $(KERNEL)/.ready ## compile what every tick goes through (needs a C compiler; optional)
+
+$(KERNEL)/.ready: $(READY) setup.py $(shell find engine machines venues src -name '*.py')
+	rm -rf build
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index \
+		--target $(KERNEL) .
+	PYTHONPATH=$(KERNEL) $(BIN)/python -m verifill --version
+	@touch $@
+
+test: lint kernel foreign ## run every check and test; the last line is pytest's summary
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
 		--doctest-modules tests src/verifill --cov --cov-report=term --gate
 
@@ -47,7 +59,7 @@ faults: setup ## let everything go wrong that can, everywhere, and not at a samp
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --every 1 \
 		tests/machines/test_lives.py tests/live
 
-bench: setup ## measure speed and memory
+bench: setup kernel ## measure speed and memory
 	$(BIN)/python -m bench
 
 lock: ## renew constraints.txt with the newest versions that fit

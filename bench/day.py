@@ -30,7 +30,6 @@ from bench.meter import peak_mb
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.config import load_config
-from verifill.config.retries import LIVE
 from verifill.engine.clock import NANOSECONDS
 from verifill.engine.command import Command
 from verifill.engine.commands import CommandName
@@ -42,6 +41,7 @@ from verifill.faults.moments import At, Moments, Place
 from verifill.faults.story import told
 from verifill.machines.full_loop import Full
 from verifill.machines.strategy import Plan, PlanReport, Positions
+from verifill.modes import LIVE
 from verifill.venues.data.generate import Walk, bars
 from verifill.venues.loopback.faults import Break, Delivery, Fault, Handling, Route, View
 from verifill.venues.market import MarketView

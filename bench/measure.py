@@ -19,6 +19,7 @@ from typing import Any
 from attrs import frozen
 
 ROOT = Path(__file__).parent.parent
+KERNEL = ROOT / "build" / "kernel"  # made by `make kernel`
 PACKAGES = ("verifill", "polars", "msgspec", "attrs", "transitions")
 
 
@@ -56,16 +57,19 @@ class Case:
         command: module and arguments before the history.
         history: the bars.
         logged: whether it is given a folder for a log.
+        compiled: whether what every tick goes through is to be compiled, where that is there.
     """
 
     name: str
     command: Sequence[str]
     history: Path
     logged: bool = True
+    compiled: bool = True
 
 
 FLOOR, FLOOR_LOGGED = "hand-written loop, no log", "hand-written loop, with log"
 STRATEGY, ENGINE = "strategy alone", "engine"
+INTERPRETED = "engine, interpreted"
 SHORT, TRANSITIONS = "compiled", "transitions"
 START = "engine, one bar"
 
@@ -83,15 +87,22 @@ def cases(history: Path, short: Path, least: Path) -> list[Case]:
         Case(name=FLOOR_LOGGED, command=["bench.floor"], history=history),
         Case(name=STRATEGY, command=["bench.work", "strategy"], history=history),
         engine(ENGINE, history),
+        engine(INTERPRETED, history, compiled=False),
         engine(START, least),
         engine(SHORT, short),
         engine(TRANSITIONS, short, "transitions"),
     ]
 
 
-def engine(name: str, history: Path, executor: str = "compiled") -> Case:
+def engine(name: str, history: Path, executor: str = "compiled", *, compiled: bool = True) -> Case:
     """The work on the engine."""
-    return Case(name=name, command=["bench.work", executor], history=history)
+    command = ["bench.work", executor]
+    return Case(name=name, command=command, history=history, compiled=compiled)
+
+
+def is_compiled() -> bool:
+    """Whether the compiled kernel is there."""
+    return any(KERNEL.glob("verifill/engine/executor.*.so"))
 
 
 def rounds(
@@ -116,7 +127,7 @@ def measure(case: Case, work: Path) -> Measured:
     given = [*case.command, str(case.history), *([str(log)] if case.logged else [])]
     before = getrusage(RUSAGE_CHILDREN)
     began_s = perf_counter()
-    told = run_module(given, log)
+    told = run_module(given, log, compiled=case.compiled)
     whole_s = perf_counter() - began_s
     after = getrusage(RUSAGE_CHILDREN)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -132,8 +143,13 @@ def measure(case: Case, work: Path) -> Measured:
     )
 
 
-def run_module(given: Sequence[str], log: Path) -> dict[str, Any]:
+def run_module(given: Sequence[str], log: Path, *, compiled: bool = False) -> dict[str, Any]:
     """What a module of the benchmark tells; its errors go to the screen.
+
+    Args:
+        given: module and arguments.
+        log: folder for a log, emptied before and removed after.
+        compiled: whether to run it with the compiled kernel, where that is there.
 
     Raises:
         CalledProcessError: it failed.
@@ -146,6 +162,7 @@ def run_module(given: Sequence[str], log: Path) -> dict[str, Any]:
             cwd=ROOT,
             check=True,
             stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(KERNEL) if compiled else ""},
         )
     finally:
         shutil.rmtree(log)
@@ -177,6 +194,7 @@ def machine() -> dict[str, str]:
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "commit": _commit(),
+        "kernel": "compiled" if is_compiled() else "interpreted: `make kernel` has made none",
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "packages": packages,

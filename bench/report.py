@@ -11,6 +11,7 @@ from bench.measure import (
     ENGINE,
     FLOOR,
     FLOOR_LOGGED,
+    INTERPRETED,
     SHORT,
     START,
     STRATEGY,
@@ -120,7 +121,7 @@ def _judged(value: float, target: float, unit: str) -> list[str]:
 def _work(results: Results) -> Iterator[str]:
     yield "## The work"
     yield ""
-    names = (FLOOR, FLOOR_LOGGED, STRATEGY, ENGINE)
+    names = (FLOOR, FLOOR_LOGGED, STRATEGY, ENGINE, INTERPRETED)
     rows = [
         [
             name,
@@ -141,7 +142,8 @@ def _work(results: Results) -> Iterator[str]:
     yield from prose(
         "Inside, us per instruction. The hand-written loops (`bench/floor.py`) do the same trades "
         "over integers and end at the same positions, but expect, verify and refuse nothing; "
-        "their log has the same columns and as many rows."
+        "their log has the same columns and as many rows. *Interpreted* runs the same files "
+        "without the compiled kernel (docs/decisions/0017-compiled-kernel.md)."
     )
 
 
@@ -217,7 +219,7 @@ def _executors(results: Results) -> Iterator[str]:
 
 
 def _parts(results: Results) -> Iterator[str]:
-    profile, engine = results.profile, results.medians[ENGINE]
+    profile, engine = results.profile, results.medians[INTERPRETED]
     seconds = {part: s for part, s in profile["parts_s"].items() if part != REST}
     total, count = sum(seconds.values()), profile["instructions"]
     calls = profile["calls"]
@@ -239,7 +241,8 @@ def _parts(results: Results) -> Iterator[str]:
     rest_ms = profile["parts_s"].get(REST, 0.0) * 1e3
     shared = calls.get("shared", 0) / count
     yield from prose(
-        f"By `cProfile` on {count:,} bars, summed up by module; {shared:.1f} calls of functions "
+        f"Of the interpreted engine, for a profiler does not see into compiled modules. By "
+        f"`cProfile` on {count:,} bars, summed up by module; {shared:.1f} calls of functions "
         "that all parts share count for the parts that called them. Under it an instruction "
         f"takes {net + own:.1f} us, of which {own:.1f} are the profiler's own by calibration and "
         f"taken off call by call; the rest is {net / engine.inside_us:.1f} times the run without "

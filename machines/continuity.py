@@ -6,6 +6,7 @@ the assumptions that the strategy was made on.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from verifill.engine.errors import NotObserved
 from verifill.machines.monitor import PositionMonitor
@@ -14,8 +15,8 @@ from verifill.machines.records import Records
 from verifill.venues.expectation import Expectation
 from verifill.venues.orders import Cause, LedgerRow, Outcome, Reading, Receipt
 
-NO_RECEIPT = Receipt(Outcome.ABSENT)
-NOTHING_EXPECTED = Expectation({})
+NO_RECEIPT: Final = Receipt(Outcome.ABSENT)
+NOTHING_EXPECTED: Final = Expectation({})
 
 
 class Continuity:

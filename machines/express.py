@@ -9,8 +9,8 @@ the state that the machine has come to, with all that is known by then.
 """
 
 from collections.abc import Callable, Mapping
-
-from msgspec import Struct
+from dataclasses import dataclass
+from typing import Final
 
 from verifill.engine.executor import Executor
 from verifill.machines.desk import Desk
@@ -26,17 +26,18 @@ from verifill.venues.lanes import Lane
 from verifill.venues.orders import Outcome, Receipt, Request
 from verifill.venues.tickets import TradeOrder
 
-EXECUTED = Outcome.EXECUTED
-INSTRUCT = FullEvent.INSTRUCT
-NOTHING: Mapping[str, int] = {}
-ROLE = "PLAN"
-VERIFIED: tuple[str, ...] = (TightEvent.ACCEPTED, TightEvent.OBSERVED, TightEvent.MATCHED)
+EXECUTED: Final = Outcome.EXECUTED
+INSTRUCT: Final = FullEvent.INSTRUCT
+NOTHING: Final[Mapping[str, int]] = {}
+ROLE: Final = "PLAN"
+VERIFIED: Final[tuple[str, ...]] = (TightEvent.ACCEPTED, TightEvent.OBSERVED, TightEvent.MATCHED)
 """What happens to an order that goes the usual way."""
-ALL_VERIFIED = (*VERIFIED, FullEvent.COMPLETE)
+ALL_VERIFIED: Final[tuple[str, ...]] = (*VERIFIED, FullEvent.COMPLETE)
 """Likewise to the last order of a plan."""
 
 
-class Way(Struct, frozen=True):
+@dataclass(frozen=True)
+class Way:
     """A lane and the venue that it leads to.
 
     Attributes:
@@ -131,26 +132,25 @@ class Express:
         now_ns = context.time_ns
         ledger = None
         if receipt.effect_ns == now_ns and reading.as_of_ns == now_ns and not reading.behind:
-            ledger = lane.ledger(order, receipt, reading, monitor.totals)
+            ledger = lane.ledger(receipt, reading, monitor.totals)
         if ledger is None:
             machine.fire(self._manager.answered(self._hand_over(way, order), receipt))
             return self._manager.seen(reading)
-        fill = receipt.fills[0]
         number = context.instruction
         context.usual = (
-            fill.ref,
+            lane.ref,
             machine.base + machine.node.depth,
             now_ns,
             context.tick,
             number,
             way.kind,
-            fill.quantity,
-            fill.price,
-            fill.fee,
-            ledger[lane.base_key],
+            lane.units,
+            lane.price,
+            lane.fee,
+            lane.base_total,
             lane.base_low,
             lane.base_high,
-            ledger[lane.quote_key],
+            lane.quote_total,
             lane.quote_low,
             lane.quote_high,
         )

@@ -5,8 +5,10 @@ happened, and lets the table say what follows.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from attrs import field, frozen
+from mypy_extensions import mypyc_attr
 
 from verifill.engine.clock import Clock
 from verifill.engine.errors import StrategyError
@@ -35,10 +37,12 @@ from verifill.venues.keys import Scales
 from verifill.venues.market import MarketView
 
 # bound once: Python 3.11 looks enum members up slowly
-TICK, INSTRUCT = FullEvent.TICK, FullEvent.INSTRUCT
-COMPLETE, REST = FullEvent.COMPLETE, FullEvent.REST
-DONE = Fate.DONE
-PLAN = "PLAN"
+TICK: Final = FullEvent.TICK
+INSTRUCT: Final = FullEvent.INSTRUCT
+COMPLETE: Final = FullEvent.COMPLETE
+REST: Final = FullEvent.REST
+DONE: Final = Fate.DONE
+PLAN: Final = "PLAN"
 
 
 @frozen(kw_only=True)
@@ -56,6 +60,7 @@ class LoopPolicy:
     tight_loop: Policies = field(factory=Policies)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class FullLoop:
     """The engine: one machine, and an activity for each state of it.
 
@@ -238,7 +243,7 @@ class FullLoop:
         event = self.express.take(trade, ALL_VERIFIED)
         if event is None:
             entry = Entry(trade, DONE)
-            self._entries = [entry]
+            self._entries.append(entry)
             self.report = PlanReport((entry,))
             return REST
         return event

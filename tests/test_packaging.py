@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
@@ -21,18 +22,25 @@ METADATA = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 @pytest.fixture(scope="module")
-def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The files of a wheel built from a copy, so that no build is left in the tree."""
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a package is built from, copied, so that no build is left in the tree."""
     copy = tmp_path_factory.mktemp("copy")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     skipped = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in ("src", *FOLDERS):
         shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=skipped)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel_names(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The files of a wheel, its kernel not compiled, which would take a minute."""
     out = tmp_path_factory.mktemp("wheel")
     build = ["-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index"]
     ran = subprocess.run(
         [sys.executable, *build, "--wheel-dir", out, copy],
+        env=os.environ | {"VERIFILL_KERNEL": "0"},
         check=False,
         capture_output=True,
         text=True,
@@ -86,6 +94,28 @@ def test_a_wheel_holds_every_module_under_the_one_name(wheel_names: list[str]) -
 def test_a_wheel_holds_the_type_marker_and_the_licence(wheel_names: list[str]) -> None:
     assert "verifill/py.typed" in wheel_names
     assert any(name.endswith("/licenses/LICENSE") for name in wheel_names)
+
+
+def test_without_mypyc_the_package_is_built_all_the_same_and_says_so(copy: Path) -> None:
+    script = (
+        "import runpy, sys; sys.modules['mypyc'] = None; sys.argv = ['setup.py', 'build']; "
+        "runpy.run_path('setup.py', run_name='__main__')"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=copy, check=False, capture_output=True, text=True
+    )
+
+    assert 0 == ran.returncode, ran.stderr
+    assert "verifill is built without its compiled kernel: " in ran.stderr
+    assert list((copy / "build").glob("lib*/verifill/engine/executor.py"))
+    assert [] == list((copy / "build").rglob("*.so"))
+
+
+def test_every_module_that_is_to_be_compiled_is_there() -> None:
+    named = re.findall(r'^    "([\w/]+\.py)",$', (ROOT / "setup.py").read_text(), re.MULTILINE)
+
+    assert "engine/executor.py" in named
+    assert [] == [module for module in named if not (ROOT / module).is_file()]
 
 
 def test_every_folder_of_the_core_is_a_package() -> None:

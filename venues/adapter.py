@@ -5,6 +5,8 @@ An adapter gives the terms of what it supports and adds `submit`, `query` and `r
 
 from collections.abc import Mapping
 
+from mypy_extensions import mypyc_attr
+
 from verifill.engine.errors import EngineDefect, InstructionError
 from verifill.venues.expectation import Assessment, Expectation
 from verifill.venues.instructions import Instruction, SpotTrade
@@ -19,6 +21,7 @@ from verifill.venues.trades import TradeTerms
 TERMS = ("resolve", "deny", "expect", "assess")
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Adapter:
     """Resolves, denies, expects and assesses by the terms of each operation.
 

@@ -7,9 +7,9 @@ a reading is anything else, it says so, and the terms go through it step by step
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
-
-from msgspec import Struct
+from typing import Final
 
 from verifill.engine.amounts import LARGEST, reduced, to_units
 from verifill.engine.errors import AmountError
@@ -26,7 +26,8 @@ def is_plain(ticket: Ticket) -> bool:
     return not ticket.instrument.perpetual and one_of_two and ticket.fee_rate >= 0
 
 
-class Size(Struct, frozen=True, kw_only=True, gc=False):
+@dataclass(frozen=True, kw_only=True)
+class Size:
     """What all trades of one quantity have in common, in one lane.
 
     Attributes:
@@ -58,8 +59,8 @@ class Size(Struct, frozen=True, kw_only=True, gc=False):
     fee_unit: int
 
 
-NO_SIZE = Size(quantity=Decimal(0), units=0, last_min=1, last_max=0, base=0, base_net=0,
-               base_fee=0, base_low=0, paid=0, scale=1, charge=0, fee_unit=1)  # fmt: skip
+NO_SIZE: Final = Size(quantity=Decimal(0), units=0, last_min=1, last_max=0, base=0, base_net=0,
+                      base_fee=0, base_low=0, paid=0, scale=1, charge=0, fee_unit=1)  # fmt: skip
 
 
 class Lane:
@@ -78,6 +79,12 @@ class Lane:
         base_high: greatest.
         quote_low: likewise of the quote asset.
         quote_high: greatest.
+        units: of the base asset, that the fill judged last was of.
+        price: its price, in ticks.
+        fee: what it cost.
+        ref: the venue's reference of it.
+        base_total: total of the base asset after it, in units.
+        quote_total: of the quote asset.
     """
 
     def __init__(self, ticket: Ticket, price: Callable[[str], int]) -> None:
@@ -86,7 +93,7 @@ class Lane:
         self.side = Side.BUY if ticket.buy else Side.SELL
         self.base_key = ticket.base_key
         self.quote_key = ticket.quote_key
-        self._price = price
+        self._last = price
         self._data = instrument.data
         self._buy = ticket.buy
         self._collar, self._collar_unit = reduced(instrument.collar, RATE_UNIT)
@@ -95,7 +102,10 @@ class Lane:
         fee_in_quote = ticket.fee_rate and not ticket.fee_on_quantity
         self._slack = 2 * FILLS_MAX if fee_in_quote else FILLS_MAX
         self._size = NO_SIZE
+        self._low = self._high = 0
         self.base_low = self.base_high = self.quote_low = self.quote_high = 0
+        self.units = self.price = self.fee = self.base_total = self.quote_total = 0
+        self.ref = ""
 
     def order(
         self, trade: SpotTrade, quantity: Amount, number: int, opening: dict[str, int]
@@ -110,15 +120,15 @@ class Lane:
             number: of the intent.
             opening: position key -> units, before it.
         """
-        size, price = self._size, self._price
+        size = self._size
         if quantity is not size.quantity:
             size = self._size = self._sized(quantity)
-        last = price(self._data)
+        last = self._last(self._data)
         if not size.last_min <= last <= size.last_max:
             return None
         width = last * self._collar // self._collar_unit
-        low = worst = last - width
-        high = best = last + width
+        self._low = low = worst = last - width
+        self._high = high = best = last + width
         if self._buy:
             worst, best = high, low
         before = opening[self.base_key]
@@ -170,21 +180,21 @@ class Lane:
         )
 
     def ledger(
-        self, order: TradeOrder, receipt: Receipt, reading: Reading, opening: dict[str, int]
+        self, receipt: Receipt, reading: Reading, opening: dict[str, int]
     ) -> dict[str, int] | None:
-        """The books after an order, if all is as it should be; None if that takes a closer look.
+        """The books after the order made last; None if that takes a closer look.
 
         The receipt has one fill, which is the whole order, within its limits and charged as
         scheduled (L1); all ledger rows are that fill's and add up to it (L2); every balance
-        is its opening and these rows, and both are within their bounds (L3).
+        is its opening and these rows, and both are within their bounds (L3). What the log says
+        of them is kept in the attributes.
 
         Args:
-            order: the one that `order` made last.
-            receipt: the venue's last word on it: executed.
+            receipt: the venue's last word on the order: executed.
             reading: all readings together, taken after it.
             opening: position key -> units, before it.
         """
-        size, rows = self._size, reading.rows
+        size = self._size
         try:
             (fill,) = receipt.fills
         except ValueError:
@@ -192,8 +202,8 @@ class Lane:
         price, fee = fill.price, fill.fee
         charged = price * size.charge // size.fee_unit
         if (
-            fill.quantity != order.quantity
-            or not order.low <= price <= order.high
+            fill.quantity != size.units
+            or not self._low <= price <= self._high
             or fee != size.base_fee - charged
             or fill.fee_asset != self._fee_asset
             or receipt.moves
@@ -215,11 +225,14 @@ class Lane:
             or ledger != reading.totals
         ):
             return None
+        self.units, self.price, self.fee = size.units, price, fee
+        self.base_total, self.quote_total = base_total, quote_total
+        self.ref = ref = fill.ref
+        rows = reading.rows
         try:
             first, second, third = rows
         except ValueError:  # without a fee there are two
-            return ledger if self._add_up(rows, fill.ref, base, quote) else None
-        ref = fill.ref
+            return ledger if self._add_up(rows, ref, base, quote) else None
         if (
             first.ref == ref
             and second.ref == ref

@@ -6,6 +6,7 @@ file, because a file has a price of its own.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -77,10 +78,18 @@ class Stream:
         width = len(self.columns)
         return pl.DataFrame(
             [
-                pl.Series(name, self._values[at::width], dtype=_DTYPES[kind])
+                _series(name, self._values[at::width], kind)
                 for at, (name, kind) in enumerate(self.columns.items())
             ]
         )
+
+
+def _series(name: str, values: list[object], kind: str) -> pl.Series:
+    if kind == AMOUNT:
+        # nearly all are of 64 bits, which polars reads in half the time
+        with suppress(TypeError):
+            return pl.Series(name, values, dtype=pl.Int64()).cast(pl.Int128())
+    return pl.Series(name, values, dtype=_DTYPES[kind])
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:

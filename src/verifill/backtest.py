@@ -8,7 +8,6 @@ from typing import Any, Literal, Protocol
 
 from attrs import Factory, field, frozen
 
-from verifill.config.retries import BACKTEST
 from verifill.ending import Ending
 from verifill.engine.clock import Clock
 from verifill.engine.compile import compile_table
@@ -29,6 +28,7 @@ from verifill.machines.records import Records
 from verifill.machines.strategy import PlanReport, Strategy
 from verifill.machines.tight_loop import Tight
 from verifill.machines.tolerance import EXACT, Tolerance
+from verifill.modes import BACKTEST
 from verifill.venues.interfaces import Indexed, PositionFeed, Venue
 from verifill.venues.keys import Scales
 from verifill.venues.market import MarketView
@@ -212,8 +212,7 @@ def _between_chunks(
 def _collector_paused() -> Generator[None]:
     """Without the collector, which would walk the whole log again and again."""
     was_on = gc.isenabled()
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # what is there stays, so that `between` looks through none of it
     gc.disable()
     try:
         yield

@@ -15,11 +15,11 @@ from verifill.assembly.scales import scales_of
 from verifill.assembly.strategy import load_strategy, source_file
 from verifill.backtest import Parts
 from verifill.config import Config
-from verifill.config.retries import BACKTEST
 from verifill.engine.digest import sha256_file
 from verifill.links import Link, links_of_chain
 from verifill.machines.loop import LoopPolicy
 from verifill.machines.tolerance import Tolerance
+from verifill.modes import BACKTEST
 from verifill.venues.calls import ChainRules
 from verifill.venues.data import History
 from verifill.venues.interfaces import Venue

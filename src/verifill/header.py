@@ -9,11 +9,11 @@ from typing import Any
 
 from attrs import field, frozen
 
-from verifill.config.retries import BACKTEST
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import ConfigError
 from verifill.engine.log.reader import Log
 from verifill.links import Link, links_of_venue, to_header
+from verifill.modes import BACKTEST
 from verifill.venues.keys import Scales
 from verifill.venues.rules import VenueRules
 

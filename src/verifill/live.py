@@ -20,7 +20,6 @@ from verifill.assembly.references import venue_names
 from verifill.assembly.strategy import load_strategy
 from verifill.build import described, policy_of, tolerance_of
 from verifill.config import Config, load_config
-from verifill.config.retries import LIVE
 from verifill.engine.compile import compile_table
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import NotObserved
@@ -47,6 +46,7 @@ from verifill.machines.nesting import nesting
 from verifill.machines.operator import Mailbox, Operators
 from verifill.machines.recovery import Found, found_in
 from verifill.machines.surroundings import asides
+from verifill.modes import LIVE
 from verifill.quotes import Quotes
 from verifill.start import Start, at
 from verifill.telling import Style, Tell, telling

@@ -15,7 +15,6 @@ from verifill.assembly.loopback import Connected, Hosting
 from verifill.assembly.paper import connect_paper
 from verifill.assembly.prices import PriceSource, replayed, served
 from verifill.config import Config, load_config
-from verifill.config.retries import PAPER
 from verifill.engine.clock import Times
 from verifill.engine.errors import ConfigError
 from verifill.engine.inbox import Inbox
@@ -24,6 +23,7 @@ from verifill.engine.log.writer import is_log
 from verifill.live import Ended, go_on
 from verifill.machines.operator import Mailbox
 from verifill.machines.recovery import Found
+from verifill.modes import PAPER
 from verifill.start import Outside, Start
 from verifill.telling import Style, Tell, telling
 from verifill.venues.loopback.journal import Journal

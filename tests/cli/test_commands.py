@@ -69,7 +69,7 @@ def test_help_has_examples_and_exit_codes_within_80_columns(
 
 
 def test_the_version_is_told(command: Verifill) -> None:
-    assert re.fullmatch(r"verifill \d+\.\d+\.\d+\n", command("--version").stdout)
+    assert re.fullmatch(r"verifill \d+\.\d+\.\d+ \(interpreted\)\n", command("--version").stdout)
 
 
 def test_a_usage_error_is_bad_input(command: Verifill) -> None:

@@ -10,11 +10,11 @@ from attrs import define, evolve, field
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting, ServerParts
 from verifill.config import load_config
-from verifill.config.retries import LIVE
 from verifill.engine.clock import NANOSECONDS, Times
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.record import Record
 from verifill.live import Ended, go_on
+from verifill.modes import LIVE
 from verifill.result import RunResult
 from verifill.start import Outside, Start, over
 from verifill.telling import Style, Tell, telling

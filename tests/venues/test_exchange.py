@@ -121,6 +121,26 @@ def test_asked_about_an_order_it_repeats_what_it_said(trade: Instruction) -> Non
     assert () == venue.exchange.read().rows
 
 
+def test_it_remembers_what_is_pending_and_the_last_thousand_and_does_not_know_of_the_rest() -> None:
+    venue = rich(model=ExchangeModel(withdrawal_ns=HOUR_NS))
+    exchange, last = venue.exchange, 3_100
+
+    def known(number: int) -> Outcome:
+        return exchange.query(exchange.resolve(buy("0.001"), number, None)).outcome
+
+    away = exchange.resolve(withdraw(), 1, None)
+    exchange.submit(away)
+    for number in range(2, last + 1):
+        exchange.submit(exchange.resolve(buy("0.001"), number, None))
+
+    assert Outcome.UNKNOWN is known(2)
+    assert {Outcome.EXECUTED} == {known(number) for number in range(last - 1_000, last + 1)}
+    assert Outcome.ABSENT is known(last + 1)
+    assert Outcome.ACCEPTED is exchange.query(away).outcome
+    venue.wait(HOUR_NS)
+    assert Outcome.EXECUTED is exchange.query(away).outcome
+
+
 def test_the_leverage_of_every_perpetual_is_tracked_from_the_beginning() -> None:
     assert 20 == rich(model=ExchangeModel(default_leverage=20)).exchange.read().totals[LEVERAGE]
 

@@ -77,7 +77,7 @@ def test_order_bounds_and_books_are_those_of_the_terms(
     receipt = venue.exchange.submit(order)
     assessment = venue.exchange.assess(order, receipt, venue.books)
     effects = assessment.effects
-    ledger = lane.ledger(order, receipt, venue.exchange.read(), opening)
+    ledger = lane.ledger(receipt, venue.exchange.read(), opening)
     # what did not move may have no row, and a flaw wants words: the terms look closer
     if all(effects.values()) and not assessment.flaw:
         assert {key: total + effects.get(key, 0) for key, total in opening.items()} == ledger
@@ -177,8 +177,8 @@ def test_whatever_is_not_plain_takes_a_closer_look(skew: str, trade: SpotTrade) 
     assert order
     receipt, reading = venue.exchange.submit(order), venue.exchange.read()
 
-    assert lane.ledger(order, receipt, reading, opening)
-    assert None is lane.ledger(order, *SKEWS[skew](receipt, reading), opening)
+    assert lane.ledger(receipt, reading, opening)
+    assert None is lane.ledger(*SKEWS[skew](receipt, reading), opening)
 
 
 @pytest.mark.parametrize("bound", ["base_low", "base_high", "quote_low", "quote_high"])
@@ -190,7 +190,7 @@ def test_a_total_outside_its_bounds_takes_a_closer_look(bound: str) -> None:
     receipt, reading = venue.exchange.submit(order), venue.exchange.read()
     setattr(lane, bound, 10**20 if bound.endswith("low") else -(10**20))
 
-    assert None is lane.ledger(order, receipt, reading, opening)
+    assert None is lane.ledger(receipt, reading, opening)
 
 
 def test_three_positions_a_rebate_and_a_perpetual_have_no_lane() -> None:

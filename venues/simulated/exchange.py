@@ -5,6 +5,7 @@ its own accounts. What it answers is all that anybody learns from it.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from verifill.venues.adapter import Adapter, single
 from verifill.venues.instructions import (
@@ -36,11 +37,11 @@ from verifill.venues.tickets import TradeOrder
 from verifill.venues.trades import TRADES, TradeTerms
 from verifill.venues.transfers import LeverageTerms, TransferTerms, leverage_key
 
-LEVERAGE_MAX = 125
+LEVERAGE_MAX: Final = 125
 
-ORDERS_KEPT = 1_024
+ORDERS_KEPT: Final = 1_024
 
-ACCEPTED = Outcome.ACCEPTED  # bound once: Python 3.11 looks enum members up slowly
+ACCEPTED: Final = Outcome.ACCEPTED  # bound once: Python 3.11 looks enum members up slowly
 
 
 class SimulatedExchange(Adapter):
@@ -86,7 +87,8 @@ class SimulatedExchange(Adapter):
         self._network = network
         self._model = model
         self._receipts: dict[int, Receipt] = {}
-        self._forgotten, self._turn = 0, 2 * ORDERS_KEPT
+        self._earlier: dict[int, Receipt] = {}  # pending, or of the thousand before the last turn
+        self._forgotten = self._turned = 0
         trade = TradeTerms(rules, market)
         transfer = TransferTerms(scales, model.withdrawal_fees)
         leverage = LeverageTerms(LEVERAGE_MAX)
@@ -130,14 +132,14 @@ class SimulatedExchange(Adapter):
 
     def submit(self, request: Request) -> Receipt:
         """Execute an order at once, as a market or limit-IOC order does."""
-        if type(request) is TradeOrder and type(request.instruction) is SpotTrade:
-            receipt = self._matching.trade(request, request.instruction)
+        if type(request) is TradeOrder and type(trade := request.instruction) is SpotTrade:
+            receipt = self._matching.trade(request, trade)
         else:
             receipt = self._serve(single(request))
         number = request.number
         self._receipts[number] = receipt
-        if number > self._turn:
-            self._forget(number - ORDERS_KEPT)
+        if number - self._turned > ORDERS_KEPT:
+            self._turn(number)
         return receipt
 
     def _serve(self, order: Order) -> Receipt:
@@ -152,14 +154,12 @@ class SimulatedExchange(Adapter):
             return self._set_leverage(order, instruction)
         return Receipt(Outcome.REJECTED_DEFINITIVE, reason="not supported")
 
-    def _forget(self, last: int) -> None:
-        """Drop the final receipts of orders up to this number."""
-        self._forgotten, self._turn = last, last + 2 * ORDERS_KEPT
-        self._receipts = {
-            number: receipt
-            for number, receipt in self._receipts.items()
-            if number > last or receipt.outcome is ACCEPTED
-        }
+    def _turn(self, number: int) -> None:
+        """Drop the final receipts of orders up to the last turn."""
+        self._forgotten, self._turned = self._turned, number
+        pending = {n: r for n, r in self._earlier.items() if r.outcome is ACCEPTED}
+        self._earlier = pending | self._receipts
+        self._receipts = {}
 
     def entry_values(self) -> Mapping[str, int]:
         """See `Entered.entry_values`."""
@@ -167,15 +167,16 @@ class SimulatedExchange(Adapter):
 
     def query(self, request: Request) -> Receipt:
         """What became of an order; a withdrawal becomes final when it is credited."""
-        receipt = self._receipts.get(request.number)
+        number = request.number
+        receipt = self._receipts.get(number) or self._earlier.get(number)
         if receipt is None:
-            return self._unknown(request.number)
+            return self._unknown(number)
         if receipt.outcome is Outcome.ACCEPTED:
             arrival = self._network.arrival(receipt.moves[0].ref)
             if arrival:
                 moves = receipt.moves + arrival.moves
                 receipt = Receipt(Outcome.EXECUTED, (), moves, arrival.time_ns)
-                self._receipts[request.number] = receipt
+                self._receipts[number] = receipt
         return receipt
 
     def _unknown(self, number: int) -> Receipt:

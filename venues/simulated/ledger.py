@@ -1,10 +1,12 @@
 """The accounts of a simulated venue: totals, and a row for every change of them."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from verifill.venues.orders import Cause, LedgerRow, Reading
 
-TRADE, FEE = Cause.TRADE, Cause.FEE
+TRADE: Final = Cause.TRADE
+FEE: Final = Cause.FEE
 
 
 class Accounts:
@@ -34,14 +36,12 @@ class Accounts:
         totals, now_ns = self.totals, self.now_ns
         totals[quote_key] += quote
         totals[base_key] += base
-        rows = self._rows
-        rows += (
-            LedgerRow(ref, quote_key, quote, TRADE, now_ns),
-            LedgerRow(ref, base_key, base, TRADE, now_ns),
-        )
+        rows, row = self._rows, LedgerRow
+        rows.append(row(ref, quote_key, quote, TRADE, now_ns))
+        rows.append(row(ref, base_key, base, TRADE, now_ns))
         if fee:
             totals[fee_key] -= fee
-            rows.append(LedgerRow(ref, fee_key, -fee, FEE, now_ns))
+            rows.append(row(ref, fee_key, -fee, FEE, now_ns))
 
     def read(self) -> Reading:
         """The accounts as of now less the lag, with the rows not yet delivered."""

@@ -1,8 +1,8 @@
 """How a simulated exchange fills an order: price, liquidity, funds, fee, accounts."""
 
 from collections.abc import Callable
-
-from msgspec import Struct
+from dataclasses import dataclass
+from typing import Final
 
 from verifill.engine.amounts import reduced
 from verifill.venues.instructions import PerpTrade, Side, SpotTrade
@@ -13,13 +13,17 @@ from verifill.venues.simulated.ledger import Accounts
 from verifill.venues.simulated.margin import Margin
 from verifill.venues.simulated.model import ExchangeModel, unlimited
 
-BUY = Side.BUY
-FEE, REALISED = Cause.FEE, Cause.REALISED
-EXECUTED, EXECUTED_PARTIAL = Outcome.EXECUTED, Outcome.EXECUTED_PARTIAL
-REJECTED = Outcome.REJECTED_DEFINITIVE
+# bound once: Python 3.11 looks enum members up slowly
+BUY: Final = Side.BUY
+FEE: Final = Cause.FEE
+REALISED: Final = Cause.REALISED
+EXECUTED: Final = Outcome.EXECUTED
+EXECUTED_PARTIAL: Final = Outcome.EXECUTED_PARTIAL
+REJECTED: Final = Outcome.REJECTED_DEFINITIVE
 
 
-class Book(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Book:
     """One side of the book of an instrument: what is the same for all its trades.
 
     Attributes:

@@ -4,7 +4,7 @@ Time comes from the data. Whoever asks for a price gets the last one known at th
 time; what comes later cannot be reached from here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Protocol
 
@@ -54,7 +54,7 @@ class Series:
         return self._values[at]
 
 
-class Columns(dict[str, Sequence[int]]):
+class Columns(dict[str, list[int]]):
     """The lists of a chunk's column, each fetched when it is first asked for.
 
     Args:
@@ -65,7 +65,7 @@ class Columns(dict[str, Sequence[int]]):
         super().__init__()
         self._column = column
 
-    def __missing__(self, instrument: str) -> Sequence[int]:
+    def __missing__(self, instrument: str) -> list[int]:
         """Fetch a list; an unknown instrument is a `DataError`."""
         values = self[instrument] = self._column[instrument]
         return values
@@ -93,10 +93,10 @@ class Timeline:
         self._series = {n: Series(n, history.series(n)) for n in self._series_decimals}
         self._chunks: Iterator[Chunk] = history.chunks()
         self._ahead = next(self._chunks, None)
-        self._times: Sequence[int] = ()
+        self._times: list[int] = []
         self._rows = 0
-        self._closes: Mapping[str, Sequence[int]] = {}
-        self._earlier: Mapping[str, Sequence[int]] | None = None
+        self._closes: dict[str, list[int]] = {}
+        self._earlier: dict[str, list[int]] | None = None
         self._chunk: Chunk | None = None
         self._at = -1
         self._due_ns = 0

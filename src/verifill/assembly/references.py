@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from verifill.config import ChainConfig, Config, ExchangeConfig, InstrumentConfig
-from verifill.config.retries import MODES
+from verifill.modes import MODES
 from verifill.venues.calls import Accrual
 
 Named = Iterator[tuple[str, str]]

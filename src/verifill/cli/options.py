@@ -25,11 +25,12 @@ def examples(*commands: str, codes: str = EXIT_CODES) -> str:
 
 
 def version(value: bool) -> None:  # noqa: FBT001 - how typer calls it
-    """Print the version and end."""
+    """Print the version, and whether what every tick goes through is compiled; end."""
     if value:
         from verifill import __version__  # noqa: PLC0415 - only needed here
+        from verifill.kernel import KIND  # noqa: PLC0415 - likewise
 
-        typer.echo(f"verifill {__version__}")
+        typer.echo(f"verifill {__version__} ({KIND})")
         raise typer.Exit
 
 

@@ -10,12 +10,9 @@ from verifill.config.exchanges import nothing
 from verifill.config.rules import Above, All, Within
 from verifill.engine.retry import RetryPolicy
 from verifill.machines.policies import Place, Policies, Timeouts
+from verifill.modes import BACKTEST
 from verifill.venues.instructions import Operation
 
-BACKTEST = "backtest"
-PAPER = "paper"
-LIVE = "live"
-MODES: Final = (BACKTEST, "paper", LIVE)
 ATTEMPTS_BACKTEST = 1
 ATTEMPTS_LIVE = 3
 QUESTIONS_LIVE = 100  # the tight loop's time ends them: after 0, 5, 15, 35, 75 and 120 s

@@ -12,8 +12,9 @@ from verifill.config.chains import ChainConfig
 from verifill.config.environments import EnvironmentConfig
 from verifill.config.exchanges import YEAR_S, ExchangeConfig, nothing
 from verifill.config.loopback import LoopbackConfig
-from verifill.config.retries import BACKTEST, LIVE, PAPER, ModesConfig, RetriesConfig
+from verifill.config.retries import ModesConfig, RetriesConfig
 from verifill.config.rules import RATE, Above, All, Each, Name, NoSecret, OneOf, Some, Within
+from verifill.modes import BACKTEST, LIVE, PAPER
 
 DECIMALS_MAX = 36
 BAR_DECIMALS_MAX = 18

@@ -14,7 +14,6 @@ from attrs import evolve, frozen
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.config import Config, load_config
-from verifill.config.retries import LIVE
 from verifill.engine.errors import LogError
 from verifill.faults.hazard import OWN, REFUSED, SAFE, Expected, Group, Hazard, Scene, Spot, Whole
 from verifill.faults.judge import Counts, Verdict, books_differ, judged, missing, verdict_of
@@ -22,6 +21,7 @@ from verifill.faults.lives import End, World, begun
 from verifill.faults.moments import Moments
 from verifill.faults.plans import written
 from verifill.faults.story import Story, told
+from verifill.modes import LIVE
 from verifill.venues.data.history import Chunk, History, SeriesPoints
 
 

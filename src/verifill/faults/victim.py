@@ -17,11 +17,11 @@ from msgspec import Struct
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.config import load_config
-from verifill.config.retries import LIVE
 from verifill.engine.clock import Times
 from verifill.faults.moments import At, Moments, Place
 from verifill.faults.outside import PLACES, Disk, Time, WatchedAnchor
 from verifill.live import one_life
+from verifill.modes import LIVE
 from verifill.start import Outside, Start, over
 from verifill.venues.loopback.transport import Attempt, Http
 

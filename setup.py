@@ -1,0 +1,70 @@
+"""Builds the package; what every tick goes through is compiled, where that can be done.
+
+The modules named here are plain Python, and the same files run either way: mypyc makes C
+of them, which a C compiler makes extension modules of, beside the files. Without mypyc or
+a C compiler the package is built without them; it does the same, at half the speed.
+`verifill --version` says which it is.
+
+An installation in place (`pip install --editable`) is never compiled, so that it runs what
+stands in the files. `VERIFILL_KERNEL=0` leaves compiling out elsewhere, too.
+"""
+
+import os
+import sys
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+KERNEL = (
+    "engine/executor.py",
+    "engine/log/writer.py",
+    "engine/paths.py",
+    "machines/continuity.py",
+    "machines/express.py",
+    "machines/loop.py",
+    "machines/monitor.py",
+    "venues/adapter.py",
+    "venues/lanes.py",
+    "venues/simulated/exchange.py",
+    "venues/simulated/ledger.py",
+    "venues/simulated/matching.py",
+    "venues/simulated/timeline.py",
+)
+OPTIONS = ("--config-file=", "--explicit-package-bases", "--ignore-missing-imports")
+
+
+class BuildKernel(build_ext):
+    """Compiles the kernel, or says why not and goes on without."""
+
+    def run(self) -> None:
+        """Build the extension modules."""
+        if self.editable_mode or os.environ.get("VERIFILL_KERNEL") == "0":
+            self.extensions = []
+            return
+        try:
+            self.distribution.ext_modules = kernel()
+            self.reinitialize_command(self)  # so that it is told of them
+            self.ensure_finalized()
+            super().run()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a compiler may say
+            self.extensions = []
+            sys.stderr.write(f"verifill is built without its compiled kernel: {error}\n")
+
+
+def kernel() -> list[Extension]:
+    """The extension modules, as C.
+
+    Raises:
+        ImportError: there is no mypyc.
+        SystemExit: mypyc does not take the modules.
+    """
+    from mypyc.build import mypycify  # noqa: PLC0415 - it may not be there
+
+    os.environ["MYPYPATH"] = "src"
+    files = [f"src/verifill/{module}" for module in KERNEL]
+    built: list[Extension] = mypycify([*OPTIONS, *files], debug_level="0", group_name="verifill")
+    return built
+
+
+# Named so that setuptools builds at all; what is built, `BuildKernel` knows.
+setup(ext_modules=[Extension("verifill.compiled", [])], cmdclass={"build_ext": BuildKernel})

@@ -1,0 +1,6 @@
+"""The modes of a run, apart from all that is configured for them, which takes time to load."""
+
+BACKTEST = "backtest"
+PAPER = "paper"
+LIVE = "live"
+MODES = (BACKTEST, PAPER, LIVE)
