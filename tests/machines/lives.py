@@ -13,6 +13,7 @@ import polars as pl
 from attrs import define, field
 
 from tests.machines.support import MINUTE_NS, SECOND_NS, START_NS, Scripted, Stage
+from verifill.engine.answers import Keeping
 from verifill.engine.clock import WallClock
 from verifill.engine.command import Command
 from verifill.engine.commands import CommandName
@@ -29,21 +30,19 @@ from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
 from verifill.engine.verify.log import verify
 from verifill.engine.verify.verdict import Verdict
-from verifill.machines.desk import Desk
+from verifill.machines.assembling import Beyond, Look, assemble
 from verifill.machines.full_loop import FULL_LOOP
-from verifill.machines.guarding import Guard, Surroundings, asides
-from verifill.machines.live_loop import LiveLoop
-from verifill.machines.live_records import LiveRecords
+from verifill.machines.heard import abilities_of
+from verifill.machines.live_loop import LiveLoop, Stateful
 from verifill.machines.loop import LoopPolicy
-from verifill.machines.monitor import PositionMonitor
 from verifill.machines.nesting import nesting
-from verifill.machines.operator import Operators
 from verifill.machines.recovering import Bases
 from verifill.machines.recovery import Found, found_in
+from verifill.machines.setup import SETUP, Setup, VenueSetup
 from verifill.machines.strategy import Plan, PlanReport, Positions
 from verifill.machines.thresholds import Thresholds
 from verifill.machines.tolerance import EXACT, Tolerance
-from verifill.venues.interfaces import PositionFeed, Venue
+from verifill.venues.interfaces import PositionFeed
 from verifill.venues.market import MarketView
 from verifill.venues.orders import LedgerRow, Reading, Receipt, Request
 
@@ -280,8 +279,6 @@ class World:
         self.mailbox.state = lambda: machine.state
         since = found.memory.books.cursors.get("desk", 0) if found.memory else 0
         client = self.client(self._kept, moments, since)
-        monitor = PositionMonitor([client, *self.feeds], {}, {}, self.tolerance)
-        venues: list[Venue] = [client]
         self.strategy = self.thinker(self.plans)
         sleeps = 0
 
@@ -299,45 +296,43 @@ class World:
             monotonic_ns=lambda: self._mono_ns,
             sleep=sleep,
         )
-        names = {client.rules.name} if self.subscribed is None else self.subscribed
-        self.loop = loop = LiveLoop(
-            machine=machine,
-            clock=clock,
-            market=self.stage.bars,
-            strategy=self.strategy,
-            desk=Desk(venues, names, monitor),
-            records=LiveRecords(live, machine),
-            scales=self.stage.scales,
-            policy=self.policy,
-        )
-        loop.manager.run = header["run"]
-        guard = Guard(
-            Surroundings(
-                limits=self.limits,
-                write=lambda changes, state: live.aside(asides(changes, state)),
-                now_ns=lambda: self.stage.bars.time_ns,
-            ),
-            found.guard,
-        )
-        guard.begin()
         left = ticks
 
-        def refresh() -> str:
+        def look() -> Look:
             nonlocal left
             if left == 0:
                 loop.stop()
             left -= 1
-            return self.stale.pop(0) if self.stale else ""
+            return Look(self.stale.pop(0) if self.stale else "")
 
-        loop.live(
-            log=live,
+        names = {client.rules.name} if self.subscribed is None else self.subscribed
+        setup = Setup(
+            decimals=self.stage.scales.as_dict(),
+            policy=self.policy,
+            tolerance=self.tolerance,
+            venues=(VenueSetup(rules=client.rules, abilities=abilities_of(client)),),
+            feeds=len(self.feeds),
+            subscribed=frozenset(names),
+            stateful=isinstance(self.strategy, Stateful),
+            limits=self.limits,
+        )
+        answers = Keeping(live)
+        setup = answers.ask("setup", lambda: setup, SETUP)
+        beyond = Beyond(
             clock=clock,
-            operators=Operators(self.mailbox, live, machine, lambda: self.wall_ns, found.commands),
-            found=found,
+            wall_ns=lambda: self.stage.bars.time_ns,
+            market=self.stage.bars,
+            strategy=self.strategy,
+            venues=[client],
+            feeds=self.feeds,
+            mailbox=self.mailbox,
             bases=self.bases,
             cursors=lambda: {"desk": client.cursor},
-            refresh=refresh,
-            guard=guard,
+            look=look,
+            seen=lambda: None,
+        )
+        self.loop = loop = assemble(
+            setup, beyond, answers, machine=machine, log=live, found=found, run=header["run"]
         )
         loop.run()
         return machine.state
