@@ -19,8 +19,8 @@ KEY: Final = "answers"  # of a payload
 WALL: Final = "wall"
 MONOTONIC: Final = "monotonic"
 BETWEEN: Final = "between"
+SLICES: Final = "slices"
 ERROR: Final = "error"
-CLOCKS: Final = frozenset({WALL, MONOTONIC})
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ class Answers(ABC):
 
     @abstractmethod
     def clock(self, question: str, do: Callable[[], int]) -> int:
-        """The reading of a clock, one of CLOCKS, in nanoseconds."""
+        """The reading of a clock, `WALL` or `MONOTONIC`, in nanoseconds."""
 
 
 class Keeping(Answers):
@@ -87,7 +87,7 @@ class Keeping(Answers):
 
     An answer that is the same as the last one to its question is written as the question alone,
     and one that comes several times in a row with their number. Clocks count from the record
-    before. A slice of a wait in which nothing was asked but the time is left out.
+    before. Of a slice of a wait in which nothing was asked but the time, that is all that is kept.
 
     Args:
         log: where they are kept.
@@ -99,19 +99,13 @@ class Keeping(Answers):
 
     def ask(self, question: str, do: Callable[[], T], form: Form[T]) -> T:
         """See `Answers.ask`."""
-        try:
-            answer = do()
-        except (Exception, SystemExit) as error:
-            self._last.pop(question, None)
-            told = [type(error).__name__, str(error), repr(error)]
-            self._log.answers.append([question, told, ERROR])
-            raise
+        answer = self._found_out(question, do)
         self._keep(question, form.plain(answer))
         return answer
 
     def ask_if(self, question: str, do: Callable[[], T], form: Form[T], nothing: T) -> T:
         """See `Answers.ask_if`."""
-        answer = do()
+        answer = self._found_out(question, do)
         if answer != nothing:
             self._keep(question, form.plain(answer))
         return answer
@@ -135,14 +129,33 @@ class Keeping(Answers):
         return answer
 
     def _slice(self, between: Callable[[], bool]) -> bool:
+        """A slice of a wait: left out if nothing was asked, one number if it was the time."""
         kept = self._log.answers
         at = len(kept)
         kept.append([BETWEEN])
         ended = between()
-        told = self._log.answers is not kept  # a record was written meanwhile
-        if not (ended or told) and all(entry[0] in CLOCKS for entry in kept[at + 1 :]):
-            del kept[at:]
+        if ended or self._log.answers is not kept:  # or a record was written meanwhile
+            return ended
+        match kept[at + 1 :]:
+            case []:
+                del kept[at]
+            case [[question, int(since)]] if question == WALL:
+                del kept[at:]
+                if not (kept and kept[-1][0] == SLICES):
+                    kept.append([SLICES, []])
+                kept[-1][1].append(since)
+            case _:
+                pass
         return ended
+
+    def _found_out(self, question: str, do: Callable[[], T]) -> T:
+        try:
+            return do()
+        except (Exception, SystemExit) as error:
+            self._last.pop(question, None)
+            told = [type(error).__name__, str(error), repr(error)]
+            self._log.answers.append([question, told, ERROR])
+            raise
 
     def _keep(self, question: str, plain: object) -> None:
         kept = self._log.answers

@@ -32,6 +32,9 @@ from verifill.venues.interfaces import PositionFeed, Venue
 from verifill.venues.keys import Scales
 from verifill.venues.market import MarketView
 
+Deciding = Callable[[Strategy], Strategy]
+"""Given the strategy of a log, gives the one that decides in its place."""
+
 
 class Look(Struct, frozen=True):
     """What came of fetching market data.
@@ -77,7 +80,7 @@ class Beyond:
 
 
 BASES: Form[tuple[Mapping[str, int], str]] = Form(
-    lambda answer: [dict(answer[0]), answer[1]], lambda told: (dict(told[0]), told[1])
+    lambda answer: [UNITS.plain(answer[0]), answer[1]], lambda told: (dict(told[0]), told[1])
 )
 LOOK = form(Look)
 
@@ -91,6 +94,7 @@ def assemble(
     log: LiveLog,
     found: Found,
     run: str,
+    strategy: Deciding | None = None,
 ) -> LiveLoop:
     """A live engine, ready to run.
 
@@ -102,19 +106,20 @@ def assemble(
         log: what it writes to.
         found: what an earlier process life left behind.
         run: name of the run.
+        strategy: given the strategy, gives one that decides in its place; None for itself.
     """
     venues = [
         HeardVenue(answers, one, inner)
         for one, inner in zip(setup.venues, beyond.venues, strict=True)
     ]
     others = [HeardFeed(answers, f"feed{at}", inner) for at, inner in enumerate(beyond.feeds, 1)]
-    heard = HeardState if setup.stateful else HeardStrategy
+    heard = (HeardState if setup.stateful else HeardStrategy)(answers, beyond.strategy)
     monitor = PositionMonitor([*venues, *others], {}, {}, setup.tolerance)
     loop = LiveLoop(
         machine=machine,
         clock=HeardClock(answers, beyond.clock),
         market=beyond.market,
-        strategy=heard(answers, beyond.strategy),
+        strategy=strategy(heard) if strategy else heard,
         desk=Desk(venues, setup.subscribed, monitor),
         records=LiveRecords(log, machine),
         scales=Scales(setup.decimals),

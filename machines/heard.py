@@ -21,7 +21,7 @@ from verifill.machines.memory import OrderMemory, entries_of, plain, plan_of
 from verifill.machines.operator import Mailbox
 from verifill.machines.setup import VenueSetup
 from verifill.machines.strategy import Plan, PlanReport, Positions, Strategy, checked
-from verifill.venues.expectation import Assessment, Expectation
+from verifill.venues.expectation import Assessment, Bound, Expectation, Origin
 from verifill.venues.instructions import AnyInstruction, Instruction
 from verifill.venues.interfaces import Dated, Entered, Forkable, PositionFeed, Resting, Venue
 from verifill.venues.market import Books, MarketView
@@ -40,6 +40,7 @@ ABILITIES: Final[Mapping[str, type]] = {
 
 T = TypeVar("T")
 
+
 def _lean(value: msgspec.Struct) -> dict[str, Any]:
     """A value without the fields that are as they are by default."""
     told: dict[str, Any] = msgspec.to_builtins(value)
@@ -47,16 +48,27 @@ def _lean(value: msgspec.Struct) -> dict[str, Any]:
     return {name: part for name, part in told.items() if getattr(value, name) != usual[name]}
 
 
+def _pairs(units: Mapping[str, int]) -> list[list[Any]]:
+    return [[key, amount] for key, amount in units.items()]
+
+
 TEXT = form(str)
 COUNT = form(int)
 TEXTS: Form[Sequence[str]] = Form(list, tuple)
-UNITS: Form[Mapping[str, int]] = Form(dict, dict)
-RECEIPT: Form[Receipt] = Form(
-    _lean, lambda told: msgspec.convert(told, Receipt)
+# in pairs, because the order of keys is that of what is written of them
+UNITS: Form[Mapping[str, int]] = Form(_pairs, dict)
+RECEIPT: Form[Receipt] = Form(_lean, lambda told: msgspec.convert(told, Receipt))
+EXPECTATION: Form[Expectation] = Form(
+    lambda expectation: [
+        [key, bound.low, bound.high, str(bound.origin)] for key, bound in expectation.bounds.items()
+    ],
+    lambda told: Expectation(
+        {key: Bound(low, high, Origin(origin)) for key, low, high, origin in told}
+    ),
 )
-EXPECTATION = form(Expectation)
 ASSESSMENT: Form[Assessment] = Form(
-    _lean, lambda told: msgspec.convert(told, Assessment)
+    lambda one: [one.executed, _pairs(one.effects), one.flaw, _pairs(one.bases)],
+    lambda told: Assessment(told[0], dict(told[1]), told[2], dict(told[3])),
 )
 PLAN: Form[Plan] = Form(
     lambda plan: [plain(one) for one in entries_of(plan)], lambda told: list(plan_of(told))
@@ -179,22 +191,23 @@ class HeardFeed:
 
     def _plain(self, reading: Reading) -> dict[str, Any]:
         totals, before = reading.totals, self._totals
-        told = {
-            "totals": {k: units for k, units in totals.items() if before.get(k) != units},
-            "gone": [key for key in before if key not in totals],
-            "rows": [list(structs.astuple(row)) for row in reading.rows],
-            "behind": reading.behind,
-        }
+        if list(before) == list(totals):
+            changed = {key: units for key, units in totals.items() if before[key] != units}
+            told: dict[str, Any] = {"changed": _pairs(changed)}
+        else:
+            told = {"totals": _pairs(totals)}
+        told["rows"] = [list(structs.astuple(row)) for row in reading.rows]
+        told["behind"] = _pairs(reading.behind)
         return {"as_of_ns": reading.as_of_ns} | {name: part for name, part in told.items() if part}
 
     def _made(self, told: Mapping[str, Any]) -> Reading:
-        gone = told.get("gone", ())
-        totals = {k: units for k, units in self._totals.items() if k not in gone}
-        rows = tuple(LedgerRow(ref, k, units, Cause(cause), at_ns)
-                     for ref, k, units, cause, at_ns in told.get("rows", ()))  # fmt: skip
-        return Reading(
-            told["as_of_ns"], totals | told.get("totals", {}), rows, dict(told.get("behind", {}))
+        whole = told.get("totals")
+        totals = {**self._totals, **dict(told.get("changed", ()))} if whole is None else dict(whole)
+        rows = tuple(
+            LedgerRow(ref, key, units, Cause(cause), at_ns)
+            for ref, key, units, cause, at_ns in told.get("rows", ())
         )
+        return Reading(told["as_of_ns"], totals, rows, dict(told.get("behind", ())))
 
 
 class HeardVenue(HeardFeed):

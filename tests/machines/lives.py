@@ -7,7 +7,7 @@ process would, and the next one has the log and the venue.
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 from attrs import define, field
@@ -244,6 +244,7 @@ class World:
     loop: LiveLoop = field(init=False)
     _kept: Kept = field(init=False)
     _mono_ns: int = 0
+    logs: ClassVar[set[Path]] = set()  # of all worlds of a test; see conftest.py
 
     def __attrs_post_init__(self) -> None:
         self._kept = Kept(self.venue)
@@ -357,6 +358,7 @@ class World:
         wall_ns, mono_ns = self._moment()
         life = Record(machine="process", kind="EPOCH", wall_ns=wall_ns, mono_ns=mono_ns)
         anchor = FileAnchor(self.folder / "anchor")
+        self.logs.add(self.log)
         if not is_log(self.log):
             return create_log(self.log, header, life, anchor=anchor), Found(), header
         log = reopen_log(self.log, life, definition_hash=nested["digest"], anchor=anchor)
