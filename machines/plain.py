@@ -54,7 +54,8 @@ def _made(kind: Any, told: Any) -> Any:  # noqa: ANN401 - any annotation
     if origin is None:
         return _value(kind, told)
     if issubclass(origin, Mapping):
-        pairs = told.items() if isinstance(told, dict) else told
+        is_pairs = isinstance(told, list)
+        pairs: Any = cast("Any", told) if is_pairs else cast("dict[str, Any]", told).items()
         return {_made(inner[0], key): _made(inner[1], part) for key, part in pairs}
     if Ellipsis in inner or origin is not tuple:
         return origin(_made(inner[0], part) for part in told)

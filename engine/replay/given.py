@@ -235,8 +235,14 @@ def _error(name: str, said: str, shown: str) -> Exception:
     """An error that speaks as the one that was raised, and is caught where that was."""
     known = getattr(errors, name, None)
     base = known if isinstance(known, type) and issubclass(known, Exception) else Exception
-    parts = {"__str__": lambda _error: said, "__repr__": lambda _error: shown}
-    kind = type(name, (base,), parts)
-    error = cast("Exception", kind.__new__(kind, said))
+
+    def say(_error: Exception) -> str:
+        return said
+
+    def show(_error: Exception) -> str:
+        return shown
+
+    kind = cast("type[Exception]", type(name, (base,), {"__str__": say, "__repr__": show}))
+    error = Exception.__new__(kind)
     error.args = (said,)
     return error

@@ -33,7 +33,7 @@ from verifill.engine.verify.verdict import Verdict
 from verifill.machines.assembling import Beyond, Look, assemble
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.heard import abilities_of
-from verifill.machines.live_loop import LiveLoop, Stateful
+from verifill.machines.live_loop import LiveLoop
 from verifill.machines.loop import LoopPolicy
 from verifill.machines.nesting import nesting
 from verifill.machines.recovering import Bases
@@ -314,7 +314,7 @@ class World:
             venues=(VenueSetup(rules=client.rules, abilities=abilities_of(client)),),
             feeds=len(self.feeds),
             subscribed=frozenset(names),
-            stateful=isinstance(self.strategy, Stateful),
+            stateful=True,
             limits=self.limits,
         )
         answers = Keeping(live)

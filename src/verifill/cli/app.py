@@ -45,6 +45,7 @@ app.add_typer(venue, name="venue")
 app.add_typer(ops, name="ops")
 app.add_typer(faults, name="faults")
 app.command(epilog=audit.VERIFY)(audit.verify)
+app.command(epilog=audit.REPLAY)(audit.replay)
 
 
 def main() -> None:

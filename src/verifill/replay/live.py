@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from verifill.engine.answers import KEY
 from verifill.engine.errors import LogError
@@ -20,6 +20,7 @@ from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.recovery import Found, found_in
 from verifill.machines.replaying import Life, Past, Relived, relive
 from verifill.replay.market import RecordedMarket
+from verifill.replay.replayed import Replayed
 
 
 def rows_in(folder: Path) -> Iterator[Row]:
@@ -50,36 +51,6 @@ def lives_in(folder: Path) -> list[Life]:
         elif lives:
             lives[-1][1].append(row)
     return [Life(epoch=row["epoch"], first=row["seq"], rows=rows) for row, rows in lives]
-
-
-@frozen(kw_only=True)
-class Replayed:
-    """What came of the replay of a log.
-
-    Attributes:
-        run: name of the run.
-        mode: its mode.
-        how: how it was run again.
-        count: how many records were the same.
-        of: how many the log holds.
-        lives: each process life, and how its replay came to its end.
-        difference: the first place at which it departs; None if it does not.
-        limits: what was not run again, and why.
-    """
-
-    run: str
-    mode: str
-    how: str
-    count: int
-    of: int
-    lives: tuple[tuple[int, str], ...] = ()
-    difference: Difference | None = None
-    limits: tuple[str, ...] = ()
-
-    @property
-    def identical(self) -> bool:
-        """Whether all that was run again is the same."""
-        return self.difference is None
 
 
 ANSWERS = "the engine was run again on the answers that the log holds; nothing was reached"
