@@ -1,0 +1,206 @@
+"""A live log run again: identical, or named where it departs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from tests.machines.lives import Moments, Scheduled, World
+from tests.machines.support import BTC, buy, sell
+from tests.machines.test_lives import world
+from tests.machines.test_saga import saga
+from tests.rechained import Records, answers, rechained
+from verifill.engine.errors import LogError
+from verifill.engine.log.anchor import FileAnchor
+from verifill.engine.log.record import Record
+from verifill.engine.replay.difference import Difference, Sort
+from verifill.engine.replay.given import DivergedError, Given
+from verifill.engine.verify.log import verify
+from verifill.machines.full_loop import FULL_LOOP, Full, FullEvent
+from verifill.machines.heard import NOBODY
+from verifill.machines.setup import SETUP
+from verifill.replay.live import lives_in, replay_live
+from verifill.replay.strategies import instead
+
+Change = Callable[[Records], Records]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> World:
+    """A run of two ticks, cut off once."""
+    one = world(tmp_path, [buy("1", name="A"), sell("0.5", name="B")], [saga(buy("1"))])
+    assert "KILLED" == one.live(moments=Moments("send", 1))
+    assert "STOPPED" == one.live()
+    return one
+
+
+def changed(made: World, change: Change) -> Path:
+    """Its log, changed so that nothing but a replay can tell."""
+    log = rechained(made.log, made.folder / "changed", change)
+    checks = verify(log, anchor=FileAnchor(Path(f"{log}.anchor"))).checks
+    assert [] == [check.name for check in checks if check.name == "chain" and not check.holds]
+    return log
+
+
+def departs(log: Path) -> Difference:
+    """Where a replay of it departs."""
+    difference = replay_live(log).difference
+    assert difference is not None
+    return difference
+
+
+def numbered(records: Records, event: str) -> int:
+    """Index of the last record of an event."""
+    return max(at for at, record in enumerate(records) if record["event"] == event)
+
+
+def test_a_log_is_identical_life_by_life(made: World) -> None:
+    replayed = replay_live(made.log)
+
+    assert replayed.identical
+    assert replayed.of == replayed.count == made.reader.last_seq
+    assert ((1, "it was cut off, or goes on"), (2, "it ended by itself")) == replayed.lives
+
+
+def test_a_reading_that_was_altered_in_the_evidence_is_named_by_its_record(made: World) -> None:
+    seen: list[int] = []
+
+    def alter(records: Records) -> Records:
+        at = numbered(records, "matched")
+        row = records[at]["payload"]["streams"]["positions"][0]
+        row[3] += 1
+        seen.append(at + 1)
+        return records
+
+    found = departs(changed(made, alter))
+
+    assert ([found.seq], Sort.CHANGED) == (seen, found.sort)
+    ((name, expected, actual),) = [(f.name, f.expected, f.actual) for f in found.fields]
+    assert ("payload.streams.positions[0][3]", 1) == (name, expected - actual)  # type: ignore[operator]
+    assert found.seq - 1 == found.cause_seq
+
+
+def test_an_answer_of_a_venue_that_was_altered_is_the_last_cause_in_common(made: World) -> None:
+    seen: list[int] = []
+
+    def alter(records: Records) -> Records:
+        at = numbered(records, "observed")
+        dict_of = dict(answers(records[at], ".read")[1]["changed"])
+        dict_of[BTC] += 1
+        answers(records[at], ".read")[1]["changed"] = [list(pair) for pair in dict_of.items()]
+        seen.append(at + 1)
+        return records
+
+    found = departs(changed(made, alter))
+
+    assert [found.cause_seq] == seen
+    assert (*seen, "desk.read") in found.heard
+    assert found.seq == found.cause_seq + 1
+    assert {"event", "to"} <= {field.name for field in found.fields}
+
+
+def test_a_record_that_is_missing_is_told_from_the_one_that_stands_there(made: World) -> None:
+    def drop(records: Records) -> Records:
+        at = numbered(records, "instruct")
+        seen.append(at + 1)
+        return records[:at] + records[at + 1 :]
+
+    seen: list[int] = []
+    found = departs(changed(made, drop))
+
+    assert seen == [found.seq]
+    assert Sort.ASKED == found.sort or "event" in {field.name for field in found.fields}
+
+
+def test_what_the_log_has_after_its_end_is_an_early_end_of_the_replay(made: World) -> None:
+    found = departs(changed(made, lambda records: [*records, dict(records[-1])]))
+
+    assert (Sort.MISSING, made.reader.last_seq + 1, None) == (found.sort, found.seq, found.actual)
+    assert "the replay has ended, and the log goes on" == found.what
+
+
+def test_what_the_replay_has_after_the_end_of_the_log_is_a_tail(made: World) -> None:
+    life = lives_in(made.log)[0]
+    ended = Given(life.rows[:1], life.first, ended=True)
+    ended.ask("setup", NOBODY.setup, SETUP)
+    said = life.rows[0]
+    record = Record(
+        machine=said["machine"],
+        source=said["from"],
+        event=said["event"],
+        target=said["to"],
+        kind=said["kind"],
+        wall_ns=said["wall_ns"],
+        mono_ns=said["mono_ns"],
+    )
+    with pytest.raises(DivergedError) as caught:
+        ended.append([record, record])
+
+    extra = caught.value.difference
+    assert (Sort.EXTRA, life.first + 2, None) == (extra.sort, extra.seq, extra.expected)
+    assert "the replay goes on, and the log has ended" == str(caught.value)
+
+
+def test_another_table_departs_at_its_first_row_that_leads_elsewhere(made: World) -> None:
+    rest = (Full.COMPLETE, FullEvent.REST)
+    rows = tuple(
+        evolve(row, target=Full.HALTED) if (row.source, row.upon) == rest else row
+        for row in FULL_LOOP.rows
+    )
+    found = replay_live(made.log, table=evolve(FULL_LOOP, rows=rows)).difference
+
+    assert found is not None
+    assert [("to", "IDLE", "HALTED")] == [(f.name, f.expected, f.actual) for f in found.fields]
+
+
+def test_a_life_of_an_older_version_is_left_out_and_named(made: World) -> None:
+    def older(records: Records) -> Records:
+        for record in records:
+            if record["epoch"] == 1 and record["payload"]:
+                record["payload"].pop("answers", None)
+        return records
+
+    replayed = replay_live(changed(made, older))
+
+    assert replayed.identical
+    (limit,) = replayed.limits
+    assert limit.startswith("process life 1 (from record 1) was written by a version that did not")
+    assert replayed.count < replayed.of
+
+
+def test_an_answer_that_cannot_be_read_is_an_error_that_names_its_life(made: World) -> None:
+    def garble(records: Records) -> Records:
+        answers(records[1], "setup")[1].pop("policy")
+        return records
+
+    with pytest.raises(LogError, match="answer that cannot be read, in process life 1: 'policy'"):
+        replay_live(changed(made, garble))
+
+
+def test_a_replay_up_to_a_record_compares_no_more(made: World) -> None:
+    replayed = replay_live(made.log, until=5)
+
+    assert (True, 5) == (replayed.identical, replayed.count)
+
+
+# Other code.
+
+
+def test_the_same_strategy_run_again_departs_nowhere(made: World) -> None:
+    replayed = replay_live(made.log, strategy=instead(lambda: Scheduled(made.plans)))
+
+    assert replayed.identical
+    assert replayed.of == replayed.count
+
+
+def test_a_changed_strategy_departs_where_its_plan_is_another(made: World) -> None:
+    plans = [made.plans[0], [saga(buy("2"))]]
+    found = replay_live(made.log, strategy=instead(lambda: Scheduled(plans))).difference
+
+    assert found is not None
+    assert ("PLAN", 2) == (found.expected["kind"], found.expected["instance"])  # type: ignore[index]
+    (field,) = found.fields
+    assert ("payload.plan[0].chain.steps[0].instruction.quantity", "1", "2") == (
+        (field.name, field.expected, field.actual)
+    )
