@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from verifill.cli import audit, options
+from verifill.cli import audit, options, replaying
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.faults import faults
 from verifill.cli.operators import ops
@@ -45,7 +45,7 @@ app.add_typer(venue, name="venue")
 app.add_typer(ops, name="ops")
 app.add_typer(faults, name="faults")
 app.command(epilog=audit.VERIFY)(audit.verify)
-app.command(epilog=audit.REPLAY)(audit.replay)
+app.command(epilog=replaying.EPILOG)(replaying.replay)
 
 
 def main() -> None:

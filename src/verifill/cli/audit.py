@@ -15,12 +15,6 @@ VERIFY = examples(
     "verifill verify runs/carry --root 982350c7... --json",
 )
 
-REPLAY = examples(
-    "verifill replay runs/live",
-    "verifill replay runs/carry --config carry.toml",
-    "verifill replay runs/live --config live.toml --strategy changed.py",
-)
-
 
 @told
 def verify(
@@ -49,44 +43,3 @@ def verify(
     from verifill.cli.verify import verify as run  # noqa: PLC0415 - see `cli.app`
 
     run(folder, anchor=anchor, no_anchor=no_anchor, root=root, as_json=as_json)
-
-
-@told
-def replay(
-    folder: options.Folder,
-    *,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="CONFIG.toml",
-            help="What it was run with; for a backtest, and with --strategy.",
-        ),
-    ] = None,
-    strategy: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE.py[:CLASS]", help="Let this strategy decide, to see where it departs."
-        ),
-    ] = "",
-    start_from: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="RUN", help="Log of the run that a backtest continued."),
-    ] = None,
-    until: Annotated[int, typer.Option(min=0, help="Last record to compare; 0: all.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
-) -> None:
-    """Run a log again, and compare every record.
-
-    A live log is run again on the answers that it holds, and nothing is reached; a backtest is
-    simulated anew. The exit code is 0 if it is identical, and 1 if it departs.
-    """
-    from verifill.cli.replay import run_again  # noqa: PLC0415 - see `cli.app`
-
-    run_again(
-        folder,
-        config=config,
-        strategy=strategy,
-        start_from=start_from,
-        until=until,
-        as_json=as_json,
-    )

@@ -7,35 +7,62 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from attrs import asdict
+from attrs import asdict, frozen
 from rich.console import RenderableType
 from rich.text import Text
 
 from verifill.cli.failures import ExitCode
 from verifill.cli.screen import number, pairs, screen, table
 from verifill.engine.replay.difference import Difference
+from verifill.replay.as_pytest import write_test
 from verifill.replay.replayed import Replayed
 from verifill.replay.run import replay
 
 FIELDS_MAX = 20
 
 
-def run_again(
-    folder: Path,
-    *,
-    config: Path | None,
-    strategy: str,
-    start_from: Path | None,
-    until: int,
-    as_json: bool,
-) -> None:
+@frozen
+class Asked:
+    """What is to be run again.
+
+    Attributes:
+        folder: the log.
+        config: what it was run with, where that is needed.
+        strategy: source of another strategy; empty for that of the log.
+        start_from: log of the run that a backtest continued.
+        until: last record to compare; 0 for all.
+    """
+
+    folder: Path
+    config: Path | None = None
+    strategy: str = ""
+    start_from: Path | None = None
+    until: int = 0
+
+
+def run_again(asked: Asked, *, as_pytest: Path | None = None, as_json: bool = False) -> None:
     """Run a log again, and say whether it is the same.
+
+    Args:
+        asked: what, and how.
+        as_pytest: where a test is written that does the same; nothing is run then.
+        as_json: whether to say it as JSON.
 
     Raises:
         VerifillError: it cannot be run again.
         Exit: with 1, if it departs.
     """
-    replayed = replay(folder, config=config, strategy=strategy, start_from=start_from, until=until)
+    if as_pytest is not None:
+        seq = write_test(asked.folder, as_pytest, config=asked.config, until=asked.until)
+        sys.stdout.write(f"wrote {as_pytest}, which runs it again up to record {seq}\n")
+        return
+    replayed = replay(
+        asked.folder,
+        config=asked.config,
+        strategy=asked.strategy,
+        start_from=asked.start_from,
+        until=asked.until,
+    )
     if as_json:
         sys.stdout.write(json.dumps(as_plain(replayed), indent=2) + "\n")
     else:

@@ -7,7 +7,7 @@ The log is read once, and nothing is run. A snapshot is the fold of all records 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -71,6 +71,11 @@ class Travel:
             )
             raise LogError(msg)
 
+    @property
+    def folder(self) -> Path:
+        """The log's folder."""
+        return self._log.folder
+
     def at(self, seq: int) -> Snapshot:
         """The run at a record.
 
@@ -112,6 +117,11 @@ class Travel:
         """The number of the last record of a sort before one; None if there is none."""
         found = self._matching(jump).filter(pl.col("seq") < before)
         return int(found["seq"][-1]) if found.height else None
+
+    def rows(self, first: int, last: int) -> Sequence[Row]:
+        """The records from one to another, as far as they are there, without their payloads."""
+        shown = self._records.filter(pl.col("seq").is_between(first, last))
+        return shown.drop("payload").to_dicts()
 
     def diff(self, before: int, after: int) -> tuple[Change, ...]:
         """What is not the same at two records.
