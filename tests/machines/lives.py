@@ -355,6 +355,7 @@ class World:
     def _open(self) -> tuple[DurableLog, Found, Mapping[str, Any]]:
         nested = nesting(FULL_LOOP, compile_table(FULL_LOOP))
         header = {"run": "r", "epoch": 1, "nesting": nested, "table": FULL_LOOP.content}
+        header |= {"decimals": self.stage.scales.as_dict()}
         wall_ns, mono_ns = self._moment()
         life = Record(machine="process", kind="EPOCH", wall_ns=wall_ns, mono_ns=mono_ns)
         anchor = FileAnchor(self.folder / "anchor")

@@ -65,8 +65,8 @@ def _narrow(out: Screen, result: RunResult, rows: pl.DataFrame) -> None:
     else:
         out.print(table("", columns, shown))
     for row in rows.filter(pl.col("payload").is_not_null()).iter_rows(named=True):
-        if shown := without_answers(row["payload"]):
-            out.print(f"{row['seq']}: {shown}")
+        if payload := without_answers(row["payload"]):
+            out.print(f"{row['seq']}: {payload}")
 
 
 def without_answers(payload: str) -> str:

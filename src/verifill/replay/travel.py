@@ -16,12 +16,13 @@ from typing import Any, Final
 
 import polars as pl
 
+from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import ConfigError, LogError
 from verifill.engine.log.durable_reader import open_log
 from verifill.engine.log.expand import Nesting
 from verifill.machines.tight_loop import Tight
 from verifill.replay.snapshot import Aside, Change, Held, Level, Open, Row, Snapshot, changes
-from verifill.venues.keys import Scales
+from verifill.venues.keys import asset_of
 
 CAUSES_MAX: Final = 50
 RECORDS_MAX: Final = 5_000_000  # that are looked into at once
@@ -62,7 +63,7 @@ class Travel:
         self._log = open_log(folder)
         header = self._log.header
         self._nesting = Nesting(**header["nesting"])
-        self._scales = Scales(header.get("decimals", {}))
+        self._decimals: Mapping[str, int] = header.get("decimals", {})
         self.last_seq: int = self._log.last_seq
         if self.last_seq > RECORDS_MAX:
             msg = (
@@ -242,7 +243,7 @@ class Travel:
         }
 
     def _amount(self, key: str, units: int) -> Decimal:
-        return self._scales.amount(key, units)
+        return to_decimal(units, self._decimals.get(asset_of(key), 0))
 
     def _causes(self, seq: int) -> Iterator[Row]:
         """What led to a record, back to the start of its tick."""
