@@ -127,7 +127,7 @@ class HeardClock(WallClock):
     def __init__(self, answers: Answers, inner: WallClock) -> None:
         self._answers = answers
         self._inner = inner
-        self.between = _nothing
+        self.between = NOBODY.between
         self.late = 0
 
     @property
@@ -161,10 +161,6 @@ class HeardClock(WallClock):
 
 
 TICK = form(tuple[bool, int])
-
-
-def _nothing() -> bool:
-    return False
 
 
 class HeardFeed:

@@ -1,6 +1,6 @@
 """One process life of a live engine again, on the answers that its log holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from attrs import frozen
@@ -70,9 +70,7 @@ class Relived:
 class Mute:
     """The mailbox of a replay: what was posted is among the answers."""
 
-    def pending(self) -> Sequence[Command]:
-        """Nothing."""
-        return ()
+    pending: Callable[[], Sequence[Command]] = NOBODY.pending
 
     def answer(self, number: int, text: str, at_ns: int, *, taken: bool = True) -> None:
         """Nobody hears it."""

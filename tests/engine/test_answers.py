@@ -255,6 +255,24 @@ def test_a_life_that_was_cut_off_is_over_where_its_log_ends() -> None:
     again.end()
 
 
+def test_a_record_after_the_end_of_a_life_that_ended_is_a_tail() -> None:
+    _, log = given(kept(lambda _answers, log: note(log)))
+    note(log)
+
+    with pytest.raises(DivergedError, match="the replay goes on, and the log has ended") as caught:
+        note(log)
+    extra = caught.value.difference
+    assert (Sort.EXTRA, 3, 2, None) == (extra.sort, extra.seq, extra.cause_seq, extra.expected)
+    assert extra.actual is not None
+
+
+def test_a_life_that_ends_before_its_log_misses_a_record() -> None:
+    again, _ = given(kept(lambda _answers, log: note(log)))
+
+    with pytest.raises(DivergedError, match="the replay has ended, and the log goes on"):
+        again.end()
+
+
 def test_what_comes_under_a_name_is_that_of_the_next_record_that_has_it() -> None:
     def life(_answers: Answers, log: LiveLog) -> None:
         note(log)

@@ -13,15 +13,13 @@ from tests.machines.test_saga import saga
 from tests.rechained import Records, answers, rechained
 from verifill.engine.errors import LogError
 from verifill.engine.log.anchor import FileAnchor
-from verifill.engine.log.record import Record
 from verifill.engine.replay.difference import Difference, Sort
-from verifill.engine.replay.given import DivergedError, Given
 from verifill.engine.verify.log import verify
 from verifill.machines.full_loop import FULL_LOOP, Full, FullEvent
-from verifill.machines.heard import NOBODY
-from verifill.machines.setup import SETUP
-from verifill.replay.live import lives_in, replay_live
+from verifill.machines.strategy import Plan, PlanReport, Positions
+from verifill.replay.live import replay_live
 from verifill.replay.strategies import instead
+from verifill.venues.market import MarketView
 
 Change = Callable[[Records], Records]
 
@@ -120,28 +118,6 @@ def test_what_the_log_has_after_its_end_is_an_early_end_of_the_replay(made: Worl
     assert "the replay has ended, and the log goes on" == found.what
 
 
-def test_what_the_replay_has_after_the_end_of_the_log_is_a_tail(made: World) -> None:
-    life = lives_in(made.log)[0]
-    ended = Given(life.rows[:1], life.first, ended=True)
-    ended.ask("setup", NOBODY.setup, SETUP)
-    said = life.rows[0]
-    record = Record(
-        machine=said["machine"],
-        source=said["from"],
-        event=said["event"],
-        target=said["to"],
-        kind=said["kind"],
-        wall_ns=said["wall_ns"],
-        mono_ns=said["mono_ns"],
-    )
-    with pytest.raises(DivergedError) as caught:
-        ended.append([record, record])
-
-    extra = caught.value.difference
-    assert (Sort.EXTRA, life.first + 2, None) == (extra.sort, extra.seq, extra.expected)
-    assert "the replay goes on, and the log has ended" == str(caught.value)
-
-
 def test_another_table_departs_at_its_first_row_that_leads_elsewhere(made: World) -> None:
     rest = (Full.COMPLETE, FullEvent.REST)
     rows = tuple(
@@ -182,6 +158,34 @@ def test_a_replay_up_to_a_record_compares_no_more(made: World) -> None:
     replayed = replay_live(made.log, until=5)
 
     assert (True, 5) == (replayed.identical, replayed.count)
+
+
+class Raises(Scheduled):
+    """A strategy that fails the first time."""
+
+    def decide(self, market: MarketView, positions: Positions, last: PlanReport) -> Plan:
+        plan = super().decide(market, positions, last)
+        if self.count == 1:
+            msg = "no"
+            raise ValueError(msg)
+        return plan
+
+
+def test_what_a_strategy_has_raised_is_told_again(tmp_path: Path) -> None:
+    made = raising(tmp_path)
+
+    replayed = replay_live(made.log)
+
+    assert replayed.identical
+    assert "the strategy raised ValueError: no" in str(made.reader.stream("notes").collect().rows())
+
+
+def raising(folder: Path) -> World:
+    """A world whose strategy raises."""
+    made = world(folder, [buy("1")], [buy("1")])
+    made.thinker = Raises
+    made.live()
+    return made
 
 
 # Other code.

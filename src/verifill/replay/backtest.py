@@ -17,6 +17,7 @@ from verifill.backtest import run
 from verifill.build import Carried, build, described
 from verifill.config import Config
 from verifill.config.retries import BACKTEST
+from verifill.engine.digest import sha256_file
 from verifill.engine.log.reader import Log
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.writer import BESIDE
@@ -103,10 +104,11 @@ def _same_settings(
         raise config.error(problem)
 
 
-def _chain(log: Log) -> list[dict[str, Any]]:
-    """All that the manifest says of chunks and of their numbers: equal runs have equal ones."""
-    told = ("files", "codes", "paths", "usual")
-    return [{name: line.get(name) for name in told} for line in log.manifest]
+def _chain(log: Log) -> list[object]:
+    """What the chunks are, by their hashes now, and what their numbers mean: the same if equal."""
+    names = [file["name"] for line in log.manifest for file in line.get("files", ())]
+    told = [line.get(name) for line in log.manifest for name in ("codes", "paths", "usual")]
+    return [[(name, sha256_file(log.folder / name)) for name in names], told]
 
 
 def _first_difference(log: Log, again: Log, until: int) -> Difference | None:

@@ -46,9 +46,9 @@ def lives_in(folder: Path) -> list[Life]:
     """
     lives: list[tuple[Row, list[Row]]] = []
     for row in rows_in(folder):
-        if row["kind"] == EPOCH:
+        if row["kind"] == EPOCH or not lives:
             lives.append((row, []))
-        elif lives:
+        else:
             lives[-1][1].append(row)
     return [Life(epoch=row["epoch"], first=row["seq"], rows=rows) for row, rows in lives]
 
