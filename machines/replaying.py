@@ -70,7 +70,8 @@ class Relived:
 class Mute:
     """The mailbox of a replay: what was posted is among the answers."""
 
-    pending: Callable[[], Sequence[Command]] = NOBODY.pending
+    def __init__(self) -> None:
+        self.pending: Callable[[], Sequence[Command]] = NOBODY.pending
 
     def answer(self, number: int, text: str, at_ns: int, *, taken: bool = True) -> None:
         """Nobody hears it."""

@@ -50,5 +50,7 @@ def rechained(log: Path, folder: Path, change: Callable[[Records], Records]) -> 
 
 def answers(record: dict[str, Any], question: str) -> list[Any]:
     """The first answer in a record to a question that ends so; changing it changes the record."""
-    told: list[list[Any]] = (record["payload"] or {}).get("answers", [])
-    return next((entry for entry in told if str(entry[0]).endswith(question)), [])
+    payload: dict[str, Any] = record["payload"] or {}
+    told: list[list[Any]] = payload.get("answers", [])
+    found = [entry for entry in told if str(entry[0]).endswith(question)]
+    return found[0] if found else []

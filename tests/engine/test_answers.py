@@ -63,7 +63,8 @@ def given(rows: list[dict[str, Any]], *, ended: bool = True) -> tuple[Given, Liv
 
 
 def entries(rows: list[dict[str, Any]]) -> list[Any]:
-    return [entry for row in rows for entry in (row["payload"] or {}).get("answers", [])]
+    payloads: list[dict[str, Any]] = [row["payload"] or {} for row in rows]
+    return [entry for payload in payloads for entry in payload.get("answers", ())]
 
 
 def nobody() -> Any:  # noqa: ANN401 - never returns
