@@ -48,6 +48,20 @@ class Times:
     sleep: Callable[[float], None] = time.sleep
 
 
+def off_by_ns(told_ns: int, before_ns: int, after_ns: int) -> int:
+    """How far another clock is certainly ahead of ours (behind, if negative).
+
+    What it told lies between our asking and its answer's arrival. However long that took says
+    nothing of the clocks: a slow answer is no wrong clock.
+
+    Args:
+        told_ns: the other clock's time, from its answer.
+        before_ns: ours when it was asked.
+        after_ns: ours when the answer was there.
+    """
+    return max(told_ns - after_ns, 0) + min(told_ns - before_ns, 0)
+
+
 class WallClock:
     """The wall clock, for live trading: ticks on a fixed grid, without drift.
 

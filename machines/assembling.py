@@ -10,15 +10,17 @@ from verifill.engine.clock import WallClock
 from verifill.engine.executor import DurableExecutor
 from verifill.engine.log.live import LiveLog
 from verifill.machines.desk import Desk
-from verifill.machines.guarding import Guard, Surroundings, asides
+from verifill.machines.figures import Worth
+from verifill.machines.forms import UNITS
+from verifill.machines.guarding import Guard
 from verifill.machines.heard import (
-    UNITS,
     HeardClock,
     HeardFeed,
     HeardMailbox,
     HeardState,
     HeardStrategy,
     HeardVenue,
+    HeardWorth,
 )
 from verifill.machines.live_loop import LiveLoop
 from verifill.machines.live_records import LiveRecords
@@ -28,6 +30,7 @@ from verifill.machines.recovering import Bases
 from verifill.machines.recovery import Found
 from verifill.machines.setup import Setup
 from verifill.machines.strategy import Strategy
+from verifill.machines.surroundings import Surroundings, asides
 from verifill.venues.interfaces import PositionFeed, Venue
 from verifill.venues.keys import Scales
 from verifill.venues.market import MarketView
@@ -41,11 +44,12 @@ class Look(Struct, frozen=True):
 
     Attributes:
         problem: why it is not fresh; empty if it is.
-        clock_ns: the clock of the venues; None where they do not tell it.
+        offset_ns: how far the venues' clock is certainly off from ours; None where they do not
+            tell it.
     """
 
     problem: str = ""
-    clock_ns: int | None = None
+    offset_ns: int | None = None
 
 
 @frozen(kw_only=True)
@@ -64,6 +68,7 @@ class Beyond:
         cursors: feed -> the ledger row that its next reading begins with.
         look: fetches market data.
         seen: called after each look that is fresh.
+        worth: what limits of money are counted by; None if there are none.
     """
 
     clock: WallClock
@@ -77,6 +82,7 @@ class Beyond:
     cursors: Callable[[], Mapping[str, int]]
     look: Callable[[], Look]
     seen: Callable[[], None]
+    worth: Worth | None = None
 
 
 BASES: Form[tuple[Mapping[str, int], str]] = Form(
@@ -130,6 +136,7 @@ def assemble(
         limits=setup.limits,
         feed_limits=setup.feed_limits,
         strategy=setup.strategy,
+        worth=HeardWorth(answers, beyond.worth) if setup.measured else None,
         write=lambda changes, state: log.aside(asides(changes, state)),
         now_ns=lambda: answers.clock("wall", beyond.wall_ns),
     )
@@ -167,8 +174,7 @@ class _Refreshing:
         told = self._answers.ask("look", self._beyond.look, LOOK)
         if told.problem:
             return told.problem
-        if told.clock_ns is not None:
-            now_ns = self._answers.clock("wall", self._beyond.wall_ns)
-            self._guard.clock_offset(told.clock_ns - now_ns)
+        if told.offset_ns is not None:
+            self._guard.clock_offset(told.offset_ns)
         self._beyond.seen()
         return ""

@@ -234,7 +234,8 @@ class Circuit:
     def _count(self, answer: Answer, now_ns: int, reason: str, wait_ns: int) -> None:
         failed = answer is not Answer.ANSWERED
         tally = self.memory.tally.plus(failed=failed, now_ns=now_ns, limits=self._limits)
-        why = "the venue bars us" if answer is Answer.BARRED else tally.verdict(self._limits)
+        barred = answer is Answer.BARRED or wait_ns > 0
+        why = "the venue bars us" if barred else tally.verdict(self._limits)
         if why:
             told = f"{why}, the last: {reason}" if reason else why
             first_ns = self._limits.cooldown_s * NANOSECONDS

@@ -14,13 +14,13 @@ from verifill.engine.digest import intent_key
 from verifill.engine.errors import EngineDefect, EnvironmentDefect, NotObserved, UserDefect
 from verifill.engine.executor import Executor
 from verifill.engine.paths import Activity
-from verifill.machines.guarding import OPEN, Open
 from verifill.machines.leg import UNJUDGED, Leg
 from verifill.machines.patience import Patience
 from verifill.machines.policies import Policies
 from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.tight_loop import Tight, TightEvent
+from verifill.machines.unguarded import OPEN, Open
 from verifill.venues.interfaces import Dated
 from verifill.venues.orders import (
     FINAL,
@@ -31,6 +31,7 @@ from verifill.venues.orders import (
     Reading,
     Receipt,
     Request,
+    Trouble,
 )
 
 SENT: Mapping[Outcome, TightEvent] = {
@@ -141,6 +142,7 @@ class ExecutionManager:
             return self.answered(leg, self._denied(leg, reason))
         self._records.intent(leg)
         receipt = self._submit(leg)
+        leg.wait_s = self._waits_out_s(leg, receipt)
         self.guard.answered(leg, receipt)
         return self.answered(leg, receipt)
 
@@ -196,6 +198,7 @@ class ExecutionManager:
             self.guard.contradicted(leg)
         if kind in SETTLED:
             monitor.settle(verdict.ledger, verdict.accepted, assessment.bases, as_of_ns)
+            self.guard.settled(leg)
             self._records.remember()
         return FOUND[kind]
 
@@ -231,11 +234,10 @@ class ExecutionManager:
     def retry_resend(self) -> TightEvent:
         """Send again with a new key, while sends are left and it makes sense."""
         leg = self.leg
-        sends = self._policies_of(leg).sends
-        again = self.resends and leg.receipt.retryable
-        if not again or sends.exhausted(leg.sends):
+        if not self._may_resend(leg, leg.receipt):
             return TightEvent.EXHAUSTED
-        self._pause(sends.wait_after_s(leg.sends))
+        pause_s = self._policies_of(leg).sends.wait_after_s(leg.sends)
+        self._pause(max(pause_s, leg.wait_s))
         leg.deadline_ns = leg.overdue = leg.queries = 0
         leg.had = False
         return TightEvent.RESEND
@@ -302,6 +304,20 @@ class ExecutionManager:
             return leg.handler.submit(leg.request)
         except Exception as error:  # noqa: BLE001 - the venue may have it all the same
             return unanswered(error)
+
+    def _may_resend(self, leg: Leg, receipt: Receipt) -> bool:
+        sends = self._policies_of(leg).sends
+        return self.resends and receipt.retryable and not sends.exhausted(leg.sends)
+
+    def _waits_out_s(self, leg: Leg, receipt: Receipt) -> int:
+        """For how long a busy venue is left alone by the order itself, which is sent again then.
+
+        Where nothing is sent again, or it would be waited for too long, that is the breaker's.
+        """
+        if receipt.trouble is not Trouble.BUSY or not self._may_resend(leg, receipt):
+            return 0
+        longest_s = self._policies_of(leg).timeouts.tight_loop_s
+        return receipt.wait_s if receipt.wait_s <= longest_s else 0
 
     def _query(self, leg: Leg) -> Receipt:
         """Ask. What the venue has had once it cannot prove to be absent: then nobody knows."""

@@ -28,6 +28,7 @@ from verifill.machines.trading_state import TradingState
 
 CLOCK_OFFSET = "clock_offset"
 STALE_DATA = "stale_data"
+UNMEASURED = "unmeasured"
 
 
 class Gate:
@@ -157,6 +158,10 @@ class Gate:
         """Why the market data of a strategy is not of now, or empty: what `Feeds` answers."""
         self._condition(strategy_scope(strategy), STALE_DATA, reason)
 
+    def unmeasured(self, strategy: str, reason: str) -> None:
+        """Why a figure that has a limit cannot be measured, or empty."""
+        self._condition(strategy_scope(strategy), UNMEASURED, reason)
+
     def measure(self, limit: Limit, name: str, value: Decimal, clock_ns: int) -> None:
         """Hold a figure against its limit.
 
@@ -223,6 +228,9 @@ class Gate:
                 yield self.scopes.circuit(scope)
 
     def _tradings(self, sending: Sending) -> Iterator[Trading]:
+        """The trading states that an order must pass; a cancel passes them all."""
+        if sending.purpose is Purpose.CANCEL:
+            return
         for scope in _scopes(sending.account, sending.strategy):
             yield self.scopes.trading(scope)
 

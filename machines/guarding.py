@@ -3,40 +3,39 @@
     reason = guard.deny(leg, state)      # before a send
     ... send ...
     guard.answered(leg, receipt)         # after it, always
+    guard.settled(leg)                   # once the position is verified
 
 Every change is on the disk before anything follows from it: what one call changes is written
 in one transaction, with all that the guard then remembers, before the call returns.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, Protocol
-
-from attrs import field, frozen
+from typing import Any, Final
 
 from verifill.engine.clock import NANOSECONDS
-from verifill.engine.errors import StateError
-from verifill.engine.log.live import Aside
 from verifill.machines.changes import Change
 from verifill.machines.circuit_memory import LATCHED
 from verifill.machines.feeds import Feeds
+from verifill.machines.figures import Figures
 from verifill.machines.gate import Gate
 from verifill.machines.health import MACHINE, Components, Health
 from verifill.machines.leg import Leg
 from verifill.machines.limits import Alarm
+from verifill.machines.measuring import Measuring
+from verifill.machines.monitor import PositionMonitor
+from verifill.machines.purpose import account_of_leg, cancel_at, sending_of
 from verifill.machines.scopes import GLOBAL, account_scope, strategy_scope
-from verifill.machines.sending import Purpose, Sending
+from verifill.machines.sending import Sending
+from verifill.machines.surroundings import Probed, Surroundings, parts_of, since_of
 from verifill.machines.tally import Answer
-from verifill.machines.thresholds import FeedLimits, Thresholds
 from verifill.machines.trading_state import TradingState
-from verifill.venues.instructions import Operation, PerpTrade
+from verifill.machines.unguarded import Open
 from verifill.venues.keys import account_of
-from verifill.venues.orders import Bundle, Cause, LedgerRow, Outcome, Receipt, Trouble
+from verifill.venues.market import Books
+from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt, Trouble
 
 VENUE: Final = "venue:"
-ONE_TX: Final = "ONE_TX"
-TAKES_BACK: Final = "ATOMIC.COMPENSATE."
-FLATTEN: Final = "FLATTEN"
 REHEARSAL: Final = "REHEARSAL"
 
 ANSWERS: Final[Mapping[Trouble, Answer]] = {
@@ -46,64 +45,6 @@ ANSWERS: Final[Mapping[Trouble, Answer]] = {
 }
 NO_ANSWER: Final = frozenset({Outcome.UNKNOWN, Outcome.DENIED_LOCAL})
 """Outcomes of a send that say that the venue was not reached."""
-
-
-class Write(Protocol):
-    """Writes what changed, and what is remembered after it, in one transaction."""
-
-    def __call__(self, changes: Sequence[Change], state: Mapping[str, Any], /) -> None:
-        """Write."""
-        ...
-
-
-class Probed(Protocol):
-    """A venue, as far as a probe asks it."""
-
-    def start_up_failures(self) -> tuple[str, ...]:
-        """Reached, permitted, one position query: nothing is sent."""
-        ...
-
-
-@frozen(kw_only=True)
-class Surroundings:
-    """What a guard works within.
-
-    Attributes:
-        limits: of breakers and trading states.
-        feed_limits: of market data.
-        strategy: name of the strategy.
-        write: where changes are written.
-        now_ns: wall time.
-    """
-
-    limits: Thresholds = field(factory=Thresholds)
-    feed_limits: FeedLimits = field(factory=FeedLimits)
-    strategy: str = "strategy"
-    write: Write
-    now_ns: Callable[[], int]
-
-
-class Open:
-    """No guard: a backtest asks nobody."""
-
-    def deny(self, leg: Leg, state: str) -> str:  # noqa: ARG002 - one face
-        """Nothing is denied."""
-        return ""
-
-    def answered(self, leg: Leg, receipt: Receipt) -> None:
-        """Nothing follows."""
-
-    def queried(self, leg: Leg, receipt: Receipt) -> None:
-        """Nothing follows."""
-
-    def mismatched(self, leg: Leg) -> None:
-        """Nothing follows."""
-
-    def contradicted(self, leg: Leg) -> None:
-        """Nothing follows."""
-
-
-OPEN: Final = Open()
 
 
 class Guard(Open):
@@ -127,21 +68,29 @@ class Guard(Open):
         self._strategy = around.strategy
         self._now_ns = around.now_ns
         self._told: list[Change] = []
+        self._since: dict[str, int] = {}
+        told: Mapping[str, Any] = {}
         lasting = around.limits.persistent_loops
         if state is None:
             self.health = Components(self._tell, persistent_loops=lasting)
             self.gate = Gate(around.limits, self._tell)
             self.feeds = Feeds(around.feed_limits, self._tell)
-            return
-        try:
-            told = [state[name] for name in ("health", "gate", "feeds")]
-        except KeyError as error:
-            msg = f"the log holds a guard without its {error}. Restore the log from a copy"
-            raise StateError(msg) from error
-        health, gate, feeds = told
-        self.health = Components.restored(self._tell, health, persistent_loops=lasting)
-        self.gate = Gate.restored(around.limits, self._tell, gate)
-        self.feeds = Feeds.restored(around.feed_limits, self._tell, feeds)
+        else:
+            told = state
+            health, gate, feeds = parts_of(state)
+            self.health = Components.restored(self._tell, health, persistent_loops=lasting)
+            self.gate = Gate.restored(around.limits, self._tell, gate)
+            self.feeds = Feeds.restored(around.feed_limits, self._tell, feeds)
+            self._since = since_of(state)
+        self._measuring = self._measures(told.get("figures"))
+
+    def _measures(self, figures: object) -> Measuring | None:
+        """What holds figures against limits of money; None if there are none."""
+        around = self._around
+        if around.worth is None:
+            return None
+        counted = Figures.restored(around.worth, figures) if figures else Figures(around.worth)
+        return Measuring(counted, self.gate, around.limits, around.strategy)
 
     def state(self) -> dict[str, Any]:
         """All that it remembers, as plain values for JSON."""
@@ -149,6 +98,8 @@ class Guard(Open):
             "gate": self.gate.state(),
             "feeds": self.feeds.state(),
             "health": self.health.state(),
+            "figures": self._measuring.figures.state() if self._measuring else None,
+            "since": dict(self._since),
         }
 
     def begin(self) -> None:
@@ -162,7 +113,9 @@ class Guard(Open):
         """Why an order must not be sent now; if empty, `answered` must follow the send."""
         if leg.role == REHEARSAL:
             return ""
-        reason = self.gate.may_send(self._sending(leg, state), self._now_ns())
+        self._measure(leg.monitor)
+        sending = sending_of(leg, state, self._strategy)
+        reason = self.gate.may_send(sending, self._now_ns())
         self._write()
         return reason
 
@@ -170,17 +123,20 @@ class Guard(Open):
         """What came of a send."""
         if leg.role == REHEARSAL:
             return
-        answer = Answer.FAILED if receipt.outcome in NO_ANSWER else ANSWERS[receipt.trouble]
+        wait_s = 0 if leg.wait_s else receipt.wait_s  # else the order itself waits for it
+        self._report(sending_of(leg, "", self._strategy), receipt, wait_s)
+        if receipt.outcome is Outcome.UNKNOWN:
+            self.gate.unknown(leg.request.key, account_of_leg(leg), self._now_ns())
+        self._write()
+
+    def _report(self, sending: Sending, receipt: Receipt, wait_s: int) -> None:
         self.gate.outcome(
-            self._sending(leg, ""),
-            answer,
+            sending,
+            Answer.FAILED if receipt.outcome in NO_ANSWER else ANSWERS[receipt.trouble],
             self._now_ns(),
             reason=receipt.reason,
-            wait_ns=receipt.wait_s * NANOSECONDS,
+            wait_ns=wait_s * NANOSECONDS,
         )
-        if receipt.outcome is Outcome.UNKNOWN:
-            self.gate.unknown(leg.request.key, self._account(leg), self._now_ns())
-        self._write()
 
     def queried(self, leg: Leg, receipt: Receipt) -> None:
         """What the venue, or a person, says of an order whose outcome was unknown."""
@@ -190,21 +146,60 @@ class Guard(Open):
             self.gate.resolved(leg.request.key, self._now_ns())
         self._write()
 
+    def deny_cancel(self, venue: str) -> str:
+        """Why a venue must not be asked to cancel now; if empty, `cancelled` must follow it."""
+        reason = self.gate.may_send(cancel_at(venue, self._strategy), self._now_ns())
+        self._write()
+        return reason
+
+    def cancelled(self, venue: str, receipt: Receipt) -> None:
+        """What came of a cancel."""
+        self._report(cancel_at(venue, self._strategy), receipt, receipt.wait_s)
+        self._write()
+
+    # What is measured.
+
+    def settled(self, leg: Leg) -> None:
+        """A position is verified, and the books are settled with it."""
+        if self._measuring and leg.role != REHEARSAL:
+            self._measuring.filled(leg, self._now_ns())
+            self._write()
+
+    def measured(self, monitor: PositionMonitor) -> None:
+        """Hold the books of now against the limits of money."""
+        self._measure(monitor)
+        self._write()
+
+    def adopted(self, before: Books, after: Books) -> None:
+        """The books were changed on an operator's word."""
+        if self._measuring:
+            self._measuring.adopted(before, after)
+            self._write()
+
+    def _measure(self, monitor: PositionMonitor) -> None:
+        if self._measuring:
+            self._measuring.measure(monitor, self._now_ns())
+
     # What must not be.
 
     def mismatched(self, leg: Leg) -> None:
         """The positions are not what they should be, after the last look."""
-        self._alarm(Alarm.MISMATCH, self._account(leg), leg.reason)
+        self._of_leg(Alarm.MISMATCH, leg)
 
     def contradicted(self, leg: Leg) -> None:
         """A venue says one thing, and its accounts another."""
-        self._alarm(Alarm.CONTRADICTION, self._account(leg), leg.reason)
+        self._of_leg(Alarm.CONTRADICTION, leg)
 
     def strayed(self, row: LedgerRow) -> None:
         """A ledger row came that no instruction of ours has caused."""
         if row.cause is Cause.TRADE:
             told = f"{row.ref} moved {row.key} by {row.amount}, and is no fill of ours"
             self._alarm(Alarm.UNTRACKED_FILL, account_of(row.key), told)
+
+    def _of_leg(self, alarm: Alarm, leg: Leg) -> None:
+        """A dry run moves nothing that is ours: what goes wrong there ends its chain, no more."""
+        if leg.role != REHEARSAL:
+            self._alarm(alarm, account_of_leg(leg), leg.reason)
 
     def _alarm(self, alarm: Alarm, account: str, reason: str) -> None:
         self.gate.raise_alarm(alarm, account, reason)
@@ -237,6 +232,7 @@ class Guard(Open):
                 self.feeds.connect(venue, now_ns)
                 self.feeds.heartbeat(venue, now_ns)
         told = problem or self.feeds.may_decide(sorted(venues), now_ns)
+        self.gate.stale(self._strategy, told)
         self._write()
         return told
 
@@ -262,7 +258,8 @@ class Guard(Open):
         """Make the probes that are due."""
         for scope in self.gate.due(self._now_ns()):
             name = scope.removeprefix(VENUE).rpartition(":")[0]
-            self.gate.probe(scope, partial(_asked, venues[name]), self._now_ns())
+            if name in venues:  # else an earlier life had it, and nothing is sent there
+                self.gate.probe(scope, partial(_asked, venues[name]), self._now_ns())
         self._write()
 
     # What operators say.
@@ -293,6 +290,8 @@ class Guard(Open):
         if scope not in known:
             return f"there is no trading state {scope!r}; there are {', '.join(known) or 'none'}"
         refusal = self.gate.scopes.resume(scope, actor, reason)
+        if self._measuring and not refusal and scope == strategy_scope(self._strategy):
+            self._measuring.figures.excuse_loss()
         self._write()
         return refusal
 
@@ -302,6 +301,8 @@ class Guard(Open):
         if scope not in known:
             return f"there is no breaker {scope!r}; there are {', '.join(known) or 'none'}"
         refusal = self.gate.scopes.reset(scope, actor, reason)
+        if self._measuring and not refusal:
+            self._measuring.excuse(scope)
         self._write()
         return refusal
 
@@ -311,24 +312,11 @@ class Guard(Open):
 
     # What they are made of.
 
-    def _sending(self, leg: Leg, state: str) -> Sending:
-        wanted = leg.wanted
-        return Sending(
-            venue=leg.rules.name,
-            operation=ONE_TX if isinstance(wanted, tuple) else str(wanted.op),
-            account=self._account(leg),
-            strategy=self._strategy,
-            purpose=_purpose(leg, state),
-            least=_is_least(leg),
-        )
-
-    def _account(self, leg: Leg) -> str:
-        wanted = leg.wanted
-        return wanted[0].instruction.account if isinstance(wanted, tuple) else wanted.account
-
     def _tell(self, change: Change) -> None:
         """Keep a change, to be written before anything follows from it."""
         self._told.append(change)
+        if change.source != change.target:
+            self._since[f"{change.machine} {change.scope}"] = self._now_ns()
         if change.machine != MACHINE:
             self.health.told(change)
 
@@ -336,45 +324,6 @@ class Guard(Open):
         if self._told:
             changes, self._told = self._told, []
             self._around.write(changes, self.state())
-
-
-def _purpose(leg: Leg, state: str) -> Purpose:
-    """What an order does to the risk that there is.
-
-    What takes a chain back and what trades a position flat reduces, and so does an order
-    that the venue itself keeps from opening anything.
-    """
-    wanted = leg.wanted
-    if state.startswith(TAKES_BACK) or leg.role == FLATTEN:
-        return Purpose.REDUCE
-    if isinstance(wanted, PerpTrade) and wanted.reduce_only:
-        return Purpose.REDUCE
-    if not isinstance(wanted, tuple) and wanted.op is Operation.CANCEL:
-        return Purpose.CANCEL
-    return Purpose.OPEN
-
-
-def _is_least(leg: Leg) -> bool:
-    """Whether an order is of one lot, where no least notional asks for more."""
-    request = leg.request
-    if isinstance(request, Bundle):
-        return False
-    place = (request.instruction.account, str(getattr(request.instruction, "symbol", "")))
-    instrument = leg.rules.instruments.get(place)
-    return bool(
-        instrument and not instrument.min_notional and 0 < request.quantity <= instrument.lot
-    )
-
-
-def asides(changes: Sequence[Change], state: Mapping[str, Any]) -> list[Aside]:
-    """Changes as a log takes them, the last one with all that is remembered after it."""
-    *before, last = map(_aside, changes)
-    return [*before, last._replace(payload={**last.payload, "guard": state})]
-
-
-def _aside(change: Change) -> Aside:
-    payload = {"scope": change.scope, "reason": change.reason, "actor": change.actor}
-    return Aside(change.machine, change.source, change.event, change.target, change.move, payload)
 
 
 def _asked(venue: Probed) -> str:

@@ -5,24 +5,39 @@ answers are those of the log, and nothing is reached.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from typing import Any, Final, NoReturn, TypeVar, cast
+from decimal import Decimal
+from typing import Any, Final, TypeVar
 
-import msgspec
-from msgspec import defstruct, structs
+from msgspec import structs
 
-from verifill.engine.answers import MONOTONIC, WALL, Answers, Form, form
+from verifill.engine.answers import MONOTONIC, WALL, Answers, Form
 from verifill.engine.clock import WallClock
 from verifill.engine.command import Command
-from verifill.engine.commands import CommandName
-from verifill.engine.errors import EngineDefect
+from verifill.machines.forms import (
+    ASSESSMENT,
+    COMMANDS,
+    COUNT,
+    DECIMAL,
+    EXPECTATION,
+    NOBODY,
+    NONE,
+    PLAN,
+    RECEIPT,
+    STATE,
+    TEXT,
+    TEXTS,
+    TICK,
+    UNITS,
+    order_made,
+    order_told,
+    pairs,
+)
 from verifill.machines.loop import blamed
-from verifill.machines.memory import OrderMemory, entries_of, plain, plan_of
 from verifill.machines.operator import Mailbox
 from verifill.machines.setup import VenueSetup
 from verifill.machines.strategy import Plan, PlanReport, Positions, Strategy, checked
-from verifill.venues.expectation import Assessment, Bound, Expectation, Origin
-from verifill.venues.instructions import AnyInstruction, Instruction
+from verifill.venues.expectation import Assessment, Expectation
+from verifill.venues.instructions import Instruction
 from verifill.venues.interfaces import Dated, Entered, Forkable, PositionFeed, Resting, Venue
 from verifill.venues.market import Books, MarketView
 from verifill.venues.orders import Cause, LedgerRow, Order, Reading, Receipt, Request
@@ -39,76 +54,6 @@ ABILITIES: Final[Mapping[str, type]] = {
 }
 
 T = TypeVar("T")
-
-
-def _lean(value: msgspec.Struct) -> dict[str, Any]:
-    """A value without the fields that are as they are by default."""
-    told: dict[str, Any] = msgspec.to_builtins(value)
-    usual = {one.name: one.default for one in structs.fields(value)}
-    return {name: part for name, part in told.items() if getattr(value, name) != usual[name]}
-
-
-def _pairs(units: Mapping[str, int]) -> list[list[Any]]:
-    return [[key, amount] for key, amount in units.items()]
-
-
-TEXT = form(str)
-COUNT = form(int)
-TEXTS: Form[Sequence[str]] = Form(list, tuple)
-# in pairs, because the order of keys is that of what is written of them
-UNITS: Form[Mapping[str, int]] = Form(_pairs, dict)
-RECEIPT: Form[Receipt] = Form(_lean, lambda told: msgspec.convert(told, Receipt))
-EXPECTATION: Form[Expectation] = Form(
-    lambda expectation: [
-        [key, bound.low, bound.high, str(bound.origin)] for key, bound in expectation.bounds.items()
-    ],
-    lambda told: Expectation(
-        {key: Bound(low, high, Origin(origin)) for key, low, high, origin in told}
-    ),
-)
-ASSESSMENT: Form[Assessment] = Form(
-    lambda one: [one.executed, _pairs(one.effects), one.flaw, _pairs(one.bases)],
-    lambda told: Assessment(told[0], dict(told[1]), told[2], dict(told[3])),
-)
-PLAN: Form[Plan] = Form(
-    lambda plan: [plain(one) for one in entries_of(plan)], lambda told: list(plan_of(told))
-)
-COMMANDS: Form[Sequence[Command]] = Form(
-    lambda commands: [
-        [one.id, one.at_ns, one.actor, one.reason, str(one.name), dict(one.arguments)]
-        for one in commands
-    ],
-    lambda told: tuple(_command(*one) for one in told),
-)
-
-
-def _command(
-    number: int, at_ns: int, actor: str, reason: str, name: str, arguments: Mapping[str, str]
-) -> Command:
-    return Command(
-        id=number,
-        at_ns=at_ns,
-        actor=actor,
-        reason=reason,
-        name=CommandName(name),
-        arguments=arguments,
-    )
-
-
-class Nobody:
-    """Stands where nobody is asked: the answers are there already."""
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever is asked for
-        """A function that must not be called."""
-
-        def called(*_given: object, **_named: object) -> NoReturn:
-            msg = f"a replay has called {name} of what is outside; nothing was reached"
-            raise EngineDefect(msg)
-
-        return called
-
-
-NOBODY: Final[Any] = Nobody()
 
 
 def abilities_of(venue: Venue) -> tuple[str, ...]:
@@ -160,9 +105,6 @@ class HeardClock(WallClock):
         return self._answers.wait("wait", wait, COUNT, self.between)
 
 
-TICK = form(tuple[bool, int])
-
-
 class HeardFeed:
     """Position updates; what has not changed since the reading before is not written again.
 
@@ -189,11 +131,11 @@ class HeardFeed:
         totals, before = reading.totals, self._totals
         if list(before) == list(totals):
             changed = {key: units for key, units in totals.items() if before[key] != units}
-            told: dict[str, Any] = {"changed": _pairs(changed)}
+            told: dict[str, Any] = {"changed": pairs(changed)}
         else:
-            told = {"totals": _pairs(totals)}
+            told = {"totals": pairs(totals)}
         told["rows"] = [list(structs.astuple(row)) for row in reading.rows]
-        told["behind"] = _pairs(reading.behind)
+        told["behind"] = pairs(reading.behind)
         return {"as_of_ns": reading.as_of_ns} | {name: part for name, part in told.items() if part}
 
     def _made(self, told: Mapping[str, Any]) -> Reading:
@@ -227,8 +169,8 @@ class HeardVenue(HeardFeed):
     def resolve(self, instruction: Instruction, number: int, late: int | None) -> Order:
         """See `OrderHandler.resolve`."""
         orders: Form[Order] = Form(
-            lambda order: _order_told(order, instruction),
-            lambda told: _order_made(told, instruction, number),
+            lambda order: order_told(order, instruction),
+            lambda told: order_made(told, instruction, number, self.rules),
         )
         return self._ask("resolve", lambda: self._venue.resolve(instruction, number, late), orders)
 
@@ -293,29 +235,6 @@ _METHODS: Mapping[str, Sequence[str]] = {
 }
 
 
-def _order_told(order: Order, asked: Instruction) -> list[Any]:
-    """An order, of which the instruction is left out where it is what was asked."""
-    memory = OrderMemory.of(order)
-    told = [memory.quantity, memory.limit, memory.prices]
-    return told if order.instruction == asked else [*told, plain(memory)["instruction"]]
-
-
-def _order_made(told: Sequence[Any], asked: Instruction, number: int) -> Order:
-    quantity, limit, prices, *other = told
-    instruction: Any = msgspec.convert(other[0], AnyInstruction) if other else asked
-    kind = _kind_of_order(tuple(prices))
-    exact: dict[str, Any] = {"number": number, "quantity": quantity, "limit": limit, **prices}
-    return kind(instruction=instruction, **exact)
-
-
-@cache
-def _kind_of_order(names: tuple[str, ...]) -> type[Order]:
-    """The type of orders that have further numbers."""
-    fields = [(name, int) for name in names]
-    made = defstruct("HeardOrder", fields, bases=(Order,), frozen=True, kw_only=True)
-    return cast("type[Order]", made)
-
-
 class HeardStrategy:
     """The strategy of a user; what it raises is an answer too.
 
@@ -352,10 +271,6 @@ class HeardState(HeardStrategy):
         self._answers.ask("restore", lambda: self._inner.restore(state), NONE)
 
 
-STATE: Form[Mapping[str, Any]] = Form(dict, dict)
-NONE: Form[None] = Form(lambda _answer: None, lambda _told: None)
-
-
 class HeardMailbox:
     """Where operators' commands wait; implements `Mailbox`.
 
@@ -378,3 +293,24 @@ class HeardMailbox:
     def answer(self, number: int, text: str, at_ns: int, *, taken: bool = True) -> None:
         """See `Mailbox.answer`."""
         self._inner.answer(number, text, at_ns, taken=taken)
+
+
+class HeardWorth:
+    """What things are worth at the prices of the last look; implements `Worth`.
+
+    Args:
+        answers: who is asked.
+        inner: the real one.
+    """
+
+    def __init__(self, answers: Answers, inner: Any) -> None:  # noqa: ANN401 - a `Worth`
+        self._answers = answers
+        self._inner = inner
+
+    def value(self, asset: str, units: int) -> Decimal:
+        """See `Worth.value`."""
+        return self._answers.ask(f"value.{asset}", lambda: self._inner.value(asset, units), DECIMAL)
+
+    def equity(self, books: Books) -> Decimal:
+        """See `Worth.equity`."""
+        return self._answers.ask("equity", lambda: self._inner.equity(books), DECIMAL)

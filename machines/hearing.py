@@ -15,6 +15,7 @@ from verifill.engine.commands import GLOBAL, CommandName
 from verifill.engine.log.live import LiveLog
 from verifill.machines.adopting import Adopting
 from verifill.machines.atomic import AtomicEvent
+from verifill.machines.figures import Then
 from verifill.machines.full_loop import Full, FullEvent
 from verifill.machines.guarding import Guard
 from verifill.machines.killing import Killing
@@ -77,7 +78,7 @@ class Hearing(FullLoop):
         event = self._wait_for(
             {
                 CommandName.RESUME: self._resume,
-                CommandName.ADOPT_EXTERNAL: self._adopting.adopt,
+                CommandName.ADOPT_EXTERNAL: self._adopt_external,
                 CommandName.KILL: self._kill_halted,
             }
         )
@@ -138,6 +139,15 @@ class Hearing(FullLoop):
         self._because(f"settled by hand, says {command.actor}: {command.reason}")
         self._records.remember()
         return Reply("settled; the engine is halted until it is resumed", FullEvent.SETTLED)
+
+    def _adopt_external(self, command: Command) -> Reply:
+        """Take the venues' positions as they are: no loss and no gain of the day."""
+        before = Then(dict(self.monitor.totals), dict(self.monitor.bases))
+        reply = self._adopting.adopt(command)
+        if reply.taken:
+            self._guard.adopted(before, self.monitor)
+            self._records.remember()
+        return reply
 
     def _resume(self, command: Command) -> Reply:
         """Out of HALTED; trading goes back by one step, from nothing to what reduces risk."""

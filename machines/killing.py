@@ -65,7 +65,9 @@ class Killing:
 
     def __attrs_post_init__(self) -> None:
         """Prepare to cancel."""
-        self._cancelling = Cancelling(self._desk, self._machine, self._log, self._records)
+        self._cancelling = Cancelling(
+            self._desk, self._machine, self._log, self._records, self._guard
+        )
 
     # What is remembered.
 
@@ -138,8 +140,9 @@ class Killing:
         self._manager.resends = True
 
     def sweep(self, in_flight: InFlight | None = None) -> None:
-        """Cancel what has come to rest since: an order may arrive late."""
-        if self.killed and self._machine.state not in (Full.HALTED, STRANDED):
+        """Cancel what has come to rest since: an order may arrive late, a cancel be lost."""
+        at_rest = self._machine.state in (Full.HALTED, STRANDED)
+        if self.killed and (self._cancelling.unanswered or not at_rest):
             self._cancelling.cancel_all(in_flight)
 
     def _remember(self) -> None:

@@ -32,6 +32,7 @@ class Leg(Struct, kw_only=True, gc=False):
         child: which remainder of its instruction it is, from 1; 0 if none.
         had: whether the venue has said once that it has the order.
         held: why nobody can say what became of it; empty unless it is HELD.
+        wait_s: for how long it stays away before it is sent again, because its venue says so.
         recorded: the receipt that the log holds already.
         rows: how many ledger rows the log has seen of it while it was pending.
     """
@@ -55,6 +56,7 @@ class Leg(Struct, kw_only=True, gc=False):
     verdict: Verdict = UNJUDGED
     had: bool = False
     held: str = ""
+    wait_s: int = 0
     recorded: Receipt | None = None
     sends: int = 0
     readings: int = 1

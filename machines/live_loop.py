@@ -15,13 +15,14 @@ from verifill.engine.commands import CommandName
 from verifill.engine.log.live import LiveLog
 from verifill.machines.adopting import Adopting
 from verifill.machines.full_loop import Full, FullEvent
-from verifill.machines.guarding import FLATTEN, Guard
+from verifill.machines.guarding import Guard
 from verifill.machines.hearing import Hearing
 from verifill.machines.killing import STRANDED, Killing
 from verifill.machines.live_records import LiveRecords
 from verifill.machines.loop import PLAN
 from verifill.machines.memory import BooksMemory, LegMemory, Memory
 from verifill.machines.operator import Handler, Operators, ParkedError
+from verifill.machines.purpose import FLATTEN
 from verifill.machines.recovering import Bases, Recovering
 from verifill.machines.recovery import Found
 from verifill.machines.strategy import Entry, Fate, Plan, PlanReport
@@ -151,8 +152,7 @@ class LiveLoop(Hearing):
         if not self._listening:
             self._operators.hear({})
         self._killing.sweep()
-        if self._machine.state == Full.IDLE:
-            self._guard.probe(self._venues)
+        self._guard.probe(self._venues)
         if self._stopping and self._machine.state != Full.IDLE:
             msg = f"stopped in {self._machine.state}; the next start goes on from the log"
             raise ParkedError(msg)
@@ -252,6 +252,7 @@ class LiveLoop(Hearing):
         self.role = FLATTEN if flattening else PLAN
         if flattening:
             self._killing.let()
+        self._guard.measured(self.monitor)
         return super().decide()
 
     def _go_on(self) -> str:

@@ -140,18 +140,17 @@ def found_in(reader: DurableReader) -> Found:
     commands = [json.loads(payload)["command"] for payload in said]
     found = find(rows, (json.loads(payload) for payload in payloads))
     taken = frozenset((one["id"], one["at_ns"]) for one in commands)
-    return evolve(found, commands=taken, guard=_guard(reader))
+    return evolve(found, commands=taken, guard=guard_in(reader))
 
 
-def _guard(reader: DurableReader) -> Mapping[str, Any] | None:
+def guard_in(reader: DurableReader) -> Mapping[str, Any] | None:
     """What the guard remembered last: it is written with its changes, and in every memory."""
     told = reader.records().filter(pl.col("payload").str.contains('"guard":', literal=True))
-    for payload in reversed(told.select("payload").collect()["payload"].to_list()):
-        said = json.loads(payload)
-        state = said.get("guard") or said.get("memory", {}).get("guard")
-        if state is not None:
-            return cast("Mapping[str, Any]", state)
-    return None
+    payloads = told.select("payload").collect()["payload"].to_list()
+    if not payloads:
+        return None
+    said = json.loads(payloads[-1])
+    return cast("Mapping[str, Any] | None", said.get("guard") or said["memory"]["guard"])
 
 
 def find(rows: Sequence[Mapping[str, Any]], payloads: Iterator[Mapping[str, Any]]) -> Found:

@@ -15,8 +15,8 @@ from verifill.engine.replay.difference import Difference, Row
 from verifill.engine.replay.given import DivergedError, Given, OverError
 from verifill.engine.table import AnyTable
 from verifill.machines.assembling import Beyond, Deciding, assemble
+from verifill.machines.forms import NOBODY
 from verifill.machines.full_loop import FULL_LOOP, Full
-from verifill.machines.heard import NOBODY
 from verifill.machines.recovery import Found
 from verifill.machines.setup import SETUP
 from verifill.venues.market import MarketView
@@ -141,6 +141,7 @@ def _run(given: Given, past: Past) -> str:
         cursors=NOBODY.cursors,
         look=NOBODY.look,
         seen=seen,
+        worth=NOBODY,
     )
     try:
         loop = assemble(

@@ -38,6 +38,7 @@ class Setup:
         subscribed: names of the venues that the strategy may use.
         stateful: whether the strategy has a state of its own.
         quoted: whether the log holds the prices.
+        measured: whether limits of money are held, by what things are worth.
         limits: of breakers and trading states.
         feed_limits: of market data.
         strategy: name of the strategy.
@@ -51,6 +52,7 @@ class Setup:
     subscribed: frozenset[str]
     stateful: bool
     quoted: bool = False
+    measured: bool = False
     limits: Thresholds = field(factory=Thresholds)
     feed_limits: FeedLimits = field(factory=FeedLimits)
     strategy: str = "strategy"

@@ -14,7 +14,7 @@ class Answer(StrEnum):
 
     ANSWERED = "ANSWERED"  # the venue answered, a refusal included
     FAILED = "FAILED"  # a time-out, a 5xx, a rate limit, a lagging node: it may be better soon
-    BARRED = "BARRED"  # 401, 403, 418, or told how long to stay away: one is enough
+    BARRED = "BARRED"  # 401, 403, 418: one is enough
     UNSENT = "UNSENT"  # our own check after permission: it says nothing
 
 

@@ -101,6 +101,10 @@ class Suspense:
         """What was accepted so far, what was spent of the day's budget, and the day."""
         return dict(self.totals), dict(self._spent), self._day
 
+    def spent_on(self, day: int) -> dict[str, int]:
+        """Position key -> units that were accepted on a day since the epoch, sign aside."""
+        return dict(self._spent) if day == self._day else {}
+
     def restore(self, totals: Mapping[str, int], spent: Mapping[str, int], day: int) -> None:
         """Take a state up again: a restart gives no new budget."""
         self.totals, self._spent, self._day = dict(totals), dict(spent), day

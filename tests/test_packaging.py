@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -120,11 +121,11 @@ def test_no_lock_file_holds_an_address() -> None:
 
 
 def test_every_direct_dependency_is_pinned() -> None:
-    pinned = {
-        line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()
-    }
-    groups = METADATA["dependency-groups"]
-    wanted = [*METADATA["project"]["dependencies"], *groups["test"], *groups["lint"]]
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {line.split("==")[0].lower().replace("_", "-") for line in lines}
+    groups, project = METADATA["dependency-groups"], METADATA["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *chain(*extras), *groups["test"], *groups["lint"]]
     names = {re.split(r"[\[>=<~!]", line)[0] for line in wanted}
 
     assert set() == names - pinned

@@ -52,8 +52,8 @@ class Trouble(StrEnum):
     """What an answer says of the way to the venue, whatever it says of the order."""
 
     NONE = ""
-    BUSY = "BUSY"  # too many requests, and no word on when to come back
-    BARRED = "BARRED"  # 401, 403, 418, or told how long to stay away
+    BUSY = "BUSY"  # too many requests
+    BARRED = "BARRED"  # 401, 403, 418
 
 
 class Cause(StrEnum):

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,8 @@ def same_mode(folder: Path, mode: str) -> None:
         raise ConfigError(msg)
 
 
-def versions() -> dict[str, str]:
+@cache
+def versions() -> Mapping[str, str]:
     """Versions of Python and of the packages that a result depends on."""
     packages = ("verifill", "transitions", "polars", "msgspec", "attrs", "tenacity")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}

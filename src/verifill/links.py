@@ -1,10 +1,11 @@
 """Links: what one asset is worth in another, by which market data.
 
 A log carries its links in the header, so that whoever has the log and the market data can
-value its positions in any asset that they lead to. Nothing in execution reads them.
+value its positions in any asset that they lead to. Nothing in execution reads them, but for
+the limits of money that a live engine is held to.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -13,7 +14,10 @@ from attrs import asdict, frozen
 from verifill.venues.calls.indices import RAY
 from verifill.venues.calls.protocols import Accrual, Reserve
 from verifill.venues.calls.rules import ChainRules
+from verifill.venues.keys import Kind, account_of
 from verifill.venues.rules import VenueRules
+
+_UNVALUED = frozenset({Kind.ALLOWANCE, Kind.SETTING})
 
 
 class By(StrEnum):
@@ -45,6 +49,51 @@ class Link:
     data: str = ""
     opening: int = RAY
     exponent: int = 0
+
+
+@frozen
+class Hop:
+    """One step on the way from an asset to another.
+
+    Attributes:
+        link: what tells the worth.
+        back: whether it is walked against its direction.
+    """
+
+    link: Link
+    back: bool
+
+    @property
+    def target(self) -> str:
+        """The asset that it leads to."""
+        return self.link.asset if self.back else self.link.into
+
+
+def way(links: Iterable[Link], asset: str, into: str) -> Sequence[Hop] | None:
+    """The shortest way from an asset to another; None if there is none."""
+    priced = [link for link in links if link.by is not By.PERPETUAL]
+    ways: dict[str, list[Hop]] = {asset: []}
+    waiting = [asset]
+    for here in waiting:
+        if here == into:
+            return ways[here]
+        there = [Hop(link, back=False) for link in priced if link.asset == here]
+        back = [Hop(link, back=True) for link in priced if link.into == here]
+        for hop in there + back:
+            if hop.target not in ways:
+                ways[hop.target] = [*ways[here], hop]
+                waiting.append(hop.target)
+    return None
+
+
+def is_valued(key: str) -> bool:
+    """Whether a position is worth anything: an allowance or a setting is not."""
+    return key.split(":")[1] not in _UNVALUED
+
+
+def is_owed(key: str) -> bool:
+    """Whether a position is a debt."""
+    return account_of(key) == "flash" or key.split(":")[1] == Kind.DEBT
 
 
 def links_of_venue(rules: VenueRules) -> Iterator[Link]:

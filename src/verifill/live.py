@@ -14,10 +14,9 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from verifill.assembly.endpoints import endpoints_of, ports_of
+from verifill.assembly.endpoints import servers_of
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Connected, Hosting
-from verifill.assembly.references import check_references, venue_names
 from verifill.assembly.strategy import load_strategy
 from verifill.build import described
 from verifill.config import Config, load_config
@@ -38,6 +37,7 @@ from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
 from verifill.header import MARKET, RECORDED, Running, same_mode
 from verifill.interrupts import Interrupts
+from verifill.limited import worth_of
 from verifill.machines.assembling import Beyond, Look, assemble
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.nesting import nesting
@@ -103,7 +103,7 @@ def run_live(
         anchor = FileAnchor(Path(anchor or f"{log}.anchor"))
     start = Start(
         config=settings,
-        connect=at(_ports(settings, port), settings.policies),
+        connect=at(servers_of(settings, port, os.environ), settings.policies),
         folder=log,
         anchor=anchor,
         mailbox=mailbox,
@@ -152,8 +152,9 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
             cursors=lambda: _cursors(connected),
             look=looks.look,
             seen=partial(Quotes(live).tell, connected.market),
+            worth=worth_of(hosting, said, connected.market),
         )
-        setup = setup_of(start.config, hosting, connected, strategy)
+        setup = setup_of(hosting, connected, strategy, measured=beyond.worth is not None)
         setup = answers.ask("setup", lambda: setup, SETUP)
         loop = assemble(
             setup, beyond, answers, machine=machine, log=live, found=found, run=said["run"]
@@ -171,14 +172,6 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
         )
 
 
-def _ports(config: Config, port: int) -> dict[str, int]:
-    """Venue -> the port of its server."""
-    check_references(config)
-    if port:
-        return dict.fromkeys(venue_names(config), port)
-    return ports_of(config, endpoints_of(config, os.environ))
-
-
 class _Looks:
     """Fetches prices before each tick, and stops after the last that was asked for."""
 
@@ -194,10 +187,10 @@ class _Looks:
         if not self._left and self._limited:
             self.stop()
         try:
-            self._connected.refresh()
+            offset_ns = self._connected.refresh()
         except NotObserved as error:
             return Look(f"market data is not fresh: {error}")
-        return Look(clock_ns=self._connected.market.clock_ns)
+        return Look(offset_ns=offset_ns)
 
 
 def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapping[str, Any]]:

@@ -251,7 +251,7 @@ COMMANDS: Final = (
     *("backtest", "live", "paper", "report", "log show", "log export", "verify"),
     *("replay", "machines"),
     *("init", "status", "ops", "ops adopt", "ops kill", "ops answer"),
-    *("faults run", "faults list"),
+    *("faults run", "faults list", "metrics", "spans"),
 )
 PAGE_WIDTH: Final = 80
 

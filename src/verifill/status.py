@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import InboxError
@@ -21,6 +21,7 @@ from verifill.engine.log.expand import IGNORED, REFUSED, Nesting
 from verifill.engine.log.lock import is_held
 from verifill.engine.log.reader import Log
 from verifill.engine.log.record import EPOCH
+from verifill.guarded import Guarded, guarded
 from verifill.machines.full_loop import FullEvent
 from verifill.report.book import rehearsals
 from verifill.venues.keys import asset_of
@@ -107,6 +108,7 @@ class Status:
         failure: the last note of a failure among what was read; None if there is none.
         commands: the operators' commands that were posted last, oldest first.
         inbox: why the inbox could not be read; empty if all is well.
+        guard: breakers, trading states, feeds and health; a backtest has none.
         read_from: number of the first record that was read.
         last_seq: number of the last record, 0 if there is none.
     """
@@ -123,6 +125,7 @@ class Status:
     failure: Failure | None
     commands: Sequence[Posted] = ()
     inbox: str = ""
+    guard: Guarded = field(factory=Guarded)
     read_from: int
     last_seq: int
 
@@ -136,6 +139,7 @@ def status_of(folder: Path, *, last: int = 5) -> Status:
 
     Raises:
         LogError: there is no log, or it cannot be read.
+        StateError: what the guard remembers cannot be read.
     """
     log = open_log(folder)
     is_written = is_held(folder)
@@ -144,6 +148,7 @@ def status_of(folder: Path, *, last: int = 5) -> Status:
         return _status(log, rows, last, is_written=is_written)
     recent = _told_enough(log, last)
     told = _status(recent, recent.records().collect().to_dicts(), last, is_written=is_written)
+    told = evolve(told, guard=guarded(log, recent))
     try:
         return evolve(told, commands=last_posted(folder, last))
     except InboxError as error:

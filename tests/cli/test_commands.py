@@ -39,7 +39,19 @@ def refused(result: Result, code: ExitCode, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["", "backtest", "machines", "report", "init", "log", "log show", "log export"]
+    "words",
+    [
+        "",
+        "backtest",
+        "machines",
+        "report",
+        "init",
+        "log",
+        "log show",
+        "log export",
+        "metrics",
+        "spans",
+    ],
 )
 def test_help_has_examples_and_exit_codes_within_80_columns(
     command: Verifill, words: str, monkeypatch: pytest.MonkeyPatch

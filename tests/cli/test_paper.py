@@ -47,6 +47,20 @@ def test_a_server_gives_prices_and_is_sent_nothing(tmp_path: Path, serving: Serv
     assert {1} == {one.effects for one in effects_of(read_journal(journal_of(log)))}
 
 
+def test_prices_come_from_the_endpoint_of_the_environment(
+    tmp_path: Path, serving: Serving, monkeypatch: pytest.MonkeyPatch, command: Verifill
+) -> None:
+    serving.start(written(tmp_path))
+    here = f'endpoints.binance = "http://127.0.0.1:{serving.told["port"]}"\n'
+    config = written(tmp_path, f"[environments.dev]\n{here}")
+    monkeypatch.setenv("VERIFILL_ENVIRONMENT", "dev")
+
+    done = command("paper", config, "--ticks", 1, "--say", "none")
+
+    assert ExitCode.COMPLETED == done.exit_code, done.output
+    assert "dev" == RunResult(tmp_path / "log").header["environment"]
+
+
 def test_the_history_is_gone_on_with_by_the_next_command(tmp_path: Path, command: Verifill) -> None:
     config, log = written(tmp_path), tmp_path / "log"
     for ticks in (1, 2):

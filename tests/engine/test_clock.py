@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from verifill.engine.clock import WallClock
+from verifill.engine.clock import WallClock, off_by_ns
 
 HOUR_NS = 3_600 * 10**9
 MILLISECOND_NS = 10**6
@@ -14,6 +14,14 @@ def test_the_first_tick_is_due_at_once() -> None:
     clock = WallClock(HOUR_NS)
 
     assert clock.next_tick()  # or this test would last an hour
+
+
+@pytest.mark.parametrize(
+    ("told", "off"),
+    [(100, 0), (130, 0), (160, 0), (161, 1), (99, -1), (1_000, 840), (0, -100)],
+)
+def test_a_slow_answer_is_no_wrong_clock(told: int, off: int) -> None:
+    assert off == off_by_ns(told, before_ns=100, after_ns=160)
 
 
 def test_the_next_tick_is_waited_for() -> None:

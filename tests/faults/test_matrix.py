@@ -36,6 +36,15 @@ def test_a_sample_of_the_matrix_with_one_cell_of_every_hazard_is_sound(tmp_path:
     assert summary.verdicts[Verdict.HELD] < len(cells) // 5  # one that only holds would be there
 
 
+def test_a_moment_is_in_the_state_that_the_log_had_then(tmp_path: Path) -> None:
+    whole = Matrix(chosen(("killed",)), tmp_path).whole(Scene(plan="three"))
+    sends = [whole.states[Place.SEND, number] for number in (1, 2, 3)]
+
+    assert ["INSTRUCTION.SEND"] * 3 == sends
+    assert max(len(commit) for commit in whole.commits) > 1  # of breakers and feeds
+    assert len(whole.story.rows) == sum(map(len, whole.commits))
+
+
 def test_a_real_process_is_killed_just_after_its_send(tmp_path: Path) -> None:
     made = Matrix(chosen(PROCESSES), tmp_path)
     (cell,) = made.cells(Picked(only=["kill -9: one, class K: after send 1"]))[0]

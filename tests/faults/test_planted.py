@@ -15,7 +15,10 @@ from verifill.faults.matrix import Matrix, Picked
 from verifill.faults.table import Summary
 from verifill.machines.execution import ExecutionManager
 from verifill.machines.full_loop import FullEvent
+from verifill.machines.gate import Gate
+from verifill.machines.guarding import Guard
 from verifill.machines.leg import Leg
+from verifill.machines.limits import Alarm
 from verifill.machines.live_records import LiveRecords
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.recovery import Found
@@ -84,6 +87,20 @@ def go_on_before_it_is_resolved(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Found, "resolving", property(resolving))
 
 
+def send_without_asking(patch: pytest.MonkeyPatch) -> None:
+    def nothing(_guard: Guard, _leg: Leg, _state: str) -> str:
+        return ""
+
+    patch.setattr(Guard, "deny", nothing)
+
+
+def let_a_contradiction_pass(patch: pytest.MonkeyPatch) -> None:
+    def nothing(_gate: Gate, _alarm: Alarm, _account: str, _reason: str) -> None:
+        """Latch nothing."""
+
+    patch.setattr(Gate, "raise_alarm", nothing)
+
+
 BUGS: dict[str, tuple[Plant, Sequence[str], set[str]]] = {
     "the fsync is dropped": (
         drop_the_sync,
@@ -95,7 +112,11 @@ BUGS: dict[str, tuple[Plant, Sequence[str], set[str]]] = {
         ["killed: three, class K: after send", "killed: three, class K: before commit"],
         {"lost"},
     ),
-    "a time-out is a refusal": (take_a_time_out_as_refused, ["timeout_after"], {"unexpected"}),
+    "a time-out is a refusal": (
+        take_a_time_out_as_refused,
+        ["timeout_after: three, class K"],
+        {"unexpected"},
+    ),
     "what was seen is applied again": (
         apply_again_what_was_seen,
         ["partial_then_rest: three, class K", "wrong_by_one: three, class K"],
@@ -110,6 +131,16 @@ BUGS: dict[str, tuple[Plant, Sequence[str], set[str]]] = {
         go_on_before_it_is_resolved,
         ["killed: three, class K: after send"],
         {"unresolved"},
+    ),
+    "sent although a breaker is open": (
+        send_without_asking,
+        ["half-open probe fails: three, class K"],
+        {"undetected"},
+    ),
+    "a contradiction latches nothing": (
+        let_a_contradiction_pass,
+        ["refused_yet_executed: three, class K"],
+        {"undetected", "unexpected"},
     ),
 }
 

@@ -24,13 +24,14 @@ from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.engine.log.expand import Nesting
-from verifill.engine.log.live import LiveLog, Moment
+from verifill.engine.log.live import Aside, LiveLog, Moment
 from verifill.engine.log.opening import create_log, reopen_log
 from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
 from verifill.engine.verify.log import verify
 from verifill.engine.verify.verdict import Verdict
 from verifill.machines.assembling import Beyond, Look, assemble
+from verifill.machines.figures import Worth
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.heard import abilities_of
 from verifill.machines.live_loop import LiveLoop
@@ -56,7 +57,7 @@ class Moments:
     """Counts what passes, and ends the life at one moment.
 
     Attributes:
-        place: what is counted: `commit` or `send`.
+        place: what is counted: `commit`, `aside` (of the guard) or `send`.
         number: which one, from 1; 0 for none.
         after: whether the life ends after it, not before.
     """
@@ -84,6 +85,9 @@ class MortalLog(LiveLog):
 
     def _write(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 - as it is called
         self.moments.around("commit", lambda: super(MortalLog, self)._write(*given, **named))
+
+    def aside(self, told: Sequence[Aside]) -> None:
+        self.moments.around("aside", lambda: super(MortalLog, self).aside(told))
 
 
 @define
@@ -217,6 +221,7 @@ class World:
         stale: why market data is not fresh, each time that it is fetched; then it is.
         feeds: other positions.
         limits: of breakers and trading states.
+        worth: what limits of money are counted by.
         wrong_ns: by how much the wall clock is wrong.
         asleep: called with the number of each slice of sleep, from 1.
         strategy: that of the newest life.
@@ -238,6 +243,7 @@ class World:
     stale: list[str] = field(factory=list[str])
     feeds: Sequence[PositionFeed] = ()
     limits: Thresholds = field(factory=Thresholds)
+    worth: Worth | None = None
     wrong_ns: int = 0
     asleep: Callable[[int], None] = lambda _number: None
     strategy: Scheduled = field(init=False)
@@ -291,12 +297,8 @@ class World:
             if sleeps > self.patience:
                 loop.stop()
 
-        clock = WallClock(
-            MINUTE_NS,
-            wall_ns=lambda: self.wall_ns,
-            monotonic_ns=lambda: self._mono_ns,
-            sleep=sleep,
-        )
+        clock = WallClock(MINUTE_NS, wall_ns=lambda: self.wall_ns,
+                          monotonic_ns=lambda: self._mono_ns, sleep=sleep)  # fmt: skip
         left = ticks
 
         def look() -> Look:
@@ -315,23 +317,17 @@ class World:
             feeds=len(self.feeds),
             subscribed=frozenset(names),
             stateful=True,
+            measured=self.worth is not None,
             limits=self.limits,
         )
         answers = Keeping(live)
         setup = answers.ask("setup", lambda: setup, SETUP)
         beyond = Beyond(
-            clock=clock,
-            wall_ns=lambda: self.stage.bars.time_ns,
-            market=self.stage.bars,
-            strategy=self.strategy,
-            venues=[client],
-            feeds=self.feeds,
-            mailbox=self.mailbox,
-            bases=self.bases,
-            cursors=lambda: {"desk": client.cursor},
-            look=look,
-            seen=lambda: None,
-        )
+            clock=clock, wall_ns=lambda: self.stage.bars.time_ns, market=self.stage.bars,
+            strategy=self.strategy, venues=[client], feeds=self.feeds, mailbox=self.mailbox,
+            bases=self.bases, cursors=lambda: {"desk": client.cursor}, look=look,
+            seen=lambda: None, worth=self.worth,
+        )  # fmt: skip
         self.loop = loop = assemble(
             setup, beyond, answers, machine=machine, log=live, found=found, run=header["run"]
         )

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from msgspec import structs
 
-from tests.machines.lives import Client, Mailbox, Moments, World
+from tests.machines.lives import Client, KilledError, Mailbox, Moments, World
 from tests.machines.support import Act, Ask, buy, sell
 from tests.machines.test_lives import LIVE, lies, lost, silent, world
 from tests.machines.test_recovery import mismatches
 from verifill.engine.errors import StateError
 from verifill.machines.changes import Change
-from verifill.machines.guarding import Guard, Surroundings
+from verifill.machines.guarding import REHEARSAL, Guard
+from verifill.machines.surroundings import Surroundings
 from verifill.machines.thresholds import Thresholds
 from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt, Request, Trouble
 
@@ -28,6 +30,18 @@ def barred(_request: Request, _ask: Ask) -> Receipt:
 
 def busy(_request: Request, _ask: Ask) -> Receipt:
     return Receipt(Outcome.REJECTED_DEFINITIVE, reason="429", trouble=Trouble.BUSY)
+
+
+def limited(wait_s: int) -> Act:
+    """A rate limit that says when to come back."""
+    said = Receipt(
+        Outcome.REJECTED_DEFINITIVE,
+        reason="429",
+        retryable=True,
+        trouble=Trouble.BUSY,
+        wait_s=wait_s,
+    )
+    return lambda _request, _ask: said
 
 
 def unreached(_request: Request, _ask: Ask) -> Receipt:
@@ -82,6 +96,26 @@ def test_a_bar_opens_it_at_once_and_for_as_long_as_the_venue_says(tmp_path: Path
     made.live(5)
 
     assert ["OPEN.COOLING"] == states(made, VENUE)
+
+
+def test_an_order_waits_for_as_long_as_a_busy_venue_says_and_is_sent_again(
+    tmp_path: Path,
+) -> None:
+    made = guarded(tmp_path, limited(7))
+    made.live(3)
+    first, second, *_ = made.records.filter(kind="INTENT")["wall_ns"].to_list()
+
+    assert [] == states(made, VENUE)
+    assert 7 == (second - first) // 10**9
+
+
+@pytest.mark.parametrize("answers", [[limited(7)] * 3, [limited(600)]])
+def test_what_no_order_waits_for_opens_the_breaker(tmp_path: Path, answers: list[Act]) -> None:
+    made = guarded(tmp_path, *answers, limits=Thresholds(failures_in_row=9))
+    made.live(2)
+
+    assert ["OPEN.COOLING"] == states(made, VENUE)[:1]
+    assert len(answers) == len(made.venue.sent)
 
 
 def test_probes_close_a_breaker_that_no_order_may_try(tmp_path: Path) -> None:
@@ -170,6 +204,21 @@ def test_a_mismatch_lets_its_account_only_reduce(tmp_path: Path) -> None:
     ] == made.asides
 
 
+def test_what_goes_wrong_in_a_dry_run_narrows_and_latches_nothing(tmp_path: Path) -> None:
+    made = guarded(tmp_path, refused)
+    made.live(1)
+    told: list[Change] = []
+    guard = Guard(around(told))
+    leg = made.loop.manager.leg
+    dry = structs.replace(leg, role=REHEARSAL)
+    guard.mismatched(dry)
+    guard.contradicted(dry)
+
+    assert [] == told
+    guard.contradicted(leg)
+    assert "LATCHED" in guard.latched
+
+
 @pytest.mark.parametrize("after", [False, True])
 def test_a_life_that_ends_between_permission_and_outcome_has_failed_to_try(
     tmp_path: Path, *, after: bool
@@ -206,3 +255,46 @@ def test_what_takes_back_and_what_reduces_passes_where_trading_is_narrowed(tmp_p
     made.live(3)
 
     assert ("global", "halt", "HALTED") in made.asides
+
+
+def test_a_clock_that_is_off_lets_nothing_pass_until_it_is_right_again(tmp_path: Path) -> None:
+    made = guarded(tmp_path)
+    made.live(1)
+    told: list[Change] = []
+    guard, leg = Guard(around(told)), made.loop.manager.leg
+    guard.clock_offset(-501 * 10**6)
+    assert "the clock is off by -501000000 ns, more than 500 ms" in guard.deny(leg, "")
+
+    guard.clock_offset(500 * 10**6)
+    assert "" == guard.deny(leg, "")
+    assert ["blocked", "cleared"] == [one.event for one in told if one.machine == "breaker"]
+
+
+def test_what_only_reduces_is_told_so_once_and_comes_from_halted_too() -> None:
+    told: list[Change] = []
+    guard = Guard(around(told))
+    guard.only_reduce("ann", "enough")
+    guard.only_reduce("ann", "enough")
+    guard.kill("ann", "all of it")
+    guard.only_reduce("ann", "flat first")
+
+    assert ["reduce", "halt", "resume"] == [one.event for one in told if one.actor]
+
+
+def test_a_life_that_ended_latched_is_blocked_though_nothing_was_halted(tmp_path: Path) -> None:
+    made = guarded(tmp_path)
+
+    def latch(_slice: int) -> None:
+        guard = made.loop.manager.guard
+        assert isinstance(guard, Guard)
+        guard.strayed(LedgerRow("t-9", "desk.spot:BaseToken:BTC", 5, Cause.TRADE, 0))
+        raise KilledError
+
+    made.asleep = latch
+    assert "KILLED" == made.live(3)
+    made.asleep = lambda _slice: None
+    sent = len(made.venue.sent)
+    made.live(3)
+
+    assert "recover blocked finish" == made.story
+    assert sent == len(made.venue.sent)

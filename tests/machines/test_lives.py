@@ -111,7 +111,7 @@ def test_a_life_that_is_cut_off_anywhere_is_gone_on_with(
     check(whole)
     everywhere = [
         (place, number, after)
-        for place in ("commit", "send")
+        for place in ("commit", "aside", "send")
         for number in range(1, moments.seen.get(place, 0) + 1)
         for after in (False, True)
     ]
@@ -168,13 +168,13 @@ def test_an_operator_ends_what_is_held(
 
 def test_what_does_not_apply_is_refused_with_what_does(tmp_path: Path) -> None:
     made = world(
-        tmp_path, [buy("1")], submits=[lies], mailbox=Mailbox({HELD: ["resume", "settle"]})
+        tmp_path, [buy("1")], submits=[lies], mailbox=Mailbox({HELD: ["compensate", "settle"]})
     )
 
     assert HELD == made.live()
     (first, second) = made.mailbox.answers
-    why = f"refused: resume does not apply in {HELD}; abort, adopt, ask, kill, status, void do"
-    assert ("resume", why) == first
+    do = "abort, adopt, ask, kill, reset-breaker, resume, status, void do"
+    assert ("compensate", f"refused: compensate does not apply in {HELD}; {do}") == first
     assert second[1].startswith("refused")
     assert 2 == made.reader.records().collect().filter(kind="OPERATOR").height
 

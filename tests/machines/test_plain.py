@@ -9,7 +9,7 @@ from tests.machines.support import SCALES, scripted
 from verifill.engine.digest import canonical_json
 from verifill.engine.errors import EngineDefect
 from verifill.engine.retry import RetryPolicy
-from verifill.machines.heard import NOBODY
+from verifill.machines.forms import NOBODY
 from verifill.machines.loop import LoopPolicy
 from verifill.machines.policies import Policies, Timeouts
 from verifill.machines.setup import SETUP, Setup, VenueSetup

@@ -83,7 +83,7 @@ def _differs(fill: Fill, fills: dict[str, Fill]) -> bool:
 
 def _refused_by_status(attempt: Answered) -> Receipt:
     said = attempt.retry_after_s
-    busy = attempt.status == HTTPStatus.TOO_MANY_REQUESTS and not said
+    busy = attempt.status == HTTPStatus.TOO_MANY_REQUESTS
     return Receipt(
         Outcome.REJECTED_DEFINITIVE,
         reason=f"status {attempt.status}{f', again after {said} s' if said else ''}",

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
-from verifill.engine.clock import NANOSECONDS
+from verifill.engine.clock import NANOSECONDS, off_by_ns
 from verifill.engine.errors import EngineDefect, NotObserved
 from verifill.venues.loopback.lines import Lines
 from verifill.venues.loopback.outcomes import answer, submitted, told, unknown
@@ -209,12 +209,13 @@ class Remote:
 
     def start_up_failures(self) -> tuple[str, ...]:
         """Whether it is reached, is the venue of our rules, lets us trade, has our time."""
-        name = self._rules.name
+        name, before_ns = self._rules.name, self._now_ns()
         try:
             status = self._status()
         except NotObserved as error:
             return (str(error),)
-        rules, offset_ms = self._rules, (status.time_ns - self._now_ns()) // 10**6
+        rules = self._rules
+        offset_ms = off_by_ns(status.time_ns, before_ns, self._now_ns()) // 10**6
         ours = tuple(sorted(rules.accounts)), tuple(sorted(rules.operations))
         failures = {
             "this key may not read positions": not status.can_read,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from verifill.assembly.references import venue_names
+from verifill.assembly.references import check_references, venue_names
 from verifill.config import Config
 from verifill.config.environments import VARIABLE, problem_of
 from verifill.machines.policies import Policies
@@ -13,6 +13,23 @@ from verifill.venues.loopback.lines import ANY, Lines
 from verifill.venues.loopback.transport import HOST, Http
 
 LOOPBACK: Final = (("http", HOST, ""), ("http", HOST, "/"))
+
+
+def servers_of(config: Config, port: int, variables: Mapping[str, str]) -> dict[str, int]:
+    """Venue -> the port of its loopback server.
+
+    Args:
+        config: the configuration.
+        port: of the one server that has all venues; 0 to go to the endpoints of its environment.
+        variables: of the process.
+
+    Raises:
+        ConfigError: a reference leads nowhere, or see `endpoints_of` and `ports_of`.
+    """
+    check_references(config)
+    if port:
+        return dict.fromkeys(venue_names(config), port)
+    return ports_of(config, endpoints_of(config, variables))
 
 
 def endpoints_of(config: Config, variables: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from verifill.assembly.positions import Positions, positions_of
 from verifill.assembly.references import check_references, venue_names
 from verifill.assembly.scales import scales_of
 from verifill.config import Config
-from verifill.engine.clock import NANOSECONDS
+from verifill.engine.clock import NANOSECONDS, off_by_ns
 from verifill.links import Link, links_of_chain
 from verifill.venues.calls import ChainRules
 from verifill.venues.data import History, SeriesPoints
@@ -229,25 +229,33 @@ class Connected:
         market: public prices, refreshed when told to.
         venues: by name.
         transit: what is on its way between them.
+        now_ns: our wall time.
         quote: told of the prices after each refresh.
     """
 
     market: LiveMarket
     venues: Mapping[str, LoopbackExchange | LoopbackChain]
     transit: Feed
+    now_ns: Callable[[], int]
     quote: Callable[[LiveMarket], None] = _nothing
 
-    def refresh(self) -> None:
+    def refresh(self) -> int:
         """Fetch the prices now.
+
+        Returns:
+            How far the venues' clock is certainly off from ours, in nanoseconds.
 
         Raises:
             NotObserved: no answer; the prices stay what they were.
         """
+        before_ns = self.now_ns()
         self.market.refresh()
+        offset_ns = off_by_ns(self.market.clock_ns, before_ns, self.now_ns())
         self.quote(self.market)
         for venue in self.venues.values():
             if isinstance(venue, LoopbackChain):
                 venue.observe()
+        return offset_ns
 
 
 def connect(
@@ -308,4 +316,4 @@ def connect(
         )
     tracked = frozenset(in_transit(to, asset) for to, asset in hosting.routes())
     transit = Feed(NETWORK, transport, tracked=tracked, since=cursors.get(NETWORK))
-    return Connected(market, venues, transit)
+    return Connected(market, venues, transit, now_ns)

@@ -1,5 +1,6 @@
 """Where live prices come from: a server of venues, or the history as if it happened now."""
 
+import os
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -7,8 +8,8 @@ from functools import lru_cache
 
 from attrs import frozen
 
+from verifill.assembly.endpoints import servers_of
 from verifill.assembly.loopback import Hosting
-from verifill.assembly.references import venue_names
 from verifill.engine.amounts import to_decimal
 from verifill.engine.clock import NANOSECONDS, Times
 from verifill.engine.errors import NotObserved
@@ -23,13 +24,18 @@ PriceSource = Callable[[Hosting, int], LiveMarket]
 """The configuration and the time at which its simulated venues began -> its live prices."""
 
 
-def served(port: int, timeout_s: float = 30.0) -> PriceSource:
-    """The prices of a loopback server on this machine."""
+def served(port: int = 0) -> PriceSource:
+    """The prices of a loopback server on this machine.
+
+    Args:
+        port: its port; 0 for the endpoint in the environment that the configuration chooses.
+    """
 
     def prices(hosting: Hosting, _began_ns: int) -> LiveMarket:
-        names = venue_names(hosting.config)
-        decimals = dict(hosting.history.price_decimals)
-        return LoopbackMarket(names[0], Http(port, timeout_s), decimals)
+        config = hosting.config
+        name, at = next(iter(servers_of(config, port, os.environ).items()))
+        timeout_s = config.policies.at(name).timeouts.reading_s
+        return LoopbackMarket(name, Http(at, timeout_s), dict(hosting.history.price_decimals))
 
     return prices
 

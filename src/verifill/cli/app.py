@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from verifill.cli import audit, options, replaying
+from verifill.cli import audit, observers, options, replaying
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.faults import faults
 from verifill.cli.operators import ops
@@ -46,6 +46,8 @@ app.add_typer(ops, name="ops")
 app.add_typer(faults, name="faults")
 app.command(epilog=audit.VERIFY)(audit.verify)
 app.command(epilog=replaying.EPILOG)(replaying.replay)
+app.command(epilog=observers.METRICS)(observers.metrics)
+app.command(epilog=observers.SPANS)(observers.spans)
 
 
 def main() -> None:
@@ -260,6 +262,9 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """Say where a run is: what is under way, and with which positions.
+
+    Of a live run it tells breakers, trading states, market data and health too, with reasons,
+    since when, and what ends it.
 
     It reads the log, also while the engine writes it, and disturbs nothing.
     """

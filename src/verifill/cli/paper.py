@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from attrs import evolve
+
 from verifill.assembly.prices import PriceSource, replayed, served
 from verifill.cli.live import say
-from verifill.config import load_config
+from verifill.config import Config, load_config
 from verifill.engine.clock import Times
 from verifill.engine.errors import ConfigError
 from verifill.paper import run_paper
@@ -24,12 +26,14 @@ def paper(
 ) -> None:
     """Trade on paper, and say how it ended."""
     settings = load_config(config)
-    _check(port=port, history=history, interval_s=interval_s)
+    _check(settings, port=port, history=history, interval_s=interval_s)
+    if port or history:
+        settings = evolve(settings, environment="")
     prices: PriceSource
-    if port is None:
+    if history:
         prices = replayed(interval_s or settings.loop.interval_s, Times())
     else:
-        prices = served(port)
+        prices = served(port or 0)
     ended = run_paper(
         settings,
         prices=prices,
@@ -41,14 +45,18 @@ def paper(
     say(ended)
 
 
-def _check(*, port: int | None, history: bool, interval_s: int | None) -> None:
+def _check(settings: Config, *, port: int | None, history: bool, interval_s: int | None) -> None:
     """Refuse what does not say where prices come from.
 
     Raises:
         ConfigError: none or two sources are given, or an interval for none.
     """
-    if (port is None) != history:
-        msg = "say where live prices come from: either --port or --history"
+    chosen = (port is not None) + history
+    if chosen > 1 or not (chosen or settings.environment):
+        msg = (
+            "say where live prices come from: either --port or --history, or choose an "
+            "environment of the configuration"
+        )
         raise ConfigError(msg)
     if interval_s is not None and not history:
         msg = "--interval-s is for --history; a server has its own pace"

@@ -21,7 +21,10 @@ def paper(
     port: Annotated[
         int | None,
         typer.Option(
-            min=1, max=65_535, help="Port of `verifill venue serve`, here, for its prices."
+            min=1,
+            max=65_535,
+            help="Port of `verifill venue serve`, here, for its prices.  [default: the endpoint in "
+            "the configuration's environment]",
         ),
     ] = None,
     history: Annotated[

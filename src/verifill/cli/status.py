@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from verifill.cli.log import told_by_polars
 from verifill.cli.screen import ending, moment, number, pairs, screen, table
 from verifill.engine.inbox import Posted
+from verifill.guarded import Seen
 from verifill.status import Status, status_of
 
 
@@ -41,9 +42,32 @@ def _parts(found: Status) -> Iterator[RenderableType]:
     if found.positions:
         rows = [(key, p.total, moment(p.as_of_ns)) for key, p in found.positions.items()]
         yield table("Positions as last settled", ("position", "amount", "as of, UTC"), rows)
+    yield from _guard(found)
     if found.commands:
         titles = ("command", "posted", "actor", "what", "reason", "answer")
         yield table("Operators' commands", titles, map(_command, found.commands))
+
+
+def _guard(found: Status) -> Iterator[RenderableType]:
+    """Breakers and trading states that keep anything from being sent; feeds, and health."""
+    guard = found.guard
+    shut = [one for one in guard.breakers if one.reset]
+    narrowed = [one for one in guard.trading if one.reset]
+    columns = ("state", "since, UTC", "why")
+    tables = (
+        ("Breakers that are not closed", ("breaker", *columns, "what closes it"), shut),
+        ("Trading that is narrowed", ("scope", *columns, "what widens it"), narrowed),
+        ("Market data", ("venue", *columns), guard.feeds),
+        ("Health", ("component", *columns), guard.health),
+    )
+    for title, titles, seen in tables:
+        if seen:
+            yield table(title, titles, [_seen(one)[: len(titles)] for one in seen])
+
+
+def _seen(one: Seen) -> tuple[object, ...]:
+    since = "the start" if one.since_ns is None else moment(one.since_ns)
+    return (one.scope, one.state, since, "; ".join(one.reasons), one.reset)
 
 
 def _head(found: Status) -> Iterator[tuple[str, object]]:
@@ -70,6 +94,9 @@ def _head(found: Status) -> Iterator[tuple[str, object]]:
     if found.failure:
         told = found.failure
         yield "last failure", f"{told.kind} at record {told.seq}: {told.payload}"
+    if found.guard.breakers:
+        shut = sum(bool(one.reset) for one in found.guard.breakers)
+        yield "breakers", f"{number(len(found.guard.breakers))}, {number(shut)} not closed"
     if found.inbox:
         yield "inbox", found.inbox
     yield "records", f"{number(found.last_seq)}, read from {number(found.read_from)}"

@@ -14,7 +14,9 @@ DAY_S = 86_400
 class BreakersConfig:
     """When a breaker opens, and when trading is narrowed; a backtest reads and does not use it.
 
-    Amounts count in the asset that reports count in. A limit that is left out is none.
+    Amounts count in the asset that reports count in, by days of UTC. A limit that is left out is
+    none; one that live mode cannot measure is refused when it starts, see
+    [limits of money](breakers.md#limits-of-money).
 
     Attributes:
         failures_in_row: Failures of infrastructure in a row that open a breaker.
@@ -27,11 +29,13 @@ class BreakersConfig:
             size and none that reduces has tried it; 0: only such an order closes it.
         unknown_max_s: An outcome that is unknown for longer, in seconds, blocks its account.
         clock_offset_max_ms: A clock that is farther off, in milliseconds, blocks everything.
-        suspense_max: Unexplained differences of an account beyond this hold it.
-        slippage_max: Slippage of a strategy beyond this holds it.
+        suspense_max: Unexplained differences of an account in a day beyond this hold it.
+        slippage_max: Slippage of a strategy in a day beyond this holds it.
         daily_loss_max: A loss of the day beyond this lets a strategy only reduce.
-        margin_min: A margin or health factor below this lets a strategy only reduce.
-        naked_delta_max: An unhedged amount beyond this for too long lets a strategy only reduce.
+        margin_min: A margin or health factor below this lets a strategy only reduce; not measured
+            in live mode, and refused there.
+        naked_delta_max: An unhedged amount beyond this for too long lets a strategy only reduce;
+            likewise.
         naked_delta_s: How long that may be, in seconds.
         executions_max: Sends of a strategy within the period; one more holds it.
         executions_period_s: The period, in seconds.

@@ -10,7 +10,7 @@ from verifill.faults.hazard import Expected, Group, Hazard, Scene, Spot, Whole, 
 from verifill.faults.judge import Verdict
 from verifill.faults.lives import End, World
 from verifill.faults.moments import Moments, Place
-from verifill.faults.outside import Disk
+from verifill.faults.outside import Disk, Time
 from verifill.faults.plans import PLANS
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.nesting import nesting
@@ -20,6 +20,8 @@ from verifill.venues.orders import Cause
 from verifill.venues.rules import Idempotency
 
 HOUR_NS = 3_600 * 10**9
+MENDED = "for 90 s"
+MENDED_NS = 90 * 10**9
 ASKED = (Place.SEND, Place.QUESTION, Place.READING)
 EVERY = tuple(PLANS)
 
@@ -58,14 +60,24 @@ def how_of(spot: Spot) -> str:
 
 
 def jump(world: World, spot: Spot) -> None:
-    """The engine's wall clock jumps by an hour, and stays there."""
-    ahead = HOUR_NS if how_of(spot) == "an hour ahead" else -HOUR_NS
+    """The engine's wall clock jumps by an hour, and stays there, or is set right after a while."""
+    ahead = "ahead" in spot.how
+    mended = MENDED in spot.how
 
     def do() -> None:
-        world.time.skew_ns += ahead
+        world.time.skew_ns += HOUR_NS if ahead else -HOUR_NS
+        if mended:
+            until_ns = world.time.true_ns + MENDED_NS
+            world.wire.hook = lambda _place, _number: mend(world.time, until_ns)
 
     once(world, spot, do)
     world.finish()
+
+
+def mend(time: Time, until_ns: int) -> None:
+    """Set the clock right, if that is due."""
+    if time.true_ns >= until_ns:
+        time.skew_ns = 0
 
 
 def part(world: World, spot: Spot) -> None:
@@ -152,23 +164,36 @@ def posted(
     )
 
 
-def jumped(scene: Scene, _spot: Spot, _whole: Whole) -> Expected:
-    """Class D refuses what comes after its deadline, and a start-up test finds the clock wrong."""
-    halted = {Verdict.HALTED} if scene.klass is Idempotency.D else set[Verdict]()
-    return frozenset({Verdict.DONE, *halted})
+def jumped(_scene: Scene, spot: Spot, _whole: Whole) -> Expected:
+    """Before each tick the clocks are compared; while they differ, nothing is sent.
+
+    What a tick has decided already goes on: deadlines are in venue time, time-outs monotonic.
+    """
+    blocked = spot.move == "RECOVER" and MENDED not in spot.how
+    return frozenset({Verdict.FAILED_CLEAN if blocked else Verdict.DONE})
 
 
 def parted(scene: Scene, spot: Spot, _whole: Whole) -> Expected:
-    """What is not sent is sent later; what is sent is HELD if nobody can tell of it in time."""
+    """What is not sent is sent later; what is sent is HELD if nobody can tell of it in time.
+
+    What is refused for 300 s has used up its sends, and its breaker doubles its cool-downs: the
+    order fails clean, and so does each that is planned before the breaker has closed. It never
+    left, so it never waits for a person; of a chain, what was done before it does.
+    """
     long = "300 s" in spot.how
     if spot.move == "RECOVER":
         return frozenset({Verdict.HALTED})
     if spot.move.endswith(Tight.SEND):
-        # in a chain, what was done cannot be taken back either
-        stranded = long and scene.plan == "saga" and spot.nth > 1
-        return frozenset({Verdict.STRANDED if stranded else Verdict.RESENT})
+        return frozenset({_never_left(scene, spot) if long else Verdict.RESENT})
     waiting = spot.move.endswith(Tight.AWAIT_POSITION)
     return frozenset({Verdict.HELD if long and waiting else Verdict.DONE})
+
+
+def _never_left(scene: Scene, spot: Spot) -> Verdict:
+    """How what could not be sent ends."""
+    if scene.plan == "saga" and spot.nth > 1:
+        return Verdict.STRANDED  # what was done cannot be taken back either
+    return Verdict.FAILED_CLEAN if scene.plan == "three" else Verdict.ROLLED_BACK
 
 
 def moved(scene: Scene, spot: Spot, _whole: Whole) -> Expected:
@@ -217,7 +242,8 @@ HAZARDS = (
         what="the engine's clock jumps by an hour, ahead or behind",
         rows=("P6", "C24"),
         scenes=(*scenes("three"), *scenes("three", klass=Idempotency.D, lag_s=5)),
-        spots=at_requests("an hour ahead", "an hour behind"),
+        spots=at_requests("an hour ahead", "an hour behind", f"an hour ahead {MENDED}"),
+        ticks=4,
         play=jump,
         expects=jumped,
     ),

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 
 from verifill.engine.errors import ConfigError
-from verifill.faults import around, damage, disks, kills, more_venues, processes, venues
+from verifill.faults import around, damage, disks, guards, kills, more_venues, processes, venues
 from verifill.faults.hazard import Group, Hazard
 
-GROUPS = (kills, disks, damage, venues, more_venues, around)
+GROUPS = (kills, disks, damage, venues, more_venues, around, guards)
 APSW = "it needs apsw; pip install verifill[faults]"
 
 
@@ -45,12 +45,6 @@ ABSENT = (
         "a block is dropped; its transaction returns, or vanishes",
         ("C21",),
         "the loopback venue has no blocks; it belongs to a chain adapter",
-    ),
-    _absent(
-        "half-open probe fails",
-        "the probe of a breaker that is half open fails",
-        ("C30",),
-        "breakers are not wired into the live engine yet",
     ),
 )
 

@@ -1,6 +1,6 @@
 """A hazard: something that goes wrong, where it applies, and how a run must end all the same."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from attrs import field, frozen
@@ -54,7 +54,7 @@ class Spot:
         ats: the moments of process lives, one for each life that ends so.
         nth: the request of its kind, or the commit.
         how: which of several ways.
-        move: the transition that is written there, or the state in which it strikes.
+        move: the transitions that are written there, or the state in which it strikes.
     """
 
     ats: tuple[At, ...] = ()
@@ -67,7 +67,7 @@ class Spot:
         return ", ".join(part for part in (told, self.how) if part)
 
 
-@frozen
+@frozen(kw_only=True)
 class Whole:
     """The run of a scene that nothing befalls.
 
@@ -76,6 +76,7 @@ class Whole:
         story: its log.
         totals: the venues' accounts at its end.
         states: (place, number) -> the leaf that the engine was in.
+        commits: what each commit wrote: transitions, or kinds of records; none of its tables.
         verdict: how it ended.
         comparable: whether books and accounts agree at its end; they do not where something
             accrues without a ledger row.
@@ -85,6 +86,7 @@ class Whole:
     story: Story
     totals: Mapping[str, int]
     states: Mapping[tuple[Place, int], str]
+    commits: Sequence[Sequence[str]]
     verdict: Verdict
     comparable: bool
 

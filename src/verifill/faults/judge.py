@@ -17,7 +17,7 @@ from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.opening import verify_log
 from verifill.engine.table import Table
 from verifill.faults.lives import End, World
-from verifill.faults.story import TERMINAL, Planned, Story
+from verifill.faults.story import TERMINAL, Planned, Story, of_loops
 from verifill.machines import health
 from verifill.machines.breaker import BREAKER
 from verifill.machines.feed import FEED
@@ -139,9 +139,9 @@ def _at_rest(story: Story) -> Verdict:
 
 
 def _newest(story: Story) -> list[str]:
-    """The events of the newest life."""
+    """The events of the loops in the newest life."""
     newest = story.rows[-1]["epoch"] if story.rows else 0
-    return [row["event"] for row in story.rows if row["epoch"] == newest and row["event"]]
+    return [row["event"] for row in story.rows if row["epoch"] == newest and of_loops(row)]
 
 
 @cache

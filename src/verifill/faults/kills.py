@@ -24,9 +24,8 @@ def everywhere(whole: Whole, _seed: int) -> Iterator[Spot]:
 
 
 def move(whole: Whole, place: Place, number: int) -> str:
-    """The transition that a commit writes."""
-    seq = number - 1  # the first commit makes the tables
-    return whole.story.move(seq) if place is Place.COMMIT and seq > 0 else ""
+    """The transitions that a commit writes, or the kinds of its records."""
+    return "; ".join(whole.commits[number - 1]) if place is Place.COMMIT else ""
 
 
 def play(world: World, spot: Spot) -> None:

@@ -3,8 +3,10 @@
 import random
 import shutil
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -20,6 +22,7 @@ from verifill.faults.lives import End, World, begun
 from verifill.faults.moments import Moments
 from verifill.faults.plans import written
 from verifill.faults.story import Story, told
+from verifill.venues.data.history import Chunk, History, SeriesPoints
 
 
 @frozen(kw_only=True)
@@ -91,6 +94,26 @@ class Picked:
     only: Sequence[str] = ()
 
 
+class Kept(History):
+    """A history that is read once, however many worlds begin with it."""
+
+    @cached_property
+    def _chunks(self) -> Sequence[Chunk]:
+        return tuple(super().chunks())
+
+    @cached_property
+    def _series(self) -> Mapping[str, SeriesPoints]:
+        return {name: History.series(self, name) for name in self.series_names}
+
+    def chunks(self, rows: int = 0) -> Iterator[Chunk]:  # noqa: ARG002 - as many as it has
+        """See `History.chunks`."""
+        return iter(self._chunks)
+
+    def series(self, name: str) -> SeriesPoints:
+        """See `History.series`."""
+        return self._series[name]
+
+
 class Matrix:
     """All cells of some hazards.
 
@@ -117,7 +140,8 @@ class Matrix:
         if scene not in self._hostings:
             folder = self._work / f"scene-{len(self._hostings)}"
             config = evolve(self._settings(scene, folder), mode=LIVE)
-            self._hostings[scene] = Hosting.of(config, prepared(config, folder / "data", None))
+            history = Kept(prepared(config, folder / "data", None).path)
+            self._hostings[scene] = Hosting.of(config, history)
         return self._hostings[scene]
 
     def _settings(self, scene: Scene, folder: Path) -> Config:
@@ -139,15 +163,19 @@ class Matrix:
                 moments = Moments()
                 world.live(moments)
                 story = told(world.log)
+                written = world.disk.written
                 states = {
-                    (place, number): story.state_at(max(0, commits - 1))
+                    (place, number): story.state_at(max([0, *chain(*written[:commits])]))
                     for place, number, commits in moments.passed
                 }
-                comparable = not books_differ(world, story)
-                totals = world.wire.totals()
-                verdict = verdict_of(world, story)
                 self._wholes[scene] = Whole(
-                    moments.seen, story, totals, states, verdict, comparable
+                    seen=moments.seen,
+                    story=story,
+                    totals=world.wire.totals(),
+                    states=states,
+                    commits=[[story.move(seq) for seq in commit] for commit in written],
+                    verdict=verdict_of(world, story),
+                    comparable=not books_differ(world, story),
                 )
         return self._wholes[scene]
 
@@ -157,21 +185,26 @@ class Matrix:
         total = 0
         names: set[str] = set()  # a cell without chance is the same with each seed
         for seed in picked.seeds:
-            wanted = [cell for cell in self._cells(seed) if _wanted(cell, picked.only)]
+            some = self._cells(seed, picked.only)
+            wanted = [cell for cell in some if _wanted(cell, picked.only)]
             every = [cell for cell in wanted if cell.name not in names]
             names |= {cell.name for cell in every}
             total += len(every)
             chance = random.Random(seed)  # noqa: S311 - the same for the same seed
             first = chance.randrange(picked.every)
-            some = every[first :: picked.every]
-            if 0 < picked.sample < len(some):
-                some = [some[at] for at in sorted(chance.sample(range(len(some)), picked.sample))]
-            cells += some
+            taken = every[first :: picked.every]
+            if 0 < picked.sample < len(taken):
+                places = sorted(chance.sample(range(len(taken)), picked.sample))
+                taken = [taken[at] for at in places]
+            cells += taken
         return cells, total
 
-    def _cells(self, seed: int) -> Iterator[Cell]:
+    def _cells(self, seed: int, only: Sequence[str]) -> Iterator[Cell]:
+        """The cells of every hazard and scene that some names may be of."""
         for hazard in self._hazards:
             for scene in self._scenes(hazard):
+                if not _in_question(hazard, scene, only):
+                    continue  # its undisturbed run is spared
                 whole = self.whole(scene)
                 for spot in hazard.spots(whole, seed):
                     expected = hazard.expects(scene, spot, whole)
@@ -256,3 +289,11 @@ def _struck(cell: Cell, world: World) -> bool:
 
 def _wanted(cell: Cell, only: Sequence[str]) -> bool:
     return not only or any(cell.hazard.name == one or cell.name.startswith(one) for one in only)
+
+
+def _in_question(hazard: Hazard, scene: Scene, only: Sequence[str]) -> bool:
+    """Whether a name, or the beginning of one, may be of a cell of this scene."""
+    begin = f"{hazard.name}: {scene}"
+    return not only or any(
+        hazard.name == one or begin.startswith(one) or one.startswith(begin) for one in only
+    )

@@ -232,6 +232,7 @@ class Disk:
         kept: whether the step that fails is in the log all the same.
         why: what the database says of it.
         acknowledged: number -> hash of every record that was said to be on the disk.
+        written: the numbers of the records of each commit; none where it made tables.
         usual: connects to the database itself.
         open: connects to it this time.
         on_acknowledged: told of each of those.
@@ -244,6 +245,7 @@ class Disk:
     kept: bool = False
     why: str = ""
     acknowledged: dict[int, str] = field(factory=dict[int, str])
+    written: list[list[int]] = field(factory=list[list[int]])
     usual: Connect = connect
     open: Connect = connect
     on_acknowledged: Callable[[int, str], None] = lambda _number, _digest: None
@@ -279,6 +281,7 @@ class Watched:
             raise KilledError
         if failing:
             raise sqlite3.OperationalError(disk.why)
+        disk.written.append([int(str(row[0])) for row in self._rows])
         for row in self._rows:
             number, digest = int(str(row[0])), str(row[-1])
             disk.acknowledged[number] = digest

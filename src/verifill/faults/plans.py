@@ -190,7 +190,7 @@ class Planned:
         times: how often it plans at most.
     """
 
-    def __init__(self, *, plan: str, times: int = 3) -> None:
+    def __init__(self, *, plan: str, times: int = 12) -> None:
         self._plan = PLANS[plan]
         self._again = AGAIN.get(plan, CLEAN)
         self._left = times

@@ -71,9 +71,13 @@ def lived(world: World, port: int, at: At | None) -> End:
     file = world.folder / "order.json"
     file.write_bytes(msgspec.json.encode(order))
     command = [sys.executable, "-m", "verifill.faults.victim", str(file)]
-    done = subprocess.run(  # noqa: S603 - our own
-        command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - our own
+            command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+    except subprocess.TimeoutExpired:  # it was killed then, and its log tells where it was
+        world.reason = f"it did not end within {PATIENCE_S} s"
+        return End.WAITING
     world.reason = done.stderr.strip().rpartition("\n")[2]
     if done.returncode == -signal.SIGKILL:
         return End.KILLED

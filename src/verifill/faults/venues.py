@@ -160,10 +160,11 @@ HAZARDS = (
     on_send("rate_limit", "status 429, with Retry-After", ("C2",), RESENT),
     on_send(
         "forbidden",
-        "status 403: refused for good, and planned again",
+        "status 403: refused for good, and planned again until its breaker has closed",
         ("C2",),
         DONE,
         moves=EVERY,
+        ticks=7,
     ),
     on_send(
         "delivered_twice",

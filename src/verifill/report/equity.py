@@ -9,9 +9,10 @@ from attrs import frozen
 
 from verifill.engine.errors import DataError, LogError
 from verifill.engine.log.reader import Log
+from verifill.links import is_valued
 from verifill.report.book import book, opening_totals
 from verifill.report.exact import amount, decimals, nothing
-from verifill.report.worth import Missing, Worth, is_valued
+from verifill.report.worth import Missing, Worth
 
 
 class Account:

@@ -5,35 +5,14 @@ from functools import cached_property
 from typing import Any, Literal
 
 import polars as pl
-from attrs import frozen
 
 from verifill.engine.errors import ConfigError, DataError
-from verifill.links import By, Link, from_header
+from verifill.links import By, Hop, Link, from_header, is_owed, is_valued, way
 from verifill.report.exact import nothing, ones, product, quotient
 from verifill.report.market import RAY_DECIMALS, MarketData
-from verifill.venues.keys import Kind, account_of, asset_of
+from verifill.venues.keys import asset_of
 
 Missing = Literal["error", "leave out"]
-
-_UNVALUED = frozenset({Kind.ALLOWANCE, Kind.SETTING})
-
-
-@frozen
-class Hop:
-    """One step on the way from an asset to the quote asset.
-
-    Attributes:
-        link: what tells the worth.
-        back: whether it is walked against its direction.
-    """
-
-    link: Link
-    back: bool
-
-    @property
-    def target(self) -> str:
-        """The asset that it leads to."""
-        return self.link.asset if self.back else self.link.into
 
 
 class Worth:
@@ -136,29 +115,4 @@ class Worth:
 
     def _way(self, asset: str) -> Sequence[Hop] | None:
         """The shortest way to the quote asset; None if there is none."""
-        ways: dict[str, list[Hop]] = {asset: []}
-        waiting = [asset]
-        for here in waiting:
-            if here == self.quote:
-                return ways[here]
-            for hop in self._hops(here):
-                if hop.target not in ways:
-                    ways[hop.target] = [*ways[here], hop]
-                    waiting.append(hop.target)
-        return None
-
-    def _hops(self, asset: str) -> list[Hop]:
-        links = [link for link in self._links if link.by is not By.PERPETUAL]
-        there = [Hop(link, back=False) for link in links if link.asset == asset]
-        back = [Hop(link, back=True) for link in links if link.into == asset]
-        return there + back
-
-
-def is_valued(key: str) -> bool:
-    """Whether a position is worth anything: an allowance or a setting is not."""
-    return key.split(":")[1] not in _UNVALUED
-
-
-def is_owed(key: str) -> bool:
-    """Whether a position is a debt."""
-    return account_of(key) == "flash" or key.split(":")[1] == Kind.DEBT
+        return way(self._links, asset, self.quote)

@@ -1,0 +1,74 @@
+"""Limits of money: the day's figures held against them, before each send and after each fill."""
+
+from verifill.engine.errors import NotObserved
+from verifill.machines.figures import Figures
+from verifill.machines.gate import Gate
+from verifill.machines.leg import Leg
+from verifill.machines.limits import Limit
+from verifill.machines.monitor import PositionMonitor
+from verifill.machines.scopes import account_scope, strategy_scope
+from verifill.machines.thresholds import Thresholds
+from verifill.venues.market import Books
+
+
+class Measuring:
+    """Measures those figures that have a limit.
+
+    Args:
+        figures: what is counted.
+        gate: told of each figure.
+        limits: which figures have one.
+        strategy: name of the strategy.
+
+    Attributes:
+        figures: what is counted.
+    """
+
+    def __init__(self, figures: Figures, gate: Gate, limits: Thresholds, strategy: str) -> None:
+        self.figures = figures
+        self._gate = gate
+        self._limits = limits
+        self._strategy = strategy
+
+    def filled(self, leg: Leg, now_ns: int) -> None:
+        """An order is verified, and the books are settled with it."""
+        self.figures.begin(now_ns)
+        self.figures.filled(leg)
+        self.measure(leg.monitor, now_ns)
+
+    def measure(self, monitor: PositionMonitor, now_ns: int) -> None:
+        """Hold all figures against their limits; what has no price blocks the strategy."""
+        self.figures.begin(now_ns)
+        problem = ""
+        try:
+            self._measure(monitor, now_ns)
+        except NotObserved as error:
+            problem = f"limits of money cannot be measured: {error}"
+        self._gate.unmeasured(self._strategy, problem)
+
+    def _measure(self, monitor: PositionMonitor, now_ns: int) -> None:
+        figures, limits, gate, strategy = self.figures, self._limits, self._gate, self._strategy
+        if limits.suspense_max is not None:
+            figures.suspended(monitor.suspense)
+            for account, value in figures.suspense().items():
+                gate.measure(Limit.SUSPENSE, account, value, now_ns)
+        if limits.slippage_max is not None:
+            gate.measure(Limit.SLIPPAGE, strategy, figures.slippage(), now_ns)
+        if limits.daily_loss_max is not None:
+            figures.look(monitor)
+            gate.measure(Limit.DAILY_LOSS, strategy, figures.loss(), now_ns)
+
+    def adopted(self, before: Books, after: Books) -> None:
+        """The books were changed on an operator's word: neither a loss nor a gain."""
+        try:
+            self.figures.adopted(before, after)
+        except NotObserved as error:
+            problem = f"what was adopted cannot be valued: {error}"
+            self._gate.unmeasured(self._strategy, problem)
+
+    def excuse(self, scope: str) -> None:
+        """An operator has reset a breaker: what opened it is counted anew."""
+        if scope == strategy_scope(self._strategy):
+            self.figures.excuse_slippage()
+        else:
+            self.figures.excuse_suspense(scope.removeprefix(account_scope("")))
