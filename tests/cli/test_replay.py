@@ -13,6 +13,7 @@ from tests.machines.support import buy, sell
 from tests.machines.test_lives import lost, world
 from tests.rechained import Records, rechained
 from verifill.cli.app import app
+from verifill.cli.log import without_answers
 from verifill.engine.log.writer import HEADER
 
 
@@ -124,3 +125,15 @@ def test_a_run_is_written_as_a_test_that_runs(made: World) -> None:
     assert 0 == done.returncode, done.stdout
     assert "2 passed" in done.stdout
     assert 2 == said(made.log, "--as-pytest", file).exit_code
+
+
+@pytest.mark.parametrize(
+    ("payload", "shown"),
+    [
+        ('{"answers":[["x",1]]}', ""),
+        ('{"answers":[["x",1]],"plan":[]}', '{"plan":[]}'),
+        ('{"reason":"no"}', '{"reason":"no"}'),
+    ],
+)
+def test_answers_are_not_shown_among_the_records(payload: str, shown: str) -> None:
+    assert shown == without_answers(payload)
