@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo faults bench lock clean
+.PHONY: help setup test foreign lint format demo faults bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,9 +21,12 @@ $(READY): pyproject.toml constraints.txt
 		--editable . --group dev
 	@touch $@
 
-test: lint ## run every check and test; the last line is pytest's summary
+test: lint foreign ## run every check and test; the last line is pytest's summary
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
 		--doctest-modules tests src/verifill --cov --cov-report=term --gate
+
+foreign: setup ## install what reads drawings in the tests: Chromium, and packages of npm
+	./.ci/foreign
 
 lint: setup ## check style, types and layers
 	$(BIN)/ruff check .
@@ -52,5 +55,5 @@ lock: ## renew constraints.txt with the newest versions that fit
 
 clean: ## remove .venv, caches and builds (keeps runs/)
 	rm -rf .venv build dist src/*.egg-info htmlcov .coverage .coverage.* .hypothesis
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

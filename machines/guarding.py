@@ -27,6 +27,7 @@ from verifill.machines.monitor import PositionMonitor
 from verifill.machines.purpose import account_of_leg, cancel_at, sending_of
 from verifill.machines.scopes import GLOBAL, account_scope, strategy_scope
 from verifill.machines.sending import Sending
+from verifill.machines.steady import but_for_time
 from verifill.machines.surroundings import Probed, Surroundings, parts_of, since_of
 from verifill.machines.tally import Answer
 from verifill.machines.trading_state import TradingState
@@ -69,6 +70,7 @@ class Guard(Open):
         self._now_ns = around.now_ns
         self._told: list[Change] = []
         self._since: dict[str, int] = {}
+        self._kept: Mapping[str, Any] | None = None  # what the log surely holds, but for clocks
         told: Mapping[str, Any] = {}
         lasting = around.limits.persistent_loops
         if state is None:
@@ -101,6 +103,18 @@ class Guard(Open):
             "figures": self._measuring.figures.state() if self._measuring else None,
             "since": dict(self._since),
         }
+
+    def news(self) -> dict[str, Any] | None:
+        """All that it remembers, for the log; None if that `kept` the same, but for its clocks."""
+        state = self.state()
+        if self._kept == but_for_time(state):
+            return None
+        self._kept = None
+        return state
+
+    def kept(self, state: Mapping[str, Any]) -> None:
+        """The log holds this state as the newest."""
+        self._kept = but_for_time(state)
 
     def begin(self) -> None:
         """A new process life begins."""
@@ -322,8 +336,9 @@ class Guard(Open):
 
     def _write(self) -> None:
         if self._told:
-            changes, self._told = self._told, []
-            self._around.write(changes, self.state())
+            changes, self._told, state = self._told, [], self.state()
+            self._around.write(changes, state)
+            self.kept(state)
 
 
 def _asked(venue: Probed) -> str:

@@ -122,7 +122,8 @@ class LiveLoop(Hearing):
         if found.memory:
             self._killing.restore(found.memory)
         operators.always.update(self.always)
-        cast("LiveRecords", self._records).memory = self.memory
+        records = cast("LiveRecords", self._records)
+        records.memory, records.kept = self.memory, guard.kept
 
     @property
     def _stopping(self) -> bool:
@@ -327,7 +328,7 @@ class LiveLoop(Hearing):
             leg=None if leg is None else LegMemory.of(leg),
             transaction=self.transaction.remember(),
             strategy=self._strategy_state(),
-            guard=self._guard.state(),
+            guard=self._guard.news(),
             killed=self._killing.killed,
             flatten=self._killing.memory,
         )

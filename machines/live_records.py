@@ -5,7 +5,8 @@ instruction, the INTENT before the send; the verdict and the memory of it go wit
 transition that they lead to, in one transaction.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from verifill.engine.executor import Executor
 from verifill.engine.log.live import LiveLog
@@ -27,6 +28,7 @@ class LiveRecords(Records):
 
     Attributes:
         memory: tells what is to be remembered now; set by whoever has put the loop together.
+        kept: told of what the guard remembers, once it is on the disk; set likewise.
     """
 
     def __init__(self, log: LiveLog, machine: Executor) -> None:
@@ -34,11 +36,12 @@ class LiveRecords(Records):
         self._log = log
         self._engine = machine
         self.memory: Callable[[], Memory]
+        self.kept: Callable[[Mapping[str, Any]], None]
 
     def plan(self, plan: Plan) -> None:
         """Write the plan, all legs of it, before its first instruction."""
         self._log.tell("plan", [plain(entry) for entry in entries_of(plan)])
-        self._log.tell("memory", plain(self.memory()))
+        self.remember()
         self._log.note("PLAN", self._engine.state, self._engine.context)
 
     def intent(self, leg: Leg) -> None:
@@ -49,9 +52,11 @@ class LiveRecords(Records):
         quantity = None if isinstance(request, Bundle) else request.quantity
         told = {"key": request.key, "quantity": quantity, "deadline_ns": request.deadline_ns}
         self._log.tell("request", told)
-        self._log.tell("memory", plain(self.memory()))
+        self.remember()
         self._log.note("INTENT", self._engine.state, self._engine.context, intent_id=request.key)
 
     def remember(self) -> None:
         """Let the next record hold all that cannot be asked for."""
-        self._log.tell("memory", plain(self.memory()))
+        memory = self.memory()
+        guard = memory.guard
+        self._log.tell("memory", plain(memory), (lambda: self.kept(guard)) if guard else None)

@@ -22,7 +22,7 @@ from verifill.venues.interfaces import OrderHandler
 from verifill.venues.orders import Bundle, LedgerRow, Order, Request
 
 
-class StepMemory(Struct, frozen=True):
+class StepMemory(Struct, frozen=True, omit_defaults=True):
     """One step of a chain; see `Step`."""
 
     instruction: AnyInstruction
@@ -41,7 +41,7 @@ class StepMemory(Struct, frozen=True):
         return Step(self.instruction, self.undo or self.undo_by or Undo.REVERSE)
 
 
-class ChainMemory(Struct, frozen=True):
+class ChainMemory(Struct, frozen=True, omit_defaults=True):
     """A chain as the strategy planned it; see `Chain`."""
 
     kind: Atomicity
@@ -61,7 +61,7 @@ class ChainMemory(Struct, frozen=True):
         return Chain(steps=steps, kind=self.kind, name=self.name, invariants=self.invariants)
 
 
-class EntryMemory(Struct, frozen=True):
+class EntryMemory(Struct, frozen=True, omit_defaults=True):
     """One entry of a plan: an instruction or a chain."""
 
     instruction: AnyInstruction | None = None
@@ -78,7 +78,7 @@ def entries_of(plan: Plan) -> Iterator[EntryMemory]:
             yield EntryMemory(one)
 
 
-class OrderMemory(Struct, frozen=True):
+class OrderMemory(Struct, frozen=True, omit_defaults=True):
     """An order, exact.
 
     Attributes:
@@ -127,7 +127,7 @@ class OrderMemory(Struct, frozen=True):
         return structs.replace(made, **exact, **self.prices)
 
 
-class LegMemory(Struct, frozen=True):
+class LegMemory(Struct, frozen=True, omit_defaults=True):
     """An instruction on its way; see `Leg`.
 
     Attributes:
@@ -153,7 +153,7 @@ class LegMemory(Struct, frozen=True):
     bundle: bool
     account: str
     key: str
-    bounds: dict[str, tuple[int, int, Origin]]
+    bounds: dict[str, tuple[int, int, Origin]] = {}
     own: dict[str, int] = {}
     executed: int = 0
     reason: str = ""
@@ -210,7 +210,7 @@ def _account(leg: Leg) -> str:
     return wanted[0].instruction.account if isinstance(wanted, tuple) else wanted.account
 
 
-class EffectMemory(Struct, frozen=True):
+class EffectMemory(Struct, frozen=True, omit_defaults=True):
     """A step of a saga that moved something; see `machines.transaction.Effect`."""
 
     step: int
@@ -219,7 +219,7 @@ class EffectMemory(Struct, frozen=True):
     units: int | None = None
 
 
-class TransactionMemory(Struct, frozen=True):
+class TransactionMemory(Struct, frozen=True, omit_defaults=True):
     """How far a chain has come; see `AtomicTransaction`."""
 
     number: int
@@ -231,7 +231,7 @@ class TransactionMemory(Struct, frozen=True):
     left: bool = False
 
 
-class FlattenMemory(Struct, frozen=True):
+class FlattenMemory(Struct, frozen=True, omit_defaults=True):
     """How far the positions were traded flat; see `machines.flattening`.
 
     Attributes:
@@ -267,7 +267,7 @@ class BooksMemory(Struct, frozen=True):
     unbooked: tuple[LedgerRow, ...] = ()
 
 
-class Memory(Struct, frozen=True, kw_only=True):
+class Memory(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All of it.
 
     Attributes:
@@ -290,11 +290,11 @@ class Memory(Struct, frozen=True, kw_only=True):
     tick: int
     legs: int
     intents: int
-    chains: int
     done: tuple[tuple[str, str], ...]
-    children: int
-    outputs: dict[str, dict[str, int]]
     books: BooksMemory
+    chains: int = 0
+    children: int = 0
+    outputs: dict[str, dict[str, int]] = {}
     leg: LegMemory | None = None
     transaction: TransactionMemory | None = None
     strategy: dict[str, Any] | None = None

@@ -25,6 +25,8 @@ Spelt = tuple[str, str, str, str, str, str]
 Subject = tuple[int, int, int, int, int, int]
 """Their codes."""
 
+SUBJECTS_MAX = 1_024  # of which the codes are kept
+
 
 class Rows(Protocol):
     """One stream."""
@@ -119,6 +121,8 @@ class Records:
 
     def _code(self, spelt: Spelt) -> Subject:
         """The codes of role, operation, account, subject, side and name."""
+        if len(self._subjects) >= SUBJECTS_MAX:
+            self._subjects.clear()  # a strategy may name every instruction anew, for years
         role, op, account, subject, side, name = (self._codes[text] for text in spelt)
         codes = self._subjects[spelt] = (role, op, account, subject, side, name)
         return codes

@@ -6,22 +6,22 @@ with one it may have been, and the venue is asked before anything else happens.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
-import polars as pl
-from attrs import evolve, frozen
+from attrs import define, evolve, frozen
 
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.machines.atomic import Atomic
-from verifill.machines.full_loop import Full, FullEvent
+from verifill.machines.full_loop import FULL_LOOP, Full, FullEvent
 from verifill.machines.memory import Memory, plan_of, remembered
 from verifill.machines.strategy import Fate
 from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.venues.chains import Chain
 from verifill.venues.instructions import AnyInstruction
 
-FACTS = ("event", "to", "kind", "machine", "instance", "attempt", "epoch")
+FACTS = ("event", "to", "kind", "machine", "instance", "epoch", "payload")
 BEFORE = frozenset({Full.START, Full.RECOVER})
 AFTER = frozenset({Full.COMPLETE, Full.FAILED})
 """Leaves that only say what the one before has led to; it is remembered on leaving them."""
@@ -130,91 +130,130 @@ class Found:
 
 
 def found_in(reader: DurableReader) -> Found:
-    """What a durable log says of its last process life."""
-    tables = list(reader.header["nesting"]["instances"])
-    records = reader.records().filter(pl.col("machine").is_in(tables))
-    rows = records.select(*FACTS).collect().to_dicts()
-    told = records.filter(pl.col("payload").str.contains(r'"(memory|plan)":')).select("payload")
-    payloads = reversed(told.collect()["payload"].to_list())
-    said = reader.records().filter(kind="OPERATOR").select("payload").collect()["payload"]
-    commands = [json.loads(payload)["command"] for payload in said]
-    found = find(rows, (json.loads(payload) for payload in payloads))
-    taken = frozenset((one["id"], one["at_ns"]) for one in commands)
-    return evolve(found, commands=taken, guard=guard_in(reader))
+    """What a durable log says of its last process life.
+
+    It is read from its end backwards, as far as that life's last tick with a memory; only the
+    commands of operators are looked up in all of it.
+    """
+    tables = frozenset(reader.header["nesting"]["instances"])
+    found = find(reader.backwards(FACTS), tables)
+    commands = (json.loads(payload)["command"] for payload in reader.commands())
+    return evolve(found, commands=frozenset((one["id"], one["at_ns"]) for one in commands))
 
 
 def guard_in(reader: DurableReader) -> Mapping[str, Any] | None:
-    """What the guard remembered last: it is written with its changes, and in every memory."""
-    told = reader.records().filter(pl.col("payload").str.contains('"guard":', literal=True))
-    payloads = told.select("payload").collect()["payload"].to_list()
-    if not payloads:
-        return None
-    said = json.loads(payloads[-1])
-    return cast("Mapping[str, Any] | None", said.get("guard") or said["memory"]["guard"])
+    """What the guard remembered last; None if a log has nothing of it."""
+    search = _Search()
+    for row in reader.backwards(("payload",)):
+        search.read(row["payload"])
+        if search.guard is not None:
+            break
+    return search.guard
 
 
-def find(rows: Sequence[Mapping[str, Any]], payloads: Iterator[Mapping[str, Any]]) -> Found:
+def find(rows: Iterable[Mapping[str, Any]], tables: Collection[str]) -> Found:
     """What the records of a log say of its last life.
 
     Args:
-        rows: `event`, `to`, `kind`, `machine`, `instance`, `attempt`, `epoch` of every record
-            of the engine's own machine, by number.
-        payloads: the payloads that hold a memory or a plan, the newest first.
+        rows: FACTS of every record, the newest first; no more are read than are needed.
+        tables: the engine's own machine; records of others only tell of the guard.
     """
-    moves = [row for row in rows if row["event"]]
-    state, halted = _end(moves)
+    search = _Search()
+    for row in rows:
+        if row["machine"] in tables:
+            search.look(row)
+        search.read(row["payload"])
+        if search.over:
+            break
+    return search.found()
+
+
+@define
+class _Search:
+    """What is known already of the last life, while its records are read backwards."""
+
+    state: str | None = None
+    halted: bool | None = None
+    sent: bool | None = None
+    had: bool | None = None
     memory: Memory | None = None
     plan: Sequence[AnyInstruction | Chain] | None = None
-    for payload in payloads:
-        if memory is None and "memory" in payload:
-            memory = remembered(payload["memory"])
-        if plan is None and "plan" in payload:
-            plan = plan_of(payload["plan"])
-        if plan is not None and memory is not None:
-            break
-    ticks = [row["instance"] for row in rows if row["machine"] == "full_loop"]
-    return Found(
-        state=state,
-        sent=_sent(rows),
-        had=_had(moves),
-        halted=halted,
-        memory=memory,
-        plan=plan or (),
-        tick=max(ticks, default=0),
-        epoch=rows[-1]["epoch"] if rows else 0,
-    )
+    tick: int = 0
+    epoch: int = 0
+    guard: Mapping[str, Any] | None = None
+    began: bool = False  # whether the tick of the memory has been read to its first record
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing that is older could matter.
 
-def _end(moves: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
-    """The leaf in which work ended, whatever recovery did since, and whether it is halted."""
-    halted: bool | None = None
-    for row in reversed(moves):
-        if row["event"] == FullEvent.RESUME and halted is None:
-            halted = False
-        elif row["to"] == Full.HALTED:
-            halted = True if halted is None else halted
-            if row["event"] != FullEvent.BLOCKED:
-                return Full.HALTED, halted
-        elif row["to"] not in BEFORE | AFTER and row["to"] != Full.STOPPED:
-            return row["to"], bool(halted)
-    return "", bool(halted)
-
-
-def _sent(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether an INTENT came after the last way into SEND."""
-    for row in reversed(rows):
-        if row["kind"] == "INTENT":
-            return True
-        if row["event"] and row["to"].endswith(f".{Tight.SEND}"):
+        A plan has been taken up since the tick began, or there was none; but a life that was
+        cut off before it planned anything may remember what became of the plan before.
+        """
+        if not self.began or self.memory is None or None in (self.state, self.guard):
             return False
-    return False
+        return self.plan is not None or not self.memory.done
+
+    def found(self) -> Found:
+        """What was found."""
+        return Found(
+            state=self.state or "",
+            sent=bool(self.sent),
+            had=bool(self.had),
+            halted=bool(self.halted),
+            memory=self.memory,
+            plan=self.plan or (),
+            tick=self.tick,
+            epoch=self.epoch,
+            guard=self.guard,
+        )
+
+    def look(self, row: Mapping[str, Any]) -> None:
+        """Take in a record of the engine's own machine; one that is no move has no event."""
+        event = row["event"]
+        self.epoch = self.epoch or row["epoch"]
+        if row["machine"] == FULL_LOOP.name and not self.tick:
+            self.tick = row["instance"]
+        if self.sent is None and row["kind"] == "INTENT":
+            self.sent = True
+        if event:
+            self._sends(event, row["to"])
+            if self.state is None:
+                self._end(event, row["to"])
+        began = event == FullEvent.TICK and row["kind"] == "TRANSITION"
+        if began and self.memory and row["instance"] <= self.memory.tick:
+            self.began = True
+
+    def _sends(self, event: str, target: str) -> None:
+        """Whether an INTENT, or word from the venue, came after the last way into SEND."""
+        if self.had is None and event in (TightEvent.ACCEPTED, TightEvent.FOUND):
+            self.had = True
+        if target.endswith(f".{Tight.SEND}"):
+            self.sent, self.had = bool(self.sent), bool(self.had)
+
+    def _end(self, event: str, target: str) -> None:
+        """The leaf in which work ended, whatever recovery did since, and whether it is halted."""
+        if event == FullEvent.RESUME and self.halted is None:
+            self.halted = False
+        elif target == Full.HALTED:
+            self.halted = True if self.halted is None else self.halted
+            if event != FullEvent.BLOCKED:
+                self.state = target
+        elif target not in BEFORE | AFTER and target != Full.STOPPED:
+            self.state = target
+
+    def read(self, payload: str | None) -> None:
+        """Take in what a record carries: a memory, a plan, what the guard remembered."""
+        if payload is None or not _CARRIES.search(payload):
+            return
+        told: Mapping[str, Any] = json.loads(payload)
+        memory: Mapping[str, Any] | None = told.get("memory")
+        if self.memory is None and memory is not None:
+            self.memory = remembered(memory)
+        if self.plan is None and "plan" in told:
+            self.plan = plan_of(told["plan"])
+        if self.guard is None:
+            self.guard = told.get("guard") or (memory.get("guard") if memory else None)
 
 
-def _had(moves: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the venue has told of the order since the last way into SEND."""
-    for row in reversed(moves):
-        if row["event"] in (TightEvent.ACCEPTED, TightEvent.FOUND):
-            return True
-        if row["to"].endswith(f".{Tight.SEND}"):
-            return False
-    return False
+_CARRIES = re.compile(r'"(memory|plan|guard)":')

@@ -5,8 +5,20 @@ from pathlib import Path
 import pytest
 
 from tests.runs import buy, ran, ticks
+from verifill.cli.machines import MACHINES
 from verifill.engine.log.schema import STREAMS
-from verifill.reference import COMMON, HEADER, OWN, PAGES, RECORDS, WHAT, main, page_file
+from verifill.reference import (
+    COMMON,
+    HEADER,
+    OWN,
+    PAGES,
+    RECORDS,
+    WHAT,
+    machines_folder,
+    main,
+    page_file,
+)
+from verifill.reference_machines import machine_pages
 from verifill.result import RunResult
 
 
@@ -45,3 +57,27 @@ def test_a_page_is_printed(
     main()
 
     assert PAGES[name]() == capsys.readouterr().out
+
+
+def test_the_pages_of_the_machines_are_those_that_the_tables_make(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    rewrite = request.config.getoption("--rewrite")
+    folder = machines_folder() if rewrite else tmp_path
+    monkeypatch.setattr("sys.argv", ["reference", "machines", str(folder)])
+    main()
+    made = {file.name: file.read_text() for file in folder.iterdir()}
+
+    assert machine_pages() == made
+    assert made == {file.name: file.read_text() for file in machines_folder().iterdir()}
+
+
+def test_a_page_of_a_machine_has_every_row_with_its_reason() -> None:
+    pages = machine_pages()
+
+    for name, (table, _) in MACHINES.items():
+        for row in table.rows:
+            assert (
+                f"| `{row.source}` | `{row.upon}` | `{row.target}` | {row.why} |"
+                in pages[f"{name}.md"]
+            )

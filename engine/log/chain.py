@@ -15,6 +15,9 @@ import msgspec
 from verifill.engine.errors import LogError
 from verifill.engine.log.record import COLUMNS, EPOCH, Origin, Row, misfit
 
+Anchored = tuple[int, str] | None
+"""A record's number and the hash that it must have, as the second place holds them."""
+
 
 class Tail(NamedTuple):
     """Where a chain ends.
@@ -41,22 +44,23 @@ def hash_of(columns: Row) -> str:
     return hashlib.sha256(_encode(columns)).hexdigest()
 
 
-def verify(rows: Iterable[Row], origin: Origin, anchored: tuple[int, str] | None = None) -> Tail:
-    """Follow a chain from its header to its end.
+def follow(rows: Iterable[Row], origin: Origin, tail: Tail, anchored: Anchored = None) -> Tail:
+    """Follow a chain from a place in it to the last of the rows.
 
     Args:
-        rows: every record, by number.
-        origin: what it must begin with.
-        anchored: a number and the hash that the record of this number must have.
+        rows: the records after that place, by number.
+        origin: what the chain begins with.
+        tail: the place; `beginning` is before the first record.
+        anchored: a number and the hash that the record of this number must have, should it be
+            among them.
 
     Returns:
-        Where it ends.
+        Where they end.
 
     Raises:
         LogError: a record was edited, deleted, inserted or moved, or breaks time or process
             without an EPOCH, or the chain is not the anchored one; with the place.
     """
-    tail = Tail(0, origin.digest)
     for row in rows:
         if fault := _fault(row, tail, origin):
             raise _broken(origin, fault)
@@ -67,10 +71,23 @@ def verify(rows: Iterable[Row], origin: Origin, anchored: tuple[int, str] | None
                 "records up to it were made anew, or the anchor is of another log"
             )
             raise _broken(origin, fault)
+    return tail
+
+
+def check_end(tail: Tail, origin: Origin, anchored: Anchored) -> None:
+    """Refuse a chain that ends before the record that its anchor holds.
+
+    Raises:
+        LogError: it does.
+    """
     if anchored and anchored[0] > tail.seq:
         fault = f"it ends at record {tail.seq}, and the anchor holds record {anchored[0]}"
         raise _broken(origin, f"{fault}: records were cut off, or the anchor is of another log")
-    return tail
+
+
+def beginning(origin: Origin) -> Tail:
+    """The place before the first record."""
+    return Tail(0, origin.digest)
 
 
 def after(row: Row, tail: Tail, origin: Origin) -> Tail:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from verifill.engine.errors import LogError
-from verifill.engine.log.record import COLUMNS, INTENT, KINDS, Row
+from verifill.engine.log.record import COLUMNS, INTENT, KINDS, OPERATOR, Row
 from verifill.engine.log.streams import INT
 
 DATABASE = "log.sqlite"
@@ -74,9 +74,21 @@ _COLUMNS = [
 SCHEMA = (
     f"CREATE TABLE records ({', '.join(_COLUMNS)}, CHECK (kind IN ({_KINDS})))",
     f"CREATE UNIQUE INDEX one_intent ON records (intent_id) WHERE kind = '{INTENT}'",
+    f"CREATE INDEX commands ON records (seq) WHERE kind = '{OPERATOR}'",
 )
+FOR_SPEED = frozenset(SCHEMA[2:])
+"""Only makes a look-up fast; a log that was made before there was such a thing has none."""
+
 INSERT = f"INSERT INTO records VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - no input
-SELECT = "SELECT * FROM records WHERE seq > ? ORDER BY seq"
+SELECT = "SELECT * FROM records WHERE seq > ? AND seq <= ? ORDER BY seq"
+LAST = 2**63 - 1
+COMMANDS = f"SELECT payload FROM records WHERE kind = '{OPERATOR}' AND seq > ? ORDER BY seq"  # noqa: S608 - no input
+
+
+def backwards(columns: Iterable[str]) -> str:
+    """A query for some columns of the records after a number, the newest first."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    return f"SELECT {names} FROM records WHERE seq > ? ORDER BY seq DESC"  # noqa: S608 - no input
 
 
 def prepare(connection: Connection, path: Path) -> None:
@@ -107,7 +119,7 @@ def check_tables(connection: Connection, path: Path) -> None:
     with reading(path):
         told = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
         found = {row[0] for row in told}
-    if found != set(SCHEMA):
+    if found | FOR_SPEED != set(SCHEMA):
         odd = sorted(found ^ set(SCHEMA))
         msg = (
             f"{path} has not the tables of a log; missing or foreign: {'; '.join(odd)}. "
@@ -145,14 +157,14 @@ def check_pages(connection: Connection, path: Path) -> None:
         raise LogError(msg)
 
 
-def rows_after(connection: Connection, path: Path, seq: int = 0) -> Iterator[Row]:
-    """The records after a number, in order.
+def rows_after(connection: Connection, path: Path, seq: int = 0, upto: int = LAST) -> Iterator[Row]:
+    """The records after a number, up to another, in order.
 
     Raises:
         LogError: they cannot be read; with the last that could.
     """
     try:
-        for row in connection.execute(SELECT, (seq,)):
+        for row in connection.execute(SELECT, (seq, upto)):
             seq = row[0]
             yield row
     except sqlite3.Error as error:

@@ -1,7 +1,7 @@
 """Reading a durable log from any process, while its writer goes on."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from itertools import islice, takewhile
@@ -10,7 +10,14 @@ from typing import Any, cast
 
 import polars as pl
 
-from verifill.engine.log.connection import DATABASE, connect_to_read, reading, rows_after
+from verifill.engine.log.connection import (
+    COMMANDS,
+    DATABASE,
+    backwards,
+    connect_to_read,
+    reading,
+    rows_after,
+)
 from verifill.engine.log.expand import Nesting
 from verifill.engine.log.reader import Log
 from verifill.engine.log.record import COLUMNS, EVIDENCE, Evidence, Row
@@ -20,6 +27,7 @@ from verifill.engine.log.streams import AMOUNT, CODE, dtype_of
 STORE = "store"  # key of the header that marks a durable log
 SQLITE = "sqlite"
 BATCH_ROWS = 65_536
+MAX_SEQ = 1 << 62
 
 
 def open_log(folder: Path | str) -> Log:
@@ -149,6 +157,26 @@ class DurableReader(Log):
             seq: the number; 0 is before the first.
         """
         return self._read(seq).lazy().drop("hash")
+
+    def backwards(self, columns: Collection[str]) -> Iterator[Mapping[str, Any]]:
+        """Records as they are now, the newest first, each read when it is asked for.
+
+        Args:
+            columns: those of COLUMNS that are wanted.
+        """
+        wanted = [name for name in COLUMNS if name in columns]
+        for row in self._rows(backwards(wanted)):
+            yield dict(zip(wanted, row, strict=True))
+
+    def commands(self) -> Iterator[str]:
+        """The payload of every command of an operator, as they are now, by number."""
+        return (payload for (payload,) in self._rows(COMMANDS))
+
+    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        path = self.folder / DATABASE
+        with reading(path), closing(connect_to_read(path)) as connection:
+            within = query.replace("seq > ?", "seq > ? AND seq < ?")
+            yield from connection.execute(within, (self._after, self._before or MAX_SEQ))
 
     @cached_property
     def _records(self) -> pl.DataFrame:

@@ -120,10 +120,18 @@ class LiveLog:
         self.answers: list[list[Any]] = []
         self.moment = Moment(0, 0)
         self._told: dict[str, object] = {}
+        self._kept: dict[str, Callable[[], None]] = {}
 
-    def tell(self, name: str, value: object) -> None:
-        """Put something into the payload of the next record."""
+    def tell(self, name: str, value: object, kept: Callable[[], None] | None = None) -> None:
+        """Put something into the payload of the next record.
+
+        Args:
+            name: of it; what was told under the same name is forgotten.
+            value: it.
+            kept: called once it is on the disk.
+        """
         self._told[name] = value
+        self._kept[name] = kept or _no_matter
 
     def transition(
         self, source: str, event: str, target: str, move: Move, context: Context
@@ -181,7 +189,9 @@ class LiveLog:
         )
         seq = self._log.append([record])
         self._written(record)
-        self._told = {}
+        kept, self._told, self._kept = self._kept, {}, {}
+        for done in kept.values():
+            done()
         for one in self.streams.values():
             one.rows = []
         self.on_record(record, seq)
@@ -228,6 +238,10 @@ class LiveLog:
 
     def path(self, seq: int, number: int, context: Context) -> None:
         """Nothing: every transition of the path is written already."""
+
+
+def _no_matter() -> None:
+    """What happens once something is on the disk if nobody asked for more."""
 
 
 def _nothing(_record: Record, _seq: int) -> None:

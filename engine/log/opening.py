@@ -9,7 +9,7 @@ from typing import Any, cast
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import LogError, LogExists
 from verifill.engine.log.anchor import Anchor
-from verifill.engine.log.chain import Tail, verify
+from verifill.engine.log.chain import Tail, beginning
 from verifill.engine.log.connection import (
     DATABASE,
     SCHEMA,
@@ -22,11 +22,11 @@ from verifill.engine.log.connection import (
     make_durable,
     prepare,
     reading,
-    rows_after,
 )
 from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import SQLITE, STORE
 from verifill.engine.log.files import make_folder, write_new
+from verifill.engine.log.parts import verify
 from verifill.engine.log.reader import Log
 from verifill.engine.log.record import Origin, Record
 from verifill.engine.log.schema import STREAMS
@@ -71,7 +71,7 @@ def create_log(
             for statement in ("BEGIN IMMEDIATE", *SCHEMA, "COMMIT"):
                 connection.execute(statement)
         origin = _origin(path, text)
-        tail = Tail(0, origin.digest)
+        tail = beginning(origin)
         return DurableLog(
             path, origin, tail, life, connection=connection, anchor=anchor, release=held.close
         )
@@ -140,7 +140,7 @@ def _verified(path: Path, origin: Origin, anchor: Anchor) -> Tail:
         connection = connect_to_read(path)
         held.callback(connection.close)
         check_tables(connection, path)
-        tail = verify(rows_after(connection, path), origin, anchored)
+        tail = verify(connection, path, origin, anchored)
         check_pages(connection, path)
     return tail
 

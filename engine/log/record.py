@@ -28,6 +28,7 @@ Kind = Literal[
 KINDS: frozenset[str] = frozenset(get_args(Kind))
 INTENT = "INTENT"
 EPOCH = "EPOCH"
+OPERATOR = "OPERATOR"
 
 COLUMNS: Mapping[str, str] = {
     "seq": INT,

@@ -1,6 +1,6 @@
 """A durable log record by record: its chain, and the rows and evidence that are checked."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from operator import itemgetter
 from pathlib import Path
@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from verifill.engine.errors import LogError
 from verifill.engine.log.anchor import Anchor
-from verifill.engine.log.chain import verify as follow
 from verifill.engine.log.connection import (
     DATABASE,
     check_pages,
@@ -23,6 +22,7 @@ from verifill.engine.log.connection import (
     rows_after,
 )
 from verifill.engine.log.opening import origin_of
+from verifill.engine.log.parts import verify as follow
 from verifill.engine.log.record import COLUMNS, EVIDENCE, Row
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import CODE, TEXT, dtype_of
@@ -94,12 +94,11 @@ def read(folder: Path, anchor: Anchor | None) -> Records:
         connection = connect_to_read(path)
         held.callback(connection.close)
         check_tables(connection, path)
-        rows = pieces.of(rows_after(connection, path))
         try:
-            told.root = follow(rows, origin, anchored).hash
+            told.root = follow(connection, path, origin, anchored, pieces.of).hash
         except LogError as error:
             broken.append(Fault(str(path), str(error)))
-            _drain(rows)
+            _drain(pieces.of(rows_after(connection, path, pieces.last)))
         try:
             check_pages(connection, path)
         except LogError as error:
@@ -145,18 +144,20 @@ class _Pieces:
     """The picked columns of records, packed now and then, because Python values take room."""
 
     def __init__(self, streams: dict[str, list[tuple[Any, ...]]]) -> None:
+        self.last = 0  # number of the last record that was looked at
         self._streams = streams
         self._loose: list[tuple[Any, ...]] = []
         self._packed: list[pl.DataFrame] = []
 
-    def of(self, rows: Iterator[Row]) -> Iterator[Row]:
+    def of(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The rows, while what is picked of them is kept."""
         keep, streams = self._loose.append, self._streams
         for row in rows:
             keep(_picked(row))
+            self.last = seq = int(row[0] or 0)
             payload = row[_payload]
             if payload is not None and '"streams"' in str(payload):
-                _carry(str(payload), int(row[0] or 0), streams)
+                _carry(str(payload), seq, streams)
             if len(self._loose) >= PIECE_ROWS:
                 self._pack()
             yield row

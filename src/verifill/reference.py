@@ -2,7 +2,7 @@
 
 Columns and their types are those of the schema that a log is written with, commands and
 options those of the command itself; the words are here. `python -m verifill.reference log`
-and the like print the pages.
+and the like print the pages; `machines DIR` writes those of `verifill.reference_machines`.
 """
 
 import sys
@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from verifill.cli.app import app
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import AMOUNT, CODE, INT, TEXT
+from verifill.reference_machines import machine_pages
 from verifill.reference_operations import operations_page
 
 TYPES: Final[Mapping[str, str]] = {
@@ -315,8 +316,19 @@ def page_file(name: str) -> Path:
     return Path(__file__).parents[2] / "docs" / "reference" / f"{name}.md"
 
 
+def machines_folder() -> Path:
+    """Where the pages of the machines stand in the project."""
+    return page_file("machines").with_suffix("")
+
+
 def main() -> None:
-    """Print the page that is named."""
+    """Print the page that is named, or write those of the machines to a folder."""
+    if sys.argv[1] == "machines":
+        folder = Path(sys.argv[2])
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in machine_pages().items():
+            (folder / name).write_text(text)
+        return
     sys.stdout.write(PAGES[sys.argv[1]]())
 
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 import pytest
@@ -21,7 +22,7 @@ from verifill.cli.machines import MACHINES
 from verifill.cli.screen import short
 from verifill.ending import Ending
 from verifill.engine.errors import EngineDefect, VenueError
-from verifill.engine.render import render
+from verifill.engine.render import Drawing, render
 from verifill.result import RunResult
 
 TOML = "verifill.toml"
@@ -314,14 +315,60 @@ def test_machines_are_listed(command: Verifill) -> None:
 
 
 @pytest.mark.parametrize("name", MACHINES)
-@pytest.mark.parametrize("drawing", ["mermaid", "dot", "matrix"])
+@pytest.mark.parametrize("drawing", get_args(Drawing))
 def test_a_machine_is_drawn_as_the_engine_draws_it(
-    command: Verifill, name: str, drawing: str
+    command: Verifill, name: str, drawing: Drawing
 ) -> None:
     machine, _ = MACHINES[name]
     told = command("machines", name, "--format", drawing)
 
-    assert render(machine, drawing) == told.stdout  # type: ignore[arg-type]  # one of the three
+    assert render(machine, drawing) == told.stdout
+
+
+def test_a_drawing_is_written_to_a_file_and_replaced_only_when_asked(
+    command: Verifill, tmp_path: Path
+) -> None:
+    file = tmp_path / "feed.png"
+    assert command("machines", "feed", "--format", "png", "-o", file).exit_code == 0
+
+    assert file.read_bytes().startswith(b"\x89PNG")
+    refused(command("machines", "feed", "-o", file), ExitCode.BAD_INPUT, "say --overwrite")
+    assert command("machines", "feed", "-o", file, "--overwrite").exit_code == 0
+    assert file.read_text() == render(MACHINES["feed"][0], "mermaid")
+
+
+def test_a_run_is_drawn_over_the_machine(command: Verifill, log: Path) -> None:
+    told = command("machines", "tight_loop", "--log", log).stdout
+
+    assert re.search(r"RECONCILE --> DONE : matched [\d,]+x p50 .* p99 ", told)
+    assert "class DONE visited" in told
+    assert "class HELD never" in told
+
+
+def test_a_run_is_drawn_over_the_whole_without_a_name(command: Verifill, log: Path) -> None:
+    told = command("machines", "--log", log, "--format", "svg").stdout
+
+    assert "State machine full_loop" in told
+    assert ">the run was here<" in told
+
+
+def test_alone_a_machine_is_drawn_without_what_is_beside_it(command: Verifill) -> None:
+    assert "tight_loop__SEND" in command("machines", "atomic").stdout
+    assert "tight_loop__SEND" not in command("machines", "atomic", "--alone").stdout
+
+
+def test_what_cannot_be_drawn_is_refused_in_words(
+    command: Verifill, log: Path, tmp_path: Path
+) -> None:
+    there_is_none = tmp_path / "no" / "feed.mmd"
+    bad = ExitCode.BAD_INPUT
+
+    refused(command("machines", "feed", "--format", "png"), bad, "name a file with -o")
+    over_text = command("machines", "feed", "--format", "matrix", "--log", log)
+    refused(over_text, bad, "matrix is none; say one of mermaid")
+    refused(command("machines", "feed", "-o", tmp_path), bad, "is a folder")
+    refused(command("machines", "feed", "-o", there_is_none), bad, "cannot be written")
+    assert "is no log" in command("machines", "feed", "--log", tmp_path).stderr
 
 
 def test_an_unknown_machine_is_refused_with_those_there_are(command: Verifill) -> None:
@@ -577,7 +624,7 @@ def test_whose_fault_it_is_decides_the_exit_code(
     code: ExitCode,
     words: str,
 ) -> None:
-    def broken(*_arguments: object) -> None:
+    def broken(*_arguments: object, **_options: object) -> None:
         raise error
 
     monkeypatch.setattr("verifill.cli.machines.machines", broken)
@@ -587,7 +634,7 @@ def test_whose_fault_it_is_decides_the_exit_code(
 
 
 def test_debug_shows_the_traceback(command: Verifill, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_arguments: object) -> None:
+    def broken(*_arguments: object, **_options: object) -> None:
         raise RuntimeError
 
     monkeypatch.setattr("verifill.cli.machines.machines", broken)

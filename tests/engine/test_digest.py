@@ -1,5 +1,6 @@
 """A digest is the same in every process, and covers nothing that has two texts."""
 
+import json
 import subprocess
 import sys
 from decimal import Decimal
@@ -37,6 +38,21 @@ def test_the_order_of_keys_does_not_matter(value: dict[str, object]) -> None:
     turned = dict(reversed(value.items()))
 
     assert canonical_json(value) == canonical_json(turned)
+
+
+@settings(deadline=None)
+@given(EXACT | st.dictionaries(st.text(), EXACT))
+def test_it_is_what_the_standard_library_writes(value: object) -> None:
+    whole = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+    assert whole.encode("ascii") == canonical_json(value)
+
+
+@pytest.mark.parametrize("value", ["\ud800", "\x7f", {"\x7f": "\x00\n/"}, ["a", ("é", None)]])
+def test_what_one_library_writes_otherwise_than_the_other_has_one_text(value: object) -> None:
+    whole = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+    assert whole.encode("ascii") == canonical_json(value)
 
 
 def test_a_tuple_and_a_list_are_the_same_sequence() -> None:

@@ -180,3 +180,15 @@ def test_a_life_that_is_no_epoch_is_refused_and_lets_the_lock_go(tmp_path: Path)
             tmp_path / "log", note(1), definition_hash=TABLE, anchor=beside(tmp_path / "log")
         )
     reopened(tmp_path / "log").close()
+
+
+def test_a_log_that_was_made_before_commands_had_an_index_is_taken_up(tmp_path: Path) -> None:
+    with created(tmp_path / "log") as log:
+        log.append([note(1), note(2, kind="OPERATOR")])
+    database = sqlite3.connect(tmp_path / "log" / "log.sqlite")
+    database.execute("DROP INDEX commands")
+    database.close()
+
+    with reopened(tmp_path / "log") as again:
+        assert 3 == again.found.seq
+    assert ['{"number":2}'] == list(DurableReader(tmp_path / "log").commands())

@@ -1,6 +1,7 @@
 """Reading a durable log: a snapshot, its evidence, and what came since."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from tests.engine.durable_support import created, filled, note, step
 from verifill.engine.errors import LogError
 from verifill.engine.log import durable_reader
-from verifill.engine.log.connection import connect_to_read
+from verifill.engine.log.connection import COMMANDS, DATABASE, connect_to_read
 from verifill.engine.log.durable_reader import DurableReader, open_log
 from verifill.engine.log.record import EVIDENCE
 from verifill.engine.log.schema import STREAMS
@@ -231,3 +232,22 @@ def test_a_database_that_cannot_be_read_has_no_last_records(tmp_path: Path) -> N
 
     with pytest.raises(LogError, match="cannot be used: file is not a database"):
         DurableReader(tmp_path / "log").recent(1)
+
+
+def test_records_are_read_backwards_as_far_as_they_are_asked_for(tmp_path: Path) -> None:
+    with filled(tmp_path / "log") as log:
+        rows = DurableReader(tmp_path / "log").backwards({"wall_ns", "seq"})
+        assert {"seq": 7, "wall_ns": 7} == next(rows)
+        log.append(step(8, 2))  # which is not in the way of a reader
+        assert [6, 5, 4, 3, 2, 1] == [row["seq"] for row in rows]
+
+    recent = DurableReader(tmp_path / "log").recent(2)
+    assert [9, 8] == [row["seq"] for row in recent.backwards({"seq"})]
+
+
+def test_a_look_at_commands_does_not_pass_over_all_records(tmp_path: Path) -> None:
+    filled(tmp_path / "log").close()
+    with closing(connect_to_read(tmp_path / "log" / DATABASE)) as connection:
+        (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {COMMANDS}", (0,))
+
+    assert "SEARCH records USING INDEX commands (seq>?)" in plan[-1]

@@ -19,11 +19,16 @@ from tests.live.worlds import PATIENCE_S, ROOT, written
 from verifill.assembly.loopback import Hosting
 from verifill.assembly.prices import PriceSource, Rows
 from verifill.config import load_config
+from verifill.engine.drawing.model import picture
+from verifill.engine.drawing.overlay import overlay
 from verifill.engine.errors import ConfigError, NotObserved
 from verifill.engine.inbox import post
 from verifill.engine.log.anchor import FileAnchor
+from verifill.engine.log.durable_reader import open_log
 from verifill.engine.log.opening import verify_log
 from verifill.live import Ended, run_live
+from verifill.machines.feed import FEED
+from verifill.machines.full_loop import FULL_LOOP
 from verifill.paper import journal_of, replayed, run_paper
 from verifill.result import RunResult
 from verifill.venues.data import SeriesPoints
@@ -337,3 +342,13 @@ def test_a_process_that_is_killed_at_any_moment_has_one_effect_for_each_intent(
     assert len(effects) == result.fills.collect().height
     bought = sum(result.fills.collect()["quantity"]) - sum(result.fills.collect()["fee"])
     assert result.outcome.closing[BTC] == bought
+
+
+def test_a_paper_run_is_drawn_over_its_machines(paper: Paper) -> None:
+    paper.live(1)
+    log = open_log(paper.log)
+    marks = overlay(picture(FULL_LOOP), log)
+
+    assert {"START", "IDLE", "INSTRUCTION", "tight_loop.DONE"} <= set(marks.visited)
+    assert 1 == marks.taken["tight_loop.RECONCILE", "tight_loop.DONE", "matched"].count
+    assert {"CONNECTING", "LIVE"} == set(overlay(picture(FEED), log).visited)

@@ -182,6 +182,23 @@ def test_a_fill_that_is_not_ours_latches_everything(tmp_path: Path) -> None:
     assert {"breaker", "health"} == {change.machine for change in told}
 
 
+def test_what_the_log_holds_is_not_told_again_until_it_changes() -> None:
+    guard = Guard(around([]))
+    assert guard.state() == guard.news() == guard.news()  # nobody has said that it is on the disk
+    guard.kept(guard.state())
+    assert guard.news() is None
+
+    guard.gate.advance(1)
+    assert guard.news() is None  # a clock is read anew
+    guard.gate.unknown("key", "desk.spot", 1)
+    assert guard.state() == guard.news() == guard.news()
+    guard.gate.resolved("key", 1)
+    assert guard.state() == guard.news()  # what the log holds is not known to be this
+
+    guard.strayed(LedgerRow("t-9", "desk.spot:BaseToken:BTC", 5, Cause.TRADE, 0))
+    assert guard.news() is None  # it was written with what has changed
+
+
 def evolve_row(row: LedgerRow, cause: Cause) -> LedgerRow:
     return LedgerRow(row.ref, row.key, row.amount, cause, row.time_ns)
 

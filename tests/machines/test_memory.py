@@ -1,5 +1,7 @@
 """What is remembered is given back as it was, or it is refused."""
 
+import json
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -62,16 +64,17 @@ def test_a_plan_that_cannot_be_read_is_an_error_of_state(told: object) -> None:
 # What the records of a log say of its last life.
 
 
-NONE: list[dict[str, Any]] = []
+TABLES = ("full_loop", "tight_loop", "atomic")
 
 
-def row(event: str, to: str, kind: str = "TRANSITION", tick: int = 1) -> dict[str, Any]:
-    return {"event": event, "to": to, "kind": kind, "machine": "full_loop", "instance": tick,
-            "attempt": 0, "epoch": 1}  # fmt: skip
+def row(event: str | None, to: str, payload: object = None, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - of a record
+    told = {"event": event, "to": to, "kind": "TRANSITION", "machine": "full_loop", "instance": 1,
+            "epoch": 1, "payload": None if payload is None else json.dumps(payload)}  # fmt: skip
+    return told | given
 
 
 def test_a_life_that_did_nothing_has_left_nothing() -> None:
-    found = find([row("recover", "RECOVER")], iter(NONE))
+    found = find([row("recover", "RECOVER")], TABLES)
 
     assert ("", False, False, "", None) == (
         found.state, found.halted, found.sent, found.blocked, found.resolving,
@@ -79,20 +82,40 @@ def test_a_life_that_did_nothing_has_left_nothing() -> None:
 
 
 def test_a_life_that_ended_in_a_mismatch_is_blocked_and_its_entry_is_no_expired_one() -> None:
-    found = find([row("exhausted", f"INSTRUCTION.{Tight.FAILED_MISMATCH}")], iter(NONE))
+    found = find([row("exhausted", f"INSTRUCTION.{Tight.FAILED_MISMATCH}")], TABLES)
 
     assert "the last process life ended in a mismatch" == found.blocked
     assert "MISMATCHED" == found.fate
 
 
 def test_a_log_without_an_intent_has_sent_nothing() -> None:
-    assert not find([row("instruct", "INSTRUCTION.SEND")], iter(NONE)).sent
-    assert not find([row("tick", "DECIDE")], iter(NONE)).sent
+    assert not find([row("instruct", "INSTRUCTION.SEND")], TABLES).sent
+    assert not find([row("tick", "DECIDE")], TABLES).sent
 
 
-def test_the_search_ends_with_the_newest_memory_and_the_newest_plan() -> None:
-    older: dict[str, Any] = {"memory": {"cannot": "be read"}, "plan": 7}
-    newer: list[dict[str, Any]] = [{"memory": plain(MEMORY)}, {"plan": []}, older]
-    payloads = iter(newer)
+def test_the_search_ends_where_the_tick_of_the_newest_memory_began() -> None:
+    def newest_first() -> Iterator[dict[str, Any]]:
+        yield row("rest", "IDLE", {"memory": plain(MEMORY), "guard": {"gate": 1}})
+        yield row(None, "DECIDE", {"plan": []}, kind="PLAN")
+        yield row("tick", "DECIDE", kind="REFUSED")
+        yield row("tick", "DECIDE")
+        pytest.fail("an older record was read")
 
-    assert (MEMORY, ()) == ((found := find([], payloads)).memory, found.plan)
+    found = find(newest_first(), TABLES)
+
+    assert (MEMORY, (), "IDLE") == (found.memory, found.plan, found.state)
+    assert ({"gate": 1}, 1, 1) == (found.guard, found.tick, found.epoch)
+
+
+def test_a_memory_without_a_guard_is_that_of_an_older_record() -> None:
+    memory = plain(MEMORY)
+    rows = [
+        row("rest", "IDLE", {"memory": memory}),
+        row("tick", "DECIDE"),
+        row("open", "OPEN", {"guard": {"newer": 1}}, machine="breaker", instance=9, epoch=2),
+        row("rest", "IDLE", {"memory": memory | {"guard": {"older": 1}}}),
+    ]
+
+    assert {"newer": 1} == find(rows, TABLES).guard
+    assert {"older": 1} == find([*rows[:2], rows[3]], TABLES).guard
+    assert 1 == find(rows[2:], TABLES).epoch

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from verifill.cli import audit, observers, options, replaying
+from verifill.cli import audit, drawn, observers, options, replaying
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.faults import faults
 from verifill.cli.operators import ops
@@ -60,14 +60,6 @@ class Executor(StrEnum):
 
     COMPILED = "compiled"
     TRANSITIONS = "transitions"
-
-
-class Drawing(StrEnum):
-    """How a machine is drawn."""
-
-    MERMAID = "mermaid"
-    DOT = "dot"
-    MATRIX = "matrix"
 
 
 class Kind(StrEnum):
@@ -203,29 +195,7 @@ def live(
 
 
 app.command(epilog=PAPER_EXAMPLES)(paper)
-
-
-@app.command(
-    epilog=examples(
-        "verifill machines",
-        "verifill machines tight_loop --format matrix",
-        "verifill machines full_loop --format dot | dot -Tsvg -o full_loop.svg",
-    )
-)
-@told
-def machines(
-    name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="One of those listed without a NAME.")
-    ] = "",
-    *,
-    drawing: Annotated[
-        Drawing, typer.Option("--format", help="As a diagram, or every state by event.")
-    ] = Drawing.MERMAID,
-) -> None:
-    """Draw a state machine; without a NAME, list them all."""
-    from verifill.cli.machines import machines as draw  # noqa: PLC0415 - see the module
-
-    draw(name, drawing.value)
+app.command(epilog=drawn.MACHINES)(drawn.machines)
 
 
 @app.command(

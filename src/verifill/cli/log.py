@@ -128,7 +128,7 @@ def export(folder: Path, to: Path, stream: str, *, overwrite: bool) -> None:
     if write is None:
         msg = f"{to} ends in {to.suffix!r}; allowed are {', '.join(WRITERS)}"
         raise ConfigError(msg)
-    _check_target(to, overwrite=overwrite)
+    check_target(to, overwrite=overwrite)
     result = RunResult(folder)
     part = to.with_name(f".{to.name}.part")
     with told_by_polars(folder):
@@ -146,7 +146,7 @@ def export(folder: Path, to: Path, stream: str, *, overwrite: bool) -> None:
     screen().print(f"wrote {stream} of run {result.run} to {to}", soft_wrap=True)
 
 
-def _check_target(to: Path, *, overwrite: bool) -> None:
+def check_target(to: Path, *, overwrite: bool) -> None:
     """Refuse a file that may not be written.
 
     Raises:

@@ -15,6 +15,7 @@ from verifill.engine.errors import EnvironmentDefect, VerifillError
 from verifill.faults.moments import KilledError, Moments
 from verifill.faults.outside import PATIENCE_NS, Disk, Time, WaitingError, WatchedAnchor, Wire
 from verifill.live import one_life
+from verifill.machines.operator import Mailbox
 from verifill.start import Outside, Start, over
 from verifill.venues.loopback.faults import Fault
 
@@ -59,6 +60,7 @@ class World:
         reason: why the last one did.
         signal: number of the signal that stopped it, 0 if none did.
         parked: whether it stopped with something under way.
+        mail: what operators say.
         ending: called when a life comes to the moment of its end; its files are kept by default.
         undetected: how often an engine has started where it must not.
     """
@@ -75,6 +77,7 @@ class World:
     signal: int = 0
     parked: bool = False
     undetected: int = 0
+    mail: Mailbox = field(factory=NoMail)
     ending: Callable[[], None] | None = None
 
     @property
@@ -133,7 +136,7 @@ class World:
             outside=outside,
             folder=self.log,
             anchor=WatchedAnchor(self.anchor, moments),
-            mailbox=lambda _folder: NoMail(),
+            mailbox=lambda _folder: self.mail,
             ticks=self.ticks,
         )
         self.parked, before = False, dict(self.disk.acknowledged)
