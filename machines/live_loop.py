@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, cast, runtime_checkable
 
+from verifill.engine.answers import Answers, form
 from verifill.engine.clock import SLICE_NS, WallClock
 from verifill.engine.commands import CommandName
 from verifill.engine.log.live import LiveLog
@@ -28,6 +29,7 @@ from verifill.machines.strategy import Entry, Fate, Plan, PlanReport
 from verifill.machines.tight_loop import Tight
 from verifill.venues.chains import Chain, Step
 
+FLAG = form(bool)
 HOLDERS = (Full.INSTRUCTION, "ATOMIC.COMMIT", "ATOMIC.STEP", "ATOMIC.COMPENSATE")
 
 
@@ -52,31 +54,33 @@ class LiveLoop(Hearing):
     """
 
     parked = ""
+    _heeded = False
 
     def live(
         self,
         *,
         log: LiveLog,
-        clock: WallClock,
         operators: Operators,
         found: Found,
         bases: Bases,
         cursors: Callable[[], dict[str, int]],
         refresh: Callable[[], str],
         guard: Guard,
+        answers: Answers,
     ) -> None:
-        """Connect it.
+        """Connect it; its clock, a `WallClock`, listens to operators between slices.
 
         Args:
             log: the durable log.
-            clock: the wall clock; it listens to operators and to `stop` between slices.
             operators: who may say what.
             found: what an earlier process life left behind.
             bases: entry values where no life has known them yet.
             cursors: feed -> the ledger row that its next reading begins with.
             refresh: fetches market data; why it is not fresh, or empty.
             guard: breakers, trading states, feeds and health.
+            answers: by way of which it learns that it is to stop.
         """
+        self._answers = answers
         self._guard = self.manager.guard = guard
         self._continuity.strayed = guard.strayed
         self._venues = {venue.rules.name: venue for venue in self._desk.venues}
@@ -84,7 +88,7 @@ class LiveLoop(Hearing):
         self._operators = operators
         self._cursors = cursors
         self._refresh = refresh
-        self._wall = clock
+        self._wall = clock = cast("WallClock", self._clock)
         self._lapsed: tuple[Entry, ...] = ()
         self._listening = False  # whether a state waits for an operator, and hears by itself
         self._recovering = Recovering(
@@ -120,6 +124,17 @@ class LiveLoop(Hearing):
         operators.always.update(self.always)
         records = cast("LiveRecords", self._records)
         records.memory, records.kept = self.memory, guard.kept
+
+    @property
+    def _stopping(self) -> bool:
+        """Whether it was asked to stop; an answer from outside, once it is heeded."""
+        if not self._heeded:
+            self._heeded = self._answers.ask_if("stop", lambda: self._asked, FLAG, nothing=False)
+        return self._heeded
+
+    @_stopping.setter
+    def _stopping(self, asked: bool) -> None:
+        self._asked = asked
 
     def activities(self) -> Mapping[str, Callable[[], str]]:
         """Those of the full loop, and where a person must look: wait for one."""

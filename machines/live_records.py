@@ -11,10 +11,9 @@ from typing import Any
 from verifill.engine.executor import Executor
 from verifill.engine.log.live import LiveLog
 from verifill.machines.leg import Leg
-from verifill.machines.memory import ChainMemory, EntryMemory, Memory, plain
+from verifill.machines.memory import Memory, entries_of, plain
 from verifill.machines.records import Records
 from verifill.machines.strategy import Plan
-from verifill.venues.chains import Chain
 from verifill.venues.orders import Bundle
 
 REHEARSAL = "REHEARSAL"
@@ -41,13 +40,7 @@ class LiveRecords(Records):
 
     def plan(self, plan: Plan) -> None:
         """Write the plan, all legs of it, before its first instruction."""
-        entries: list[Any] = [
-            plain(EntryMemory(chain=ChainMemory.of(entry)))
-            if isinstance(entry, Chain)
-            else plain(EntryMemory(instruction=_any(entry)))
-            for entry in plan
-        ]
-        self._log.tell("plan", entries)
+        self._log.tell("plan", [plain(entry) for entry in entries_of(plan)])
         self.remember()
         self._log.note("PLAN", self._engine.state, self._engine.context)
 
@@ -67,7 +60,3 @@ class LiveRecords(Records):
         memory = self.memory()
         guard = memory.guard
         self._log.tell("memory", plain(memory), (lambda: self.kept(guard)) if guard else None)
-
-
-def _any(entry: Any) -> Any:  # noqa: ANN401 - one of the union, which no base class can say
-    return entry

@@ -250,14 +250,7 @@ class FullLoop:
 
     def _blame(self, error: BaseException) -> FullEvent:
         self._plan = ()
-        if isinstance(error, StrategyError):
-            self.error = error
-        else:
-            self.error = StrategyError(
-                f"the strategy raised {type(error).__name__}: {error}{_where(error)}; "
-                "nothing of this tick was sent. Correct the strategy and run again"
-            )
-            self.error.__cause__ = error
+        self.error = blamed(error)
         return self._fail(str(self.error))
 
     # The plan, entry by entry.
@@ -369,6 +362,18 @@ class FullLoop:
     def halted(self) -> FullEvent:
         """Nobody can resume a backtest: finish."""
         return FullEvent.FINISH
+
+
+def blamed(error: BaseException) -> StrategyError:
+    """What a strategy has raised, as an error that names it and says what to do."""
+    if isinstance(error, StrategyError):
+        return error
+    made = StrategyError(
+        f"the strategy raised {type(error).__name__}: {error}{_where(error)}; "
+        "nothing of this tick was sent. Correct the strategy and run again"
+    )
+    made.__cause__ = error
+    return made
 
 
 def _where(error: BaseException) -> str:

@@ -6,7 +6,7 @@ stood then. A memory is written into the record of every intent and of every ver
 newest one in the log and the last state say all that a new process life needs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 
 from verifill.engine.errors import StateError
 from verifill.machines.leg import Leg
+from verifill.machines.strategy import Plan
 from verifill.venues.chains import Atomicity, Chain, Invariant, Step, Undo
 from verifill.venues.expectation import Bound, Expectation, Origin
 from verifill.venues.instructions import AnyInstruction
@@ -65,6 +66,16 @@ class EntryMemory(Struct, frozen=True, omit_defaults=True):
 
     instruction: AnyInstruction | None = None
     chain: ChainMemory | None = None
+
+
+def entries_of(plan: Plan) -> Iterator[EntryMemory]:
+    """The memory of a plan, entry by entry."""
+    for entry in plan:
+        if isinstance(entry, Chain):
+            yield EntryMemory(chain=ChainMemory.of(entry))
+        else:
+            one: Any = entry  # one of the union, which no base class can say
+            yield EntryMemory(one)
 
 
 class OrderMemory(Struct, frozen=True, omit_defaults=True):

@@ -4,9 +4,9 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -27,6 +27,7 @@ from verifill.engine.log.streams import AMOUNT, CODE, dtype_of
 STORE = "store"  # key of the header that marks a durable log
 SQLITE = "sqlite"
 BATCH_ROWS = 65_536
+MAX_SEQ = 1 << 62
 
 
 def open_log(folder: Path | str) -> Log:
@@ -47,14 +48,16 @@ class DurableReader(Log):
     Args:
         folder: the log's folder.
         after: a number; the records up to it are left out, as if they were not there.
+        before: a number; those from it on are left out too; 0 for none.
 
     Raises:
         LogError: it is no log, or of a schema that this version does not know.
     """
 
-    def __init__(self, folder: Path | str, *, after: int = 0) -> None:
+    def __init__(self, folder: Path | str, *, after: int = 0, before: int = 0) -> None:
         super().__init__(folder)
         self._after = after
+        self._before = before
 
     def recent(self, count: int) -> "DurableReader":
         """A reader of the last records alone, as the log stands now.
@@ -172,7 +175,8 @@ class DurableReader(Log):
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
         path = self.folder / DATABASE
         with reading(path), closing(connect_to_read(path)) as connection:
-            yield from connection.execute(query, (self._after,))
+            within = query.replace("seq > ?", "seq > ? AND seq < ?")
+            yield from connection.execute(within, (self._after, self._before or MAX_SEQ))
 
     @cached_property
     def _records(self) -> pl.DataFrame:
@@ -181,7 +185,10 @@ class DurableReader(Log):
     def _read(self, seq: int) -> pl.DataFrame:
         path = self.folder / DATABASE
         with reading(path), closing(connect_to_read(path)) as connection:
-            return _frame(rows_after(connection, path, seq))
+            rows = rows_after(connection, path, seq)
+            if self._before:
+                rows = takewhile(lambda row: cast("int", row[0]) < self._before, rows)
+            return _frame(rows)
 
     @cached_property
     def _evidence(self) -> Mapping[str, Sequence[tuple[Any, ...]]]:

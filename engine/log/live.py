@@ -6,10 +6,9 @@ state are one transaction.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from verifill.engine.executor import Context
-from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.expand import Nesting
 from verifill.engine.log.record import EVIDENCE, Kind, Record
 from verifill.engine.log.usual import Kind as UsualKind
@@ -80,6 +79,18 @@ class NoUsual:
         self.kinds: dict[UsualKind, int] = {}
 
 
+class Store(Protocol):
+    """Where records go; see `DurableLog`."""
+
+    def append(self, records: Sequence[Record], /) -> int:
+        """Write one engine step; the number of its last record."""
+        ...
+
+    def anchor(self) -> None:
+        """Tell the second place how far the log has come."""
+        ...
+
+
 class LiveLog:
     """Writes records with the evidence that came since the one before.
 
@@ -93,9 +104,11 @@ class LiveLog:
         codes: text -> the text.
         usual: no kind of row; the usual way is closed (see `Express.open`).
         on_record: told of each record, with its number, once it is on the disk.
+        answers: what was told from outside since the last record; see `engine.answers`.
+        moment: that of the last record of this process life.
     """
 
-    def __init__(self, log: DurableLog, nesting: Nesting, now: Callable[[], Moment]) -> None:
+    def __init__(self, log: Store, nesting: Nesting, now: Callable[[], Moment]) -> None:
         self._log = log
         self._nesting = nesting
         self._now = now
@@ -104,6 +117,8 @@ class LiveLog:
         self.codes = Texts()
         self.usual = NoUsual()
         self.on_record: Callable[[Record, int], None] = _nothing
+        self.answers: list[list[Any]] = []
+        self.moment = Moment(0, 0)
         self._told: dict[str, object] = {}
         self._kept: dict[str, Callable[[], None]] = {}
 
@@ -156,7 +171,7 @@ class LiveLog:
         at = tables.index(owner)
         around = [numbers[column] for column in columns[:at] if numbers[column]]
         evidence = {name: one.rows for name, one in self.streams.items() if one.rows}
-        payload = self._told | ({"streams": evidence} if evidence else {})
+        payload = self._told | ({"streams": evidence} if evidence else {}) | self._answered()
         wall_ns, mono_ns = self._now()
         record = Record(
             machine=owner,
@@ -173,6 +188,7 @@ class LiveLog:
             payload=payload or None,
         )
         seq = self._log.append([record])
+        self._written(record)
         kept, self._told, self._kept = self._kept, {}, {}
         for done in kept.values():
             done()
@@ -189,6 +205,8 @@ class LiveLog:
             LogError: as `transition`.
         """
         wall_ns, mono_ns = self._now()
+        payloads: list[Mapping[str, object]] = [one.payload for one in told]
+        payloads[0] = {**payloads[0], **self._answered()}
         records = [
             Record(
                 machine=one.machine,
@@ -198,13 +216,21 @@ class LiveLog:
                 kind=TRANSITIONS[one.move],
                 wall_ns=wall_ns,
                 mono_ns=mono_ns,
-                payload=one.payload,
+                payload=payload,
             )
-            for one in told
+            for one, payload in zip(told, payloads, strict=True)
         ]
         last = self._log.append(records)
+        self._written(records[-1])
         for seq, record in enumerate(records, start=last - len(records) + 1):
             self.on_record(record, seq)
+
+    def _answered(self) -> dict[str, object]:
+        return {"answers": self.answers} if self.answers else {}
+
+    def _written(self, record: Record) -> None:
+        self.answers = []
+        self.moment = Moment(record.wall_ns, record.mono_ns)
 
     def anchor(self) -> None:
         """Tell the second place how far the log has come."""

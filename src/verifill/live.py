@@ -7,6 +7,7 @@ the venues say what became of them.
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,10 +17,10 @@ from attrs import evolve, frozen
 from verifill.assembly.endpoints import servers_of
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Connected, Hosting
-from verifill.assembly.references import venue_names
 from verifill.assembly.strategy import load_strategy
-from verifill.build import described, policy_of, tolerance_of
+from verifill.build import described
 from verifill.config import Config, load_config
+from verifill.engine.answers import Keeping
 from verifill.engine.compile import compile_table
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import NotObserved
@@ -35,19 +36,16 @@ from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
 from verifill.header import MARKET, RECORDED, Running, same_mode
 from verifill.interrupts import Interrupts
-from verifill.limited import surroundings, worth_of
-from verifill.machines.desk import Desk
+from verifill.limited import worth_of
+from verifill.machines.assembling import Beyond, Look, assemble
 from verifill.machines.full_loop import FULL_LOOP
-from verifill.machines.guarding import Guard
-from verifill.machines.live_loop import LiveLoop
-from verifill.machines.live_records import LiveRecords
-from verifill.machines.monitor import PositionMonitor
 from verifill.machines.nesting import nesting
-from verifill.machines.operator import Mailbox, Operators
+from verifill.machines.operator import Mailbox
 from verifill.machines.recovery import Found, found_in
-from verifill.machines.surroundings import asides
+from verifill.machines.setup import SETUP
 from verifill.modes import LIVE
 from verifill.quotes import Quotes
+from verifill.setting_up import setup_of
 from verifill.start import Start, at
 from verifill.telling import Style, Tell, telling
 from verifill.venues.loopback.world import NETWORK
@@ -140,43 +138,28 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
         live = LiveLog(log, Nesting(**said["nesting"]), outside.moment)
         live.on_record = start.tell
         machine = DurableExecutor(compiled, live)
-        venues = list(connected.venues.values())
-        feeds = [*venues, connected.transit] if start.config.routes else venues
-        monitor = PositionMonitor(feeds, {}, {}, tolerance_of(hosting.amounts))
-        names = frozenset(start.config.strategy.venues or venue_names(start.config))
-        clock = outside.clock(start.config.loop.interval_s)
-        loop = LiveLoop(
-            machine=machine,
-            clock=clock,
+        answers = Keeping(live)
+        looks = _Looks(connected, start.ticks)
+        beyond = Beyond(
+            clock=outside.clock(start.config.loop.interval_s),
+            wall_ns=outside.times.wall_ns,
             market=connected.market,
             strategy=strategy,
-            desk=Desk(venues, names, monitor),
-            records=LiveRecords(live, machine),
-            scales=hosting.amounts.scales,
-            policy=policy_of(start.config),
-        )
-        loop.manager.run = said["run"]
-        around = surroundings(
-            hosting,
-            worth_of(hosting, said, connected.market),
-            write=lambda changes, state: live.aside(asides(changes, state)),
-            now_ns=outside.times.wall_ns,
-        )
-        guard = Guard(around, found.guard)
-        guard.begin()
-        mailbox = start.mailbox(start.folder)
-        operators = Operators(mailbox, live, machine, outside.times.wall_ns, found.commands)
-        counted = _Counted(connected, Quotes(live), start, loop, guard)
-        loop.live(
-            log=live,
-            clock=clock,
-            operators=operators,
-            found=found,
+            venues=tuple(connected.venues.values()),
+            feeds=[connected.transit] if start.config.routes else (),
+            mailbox=start.mailbox(start.folder),
             bases=lambda totals: _bases(hosting, totals),
             cursors=lambda: _cursors(connected),
-            refresh=counted.refresh,
-            guard=guard,
+            look=looks.look,
+            seen=partial(Quotes(live).tell, connected.market),
+            worth=worth_of(hosting, said, connected.market),
         )
+        setup = setup_of(hosting, connected, strategy, measured=beyond.worth is not None)
+        setup = answers.ask("setup", lambda: setup, SETUP)
+        loop = assemble(
+            setup, beyond, answers, machine=machine, log=live, found=found, run=said["run"]
+        )
+        looks.stop = loop.stop
         interrupts.watch(loop)
         loop.run()
         live.anchor()
@@ -189,32 +172,25 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
         )
 
 
-class _Counted:
-    """Refreshes the market before each tick, and stops after the last that was asked for."""
+class _Looks:
+    """Fetches prices before each tick, and stops after the last that was asked for."""
 
-    def __init__(
-        self, connected: Connected, quotes: Quotes, start: Start, loop: LiveLoop, guard: Guard
-    ) -> None:
+    def __init__(self, connected: Connected, ticks: int) -> None:
         self._connected = connected
-        self._quotes = quotes
-        self._guard = guard
-        ticks = start.ticks
-        self._left = ticks + 1 if ticks else 0  # recovery refreshes it too
+        self._left = ticks + 1 if ticks else 0  # recovery looks too
         self._limited = ticks > 0
-        self._loop = loop
+        self.stop: Callable[[], None]
 
-    def refresh(self) -> str:
-        """Fetch prices now; why they are not fresh, or empty."""
+    def look(self) -> Look:
+        """Fetch prices now."""
         self._left -= 1
         if not self._left and self._limited:
-            self._loop.stop()
+            self.stop()
         try:
             offset_ns = self._connected.refresh()
         except NotObserved as error:
-            return f"market data is not fresh: {error}"
-        self._guard.clock_offset(offset_ns)
-        self._quotes.tell(self._connected.market)
-        return ""
+            return Look(f"market data is not fresh: {error}")
+        return Look(offset_ns=offset_ns)
 
 
 def _open(start: Start, header: dict[str, Any]) -> tuple[Found, DurableLog, Mapping[str, Any]]:

@@ -203,6 +203,9 @@ read any other; `open_log(folder)` gives the reader that fits.
   after each look at the market (one a tick) holds the prices under `market`: `time_ns`, and of
   `prices`, `marks` (ticks by market data) and `series` (integers of 18 decimals) all there are in
   the first of a process life, and then what has changed. They are what reports value positions by.
+  Under `answers` a live run keeps what it was told from outside since the record before, in order:
+  [question, answer], the question alone where the answer is that of the last time, their number
+  before it where it came several times in a row. [Replay](replay.md) runs on them.
 * **The chain.** `hash` is the SHA-256 of the columns up to `prev_hash`, in their order, as a JSON
   array without spaces, in UTF-8. `prev_hash` of the first record is the SHA-256 of `header.json`.
 * **The anchor** is a second place, by default a text file elsewhere with a line of number and
@@ -246,7 +249,8 @@ anything else is left alone. One run at a time writes to a folder: a second one 
 """
 
 COMMANDS: Final = (
-    *("backtest", "live", "paper", "report", "log show", "log export", "verify", "machines"),
+    *("backtest", "live", "paper", "report", "log show", "log export", "verify"),
+    *("replay", "machines"),
     *("init", "status", "ops", "ops adopt", "ops kill", "ops answer"),
     *("faults run", "faults list", "metrics", "spans"),
 )

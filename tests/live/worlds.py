@@ -14,6 +14,7 @@ from tests.serving import Serving
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.engine.log.opening import verify_log
+from verifill.replay.live import replay_live
 from verifill.venues.loopback.effects import effects_of
 from verifill.venues.loopback.journal import read_journal
 
@@ -122,6 +123,9 @@ class LiveWorld:
     def check(self) -> None:
         """Nothing was sent twice, nothing is lost, and the books are the venue's."""
         verify_log(self.log, FileAnchor(Path(f"{self.log}.anchor")))
+        replayed = replay_live(self.log)
+        assert replayed.identical, replayed.difference
+        assert replayed.count == replayed.of
         records, effects = self.records, self.effects
         assert "STOPPED" == records["to"].drop_nulls()[-1]
         assert all(count <= 1 for count in effects.values()), effects

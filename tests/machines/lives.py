@@ -7,12 +7,13 @@ process would, and the next one has the log and the venue.
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 from attrs import define, field
 
 from tests.machines.support import MINUTE_NS, SECOND_NS, START_NS, Scripted, Stage
+from verifill.engine.answers import Keeping
 from verifill.engine.clock import WallClock
 from verifill.engine.command import Command
 from verifill.engine.commands import CommandName
@@ -29,23 +30,20 @@ from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
 from verifill.engine.verify.log import verify
 from verifill.engine.verify.verdict import Verdict
-from verifill.machines.desk import Desk
+from verifill.machines.assembling import Beyond, Look, assemble
 from verifill.machines.figures import Worth
 from verifill.machines.full_loop import FULL_LOOP
-from verifill.machines.guarding import Guard
+from verifill.machines.heard import abilities_of
 from verifill.machines.live_loop import LiveLoop
-from verifill.machines.live_records import LiveRecords
 from verifill.machines.loop import LoopPolicy
-from verifill.machines.monitor import PositionMonitor
 from verifill.machines.nesting import nesting
-from verifill.machines.operator import Operators
 from verifill.machines.recovering import Bases
 from verifill.machines.recovery import Found, found_in
+from verifill.machines.setup import SETUP, Setup, VenueSetup
 from verifill.machines.strategy import Plan, PlanReport, Positions
-from verifill.machines.surroundings import Surroundings, asides
 from verifill.machines.thresholds import Thresholds
 from verifill.machines.tolerance import EXACT, Tolerance
-from verifill.venues.interfaces import PositionFeed, Venue
+from verifill.venues.interfaces import PositionFeed
 from verifill.venues.market import MarketView
 from verifill.venues.orders import LedgerRow, Reading, Receipt, Request
 
@@ -252,6 +250,7 @@ class World:
     loop: LiveLoop = field(init=False)
     _kept: Kept = field(init=False)
     _mono_ns: int = 0
+    logs: ClassVar[set[Path]] = set()  # of all worlds of a test; see conftest.py
 
     def __attrs_post_init__(self) -> None:
         self._kept = Kept(self.venue)
@@ -287,8 +286,6 @@ class World:
         self.mailbox.state = lambda: machine.state
         since = found.memory.books.cursors.get("desk", 0) if found.memory else 0
         client = self.client(self._kept, moments, since)
-        monitor = PositionMonitor([client, *self.feeds], {}, {}, self.tolerance)
-        venues: list[Venue] = [client]
         self.strategy = self.thinker(self.plans)
         sleeps = 0
 
@@ -300,52 +297,39 @@ class World:
             if sleeps > self.patience:
                 loop.stop()
 
-        clock = WallClock(
-            MINUTE_NS,
-            wall_ns=lambda: self.wall_ns,
-            monotonic_ns=lambda: self._mono_ns,
-            sleep=sleep,
-        )
-        names = {client.rules.name} if self.subscribed is None else self.subscribed
-        self.loop = loop = LiveLoop(
-            machine=machine,
-            clock=clock,
-            market=self.stage.bars,
-            strategy=self.strategy,
-            desk=Desk(venues, names, monitor),
-            records=LiveRecords(live, machine),
-            scales=self.stage.scales,
-            policy=self.policy,
-        )
-        loop.manager.run = header["run"]
-        guard = Guard(
-            Surroundings(
-                limits=self.limits,
-                worth=self.worth,
-                write=lambda changes, state: live.aside(asides(changes, state)),
-                now_ns=lambda: self.stage.bars.time_ns,
-            ),
-            found.guard,
-        )
-        guard.begin()
+        clock = WallClock(MINUTE_NS, wall_ns=lambda: self.wall_ns,
+                          monotonic_ns=lambda: self._mono_ns, sleep=sleep)  # fmt: skip
         left = ticks
 
-        def refresh() -> str:
+        def look() -> Look:
             nonlocal left
             if left == 0:
                 loop.stop()
             left -= 1
-            return self.stale.pop(0) if self.stale else ""
+            return Look(self.stale.pop(0) if self.stale else "")
 
-        loop.live(
-            log=live,
-            clock=clock,
-            operators=Operators(self.mailbox, live, machine, lambda: self.wall_ns, found.commands),
-            found=found,
-            bases=self.bases,
-            cursors=lambda: {"desk": client.cursor},
-            refresh=refresh,
-            guard=guard,
+        names = {client.rules.name} if self.subscribed is None else self.subscribed
+        setup = Setup(
+            decimals=self.stage.scales.as_dict(),
+            policy=self.policy,
+            tolerance=self.tolerance,
+            venues=(VenueSetup(rules=client.rules, abilities=abilities_of(client)),),
+            feeds=len(self.feeds),
+            subscribed=frozenset(names),
+            stateful=True,
+            measured=self.worth is not None,
+            limits=self.limits,
+        )
+        answers = Keeping(live)
+        setup = answers.ask("setup", lambda: setup, SETUP)
+        beyond = Beyond(
+            clock=clock, wall_ns=lambda: self.stage.bars.time_ns, market=self.stage.bars,
+            strategy=self.strategy, venues=[client], feeds=self.feeds, mailbox=self.mailbox,
+            bases=self.bases, cursors=lambda: {"desk": client.cursor}, look=look,
+            seen=lambda: None, worth=self.worth,
+        )  # fmt: skip
+        self.loop = loop = assemble(
+            setup, beyond, answers, machine=machine, log=live, found=found, run=header["run"]
         )
         loop.run()
         return machine.state
@@ -367,9 +351,11 @@ class World:
     def _open(self) -> tuple[DurableLog, Found, Mapping[str, Any]]:
         nested = nesting(FULL_LOOP, compile_table(FULL_LOOP))
         header = {"run": "r", "epoch": 1, "nesting": nested, "table": FULL_LOOP.content}
+        header |= {"decimals": self.stage.scales.as_dict()}
         wall_ns, mono_ns = self._moment()
         life = Record(machine="process", kind="EPOCH", wall_ns=wall_ns, mono_ns=mono_ns)
         anchor = FileAnchor(self.folder / "anchor")
+        self.logs.add(self.log)
         if not is_log(self.log):
             return create_log(self.log, header, life, anchor=anchor), Found(), header
         log = reopen_log(self.log, life, definition_hash=nested["digest"], anchor=anchor)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from verifill.cli import audit, drawn, observers, options
+from verifill.cli import audit, drawn, observers, options, replaying
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.faults import faults
 from verifill.cli.operators import ops
@@ -45,6 +45,7 @@ app.add_typer(venue, name="venue")
 app.add_typer(ops, name="ops")
 app.add_typer(faults, name="faults")
 app.command(epilog=audit.VERIFY)(audit.verify)
+app.command(epilog=replaying.EPILOG)(replaying.replay)
 app.command(epilog=observers.METRICS)(observers.metrics)
 app.command(epilog=observers.SPANS)(observers.spans)
 

@@ -1,5 +1,6 @@
 """`verifill log`: look at the last transitions of a run, or export a stream of it."""
 
+import json
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from polars.exceptions import PolarsError
 
 from verifill.cli.screen import Screen, ending, lines, moment, number, screen, table
 from verifill.engine.amounts import to_decimal
+from verifill.engine.answers import KEY
+from verifill.engine.digest import canonical_json
 from verifill.engine.errors import ConfigError, LogError
 from verifill.engine.log.writer import HEADER, reason_of
 from verifill.result import RunResult
@@ -62,7 +65,17 @@ def _narrow(out: Screen, result: RunResult, rows: pl.DataFrame) -> None:
     else:
         out.print(table("", columns, shown))
     for row in rows.filter(pl.col("payload").is_not_null()).iter_rows(named=True):
-        out.print(f"{row['seq']}: {row['payload']}")
+        if payload := without_answers(row["payload"]):
+            out.print(f"{row['seq']}: {payload}")
+
+
+def without_answers(payload: str) -> str:
+    """A payload without what a live run was told from outside, which is for replay."""
+    if '"answers":' not in payload:
+        return payload
+    told = json.loads(payload)
+    told.pop(KEY, None)
+    return canonical_json(told).decode() if told else ""
 
 
 def _lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -1,0 +1,124 @@
+"""How the answers of a live engine are written down, and who stands where nobody is asked."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final, NoReturn, cast
+
+import msgspec
+from msgspec import defstruct, structs
+
+from verifill.engine.answers import Form, form
+from verifill.engine.command import Command
+from verifill.engine.commands import CommandName
+from verifill.engine.errors import EngineDefect
+from verifill.machines.memory import OrderMemory, entries_of, plain, plan_of
+from verifill.machines.strategy import Plan
+from verifill.venues.expectation import Assessment, Bound, Expectation, Origin
+from verifill.venues.instructions import AnyInstruction, Instruction, PerpTrade, Side, SpotTrade
+from verifill.venues.orders import Order, Receipt
+from verifill.venues.rules import VenueRules
+from verifill.venues.tickets import TradeOrder, ticket
+
+
+def _lean(value: msgspec.Struct) -> dict[str, Any]:
+    """A value without the fields that are as they are by default."""
+    told: dict[str, Any] = msgspec.to_builtins(value)
+    usual = {one.name: one.default for one in structs.fields(value)}
+    return {name: part for name, part in told.items() if getattr(value, name) != usual[name]}
+
+
+def pairs(units: Mapping[str, int]) -> list[list[Any]]:
+    """Units in pairs, because the order of keys is that of what is written of them."""
+    return [[key, amount] for key, amount in units.items()]
+
+
+TEXT = form(str)
+TICK = form(tuple[bool, int])
+DECIMAL: Form[Decimal] = Form(str, Decimal)
+STATE: Form[Mapping[str, Any]] = Form(dict, dict)
+NONE: Form[None] = Form(lambda _answer: None, lambda _told: None)
+COUNT = form(int)
+TEXTS: Form[Sequence[str]] = Form(list, tuple)
+# in pairs, because the order of keys is that of what is written of them
+UNITS: Form[Mapping[str, int]] = Form(pairs, dict)
+RECEIPT: Form[Receipt] = Form(_lean, lambda told: msgspec.convert(told, Receipt))
+EXPECTATION: Form[Expectation] = Form(
+    lambda expectation: [
+        [key, bound.low, bound.high, str(bound.origin)] for key, bound in expectation.bounds.items()
+    ],
+    lambda told: Expectation(
+        {key: Bound(low, high, Origin(origin)) for key, low, high, origin in told}
+    ),
+)
+ASSESSMENT: Form[Assessment] = Form(
+    lambda one: [one.executed, pairs(one.effects), one.flaw, pairs(one.bases)],
+    lambda told: Assessment(told[0], dict(told[1]), told[2], dict(told[3])),
+)
+PLAN: Form[Plan] = Form(
+    lambda plan: [plain(one) for one in entries_of(plan)], lambda told: list(plan_of(told))
+)
+COMMANDS: Form[Sequence[Command]] = Form(
+    lambda commands: [
+        [one.id, one.at_ns, one.actor, one.reason, str(one.name), dict(one.arguments)]
+        for one in commands
+    ],
+    lambda told: tuple(_command(*one) for one in told),
+)
+
+
+def _command(
+    number: int, at_ns: int, actor: str, reason: str, name: str, arguments: Mapping[str, str]
+) -> Command:
+    return Command(
+        id=number,
+        at_ns=at_ns,
+        actor=actor,
+        reason=reason,
+        name=CommandName(name),
+        arguments=arguments,
+    )
+
+
+class Nobody:
+    """Stands where nobody is asked: the answers are there already."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever is asked for
+        """A function that must not be called."""
+
+        def called(*_given: object, **_named: object) -> NoReturn:
+            msg = f"a replay has called {name} of what is outside; nothing was reached"
+            raise EngineDefect(msg)
+
+        return called
+
+
+NOBODY: Final[Any] = Nobody()
+
+
+def order_told(order: Order, asked: Instruction) -> list[Any]:
+    """An order, of which the instruction is left out where it is what was asked."""
+    memory = OrderMemory.of(order)
+    told = [memory.quantity, memory.limit, memory.prices]
+    return told if order.instruction == asked else [*told, plain(memory)["instruction"]]
+
+
+def order_made(told: Sequence[Any], asked: Instruction, number: int, rules: VenueRules) -> Order:
+    """An order; that of a trade with its ticket, by which fills are measured."""
+    quantity, limit, prices, *other = told
+    instruction: Any = msgspec.convert(other[0], AnyInstruction) if other else asked
+    exact: dict[str, Any] = {"number": number, "quantity": quantity, "limit": limit, **prices}
+    if isinstance(instruction, SpotTrade | PerpTrade) and "last" in prices:
+        instrument = rules.instrument(instruction.account, instruction.symbol)
+        buy = instruction.side is Side.BUY
+        its = ticket(instrument, buy=buy, expect=NOBODY.expect, assess=NOBODY.assess)
+        return TradeOrder(instruction=instruction, ticket=its, **exact)
+    return _kind_of_order(tuple(prices))(instruction=instruction, **exact)
+
+
+@cache
+def _kind_of_order(names: tuple[str, ...]) -> type[Order]:
+    """The type of orders that have further numbers."""
+    fields = [(name, int) for name in names]
+    made = defstruct("HeardOrder", fields, bases=(Order,), frozen=True, kw_only=True)
+    return cast("type[Order]", made)
