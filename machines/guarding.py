@@ -20,7 +20,7 @@ from verifill.machines.feeds import Feeds
 from verifill.machines.figures import Figures
 from verifill.machines.gate import Gate
 from verifill.machines.health import MACHINE, Components, Health
-from verifill.machines.leg import Leg
+from verifill.machines.leg import REHEARSAL, Leg
 from verifill.machines.limits import Alarm
 from verifill.machines.measuring import Measuring
 from verifill.machines.monitor import PositionMonitor
@@ -37,7 +37,6 @@ from verifill.venues.market import Books
 from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt, Trouble
 
 VENUE: Final = "venue:"
-REHEARSAL: Final = "REHEARSAL"
 
 ANSWERS: Final[Mapping[Trouble, Answer]] = {
     Trouble.NONE: Answer.ANSWERED,

@@ -1,5 +1,7 @@
 """A leg: one instruction on its way through the tight loop, with all that is known of it."""
 
+from typing import Final
+
 from msgspec import Struct
 
 from verifill.engine.clock import NANOSECONDS
@@ -11,6 +13,9 @@ from verifill.venues.instructions import Instruction, Operation
 from verifill.venues.interfaces import OrderHandler
 from verifill.venues.orders import Bundle, Order, Outcome, Reading, Receipt, Request
 from verifill.venues.rules import VenueRules
+
+REHEARSAL: Final = "REHEARSAL"
+"""The role of a dry run: it moves nothing that is ours."""
 
 UNSENT = Bundle(0, "", ())
 UNJUDGED = Verdict(VerdictKind.NOT_EXECUTED, {}, {}, [], {}, {})

@@ -10,13 +10,11 @@ from typing import Any
 
 from verifill.engine.executor import Executor
 from verifill.engine.log.live import LiveLog
-from verifill.machines.leg import Leg
+from verifill.machines.leg import REHEARSAL, Leg
 from verifill.machines.memory import Memory, entries_of, plain
 from verifill.machines.records import Records
 from verifill.machines.strategy import Plan
 from verifill.venues.orders import Bundle
-
-REHEARSAL = "REHEARSAL"
 
 
 class LiveRecords(Records):

@@ -15,6 +15,7 @@ from verifill.machines.continuity import Continuity
 from verifill.machines.desk import Desk
 from verifill.machines.effects import Effect
 from verifill.machines.execution import ExecutionManager
+from verifill.machines.leg import REHEARSAL
 from verifill.machines.memory import TransactionMemory
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.tight_loop import Tight
@@ -186,7 +187,7 @@ class AtomicTransaction:
         fork, monitor = self._rehearsal
         instruction = self._steps[self._next].instruction
         self._next += 1
-        leg = self._desk.leg(instruction, "REHEARSAL", handler=fork, monitor=monitor)
+        leg = self._desk.leg(instruction, REHEARSAL, handler=fork, monitor=monitor)
         self._manager.begin(leg)
         return AtomicEvent.REHEARSE
 

@@ -3,26 +3,26 @@
 What cannot fail proves nothing. The matrix is the command's own, with few of its cells.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
+from tests.bugs import (
+    Plant,
+    apply_again_what_was_seen,
+    go_on_before_it_is_resolved,
+    send_before_the_intent,
+    take_a_time_out_as_refused,
+)
 from verifill.engine.log import connection
 from verifill.faults.catalogue import chosen
 from verifill.faults.matrix import Matrix, Picked
 from verifill.faults.table import Summary
-from verifill.machines.execution import ExecutionManager
-from verifill.machines.full_loop import FullEvent
 from verifill.machines.gate import Gate
 from verifill.machines.guarding import Guard
 from verifill.machines.leg import Leg
 from verifill.machines.limits import Alarm
-from verifill.machines.live_records import LiveRecords
-from verifill.machines.monitor import PositionMonitor
-from verifill.machines.recovery import Found
-from verifill.venues.orders import Outcome, Reading, Receipt
 
 
 def matrix(folder: Path, only: Sequence[str]) -> Summary:
@@ -33,58 +33,8 @@ def matrix(folder: Path, only: Sequence[str]) -> Summary:
     return Summary.of([made.run(cell) for cell in cells], total, (1,))
 
 
-Plant = Callable[[pytest.MonkeyPatch], None]
-
-
 def drop_the_sync(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(connection, "PRAGMAS", {**connection.PRAGMAS, "synchronous": ("OFF", 0)})
-
-
-def send_before_the_intent(patch: pytest.MonkeyPatch) -> None:
-    real_intent, real_submit = LiveRecords.intent, ExecutionManager._submit  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # a planted bug
-
-    def submit(manager: ExecutionManager, leg: Leg) -> Receipt:
-        receipt = real_submit(manager, leg)
-        records = manager._records  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # likewise
-        assert isinstance(records, LiveRecords)
-        real_intent(records, leg)
-        return receipt
-
-    def nothing(_records: LiveRecords, _leg: Leg) -> None:
-        """Do not write it yet."""
-
-    patch.setattr(LiveRecords, "intent", nothing)
-    patch.setattr(ExecutionManager, "_submit", submit)
-
-
-def take_a_time_out_as_refused(patch: pytest.MonkeyPatch) -> None:
-    real = ExecutionManager._submit  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # likewise
-
-    def submit(manager: ExecutionManager, leg: Leg) -> Receipt:
-        receipt = real(manager, leg)
-        if receipt.outcome is not Outcome.UNKNOWN:
-            return receipt
-        return structs.replace(receipt, outcome=Outcome.REJECTED_DEFINITIVE, retryable=True)
-
-    patch.setattr(ExecutionManager, "_submit", submit)
-
-
-def apply_again_what_was_seen(patch: pytest.MonkeyPatch) -> None:
-    real = PositionMonitor.observe
-
-    def observe(monitor: PositionMonitor) -> Reading:
-        looked = bool(monitor._rows)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # likewise
-        reading = real(monitor)
-        return structs.replace(reading, rows=reading.rows * 2) if looked else reading
-
-    patch.setattr(PositionMonitor, "observe", observe)
-
-
-def go_on_before_it_is_resolved(patch: pytest.MonkeyPatch) -> None:
-    def resolving(_found: Found) -> FullEvent | None:
-        return None
-
-    patch.setattr(Found, "resolving", property(resolving))
 
 
 def send_without_asking(patch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ from tests.machines.test_lives import LIVE, lies, lost, silent, world
 from tests.machines.test_recovery import mismatches
 from verifill.engine.errors import StateError
 from verifill.machines.changes import Change
-from verifill.machines.guarding import REHEARSAL, Guard
+from verifill.machines.guarding import Guard
+from verifill.machines.leg import REHEARSAL
 from verifill.machines.surroundings import Surroundings
 from verifill.machines.thresholds import Thresholds
 from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt, Request, Trouble

@@ -4,25 +4,26 @@ What cannot fail proves nothing. So every case here runs the same small matrix t
 the code as it is, which must pass, and with one bug in it, which must not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from msgspec import structs
 
+from tests.bugs import (
+    Plant,
+    apply_again_what_was_seen,
+    go_on_before_it_is_resolved,
+    send_before_the_intent,
+    take_a_time_out_as_refused,
+)
 from tests.machines.lives import Moments
 from tests.machines.support import Act, View, as_it_is, buy, move
 from tests.machines.test_lives import check, silent, world
 from tests.machines.test_saga import saga
 from verifill.engine.errors import VerifillError
-from verifill.machines.execution import ExecutionManager
-from verifill.machines.full_loop import FullEvent
-from verifill.machines.leg import Leg
-from verifill.machines.live_records import LiveRecords
-from verifill.machines.monitor import PositionMonitor
-from verifill.machines.recovery import Found
 from verifill.machines.strategy import Plan
-from verifill.venues.orders import Outcome, Reading, Receipt
+from verifill.venues.orders import Reading
 
 ONE: Sequence[Plan] = [[buy("1")], [buy("2")]]
 CHAIN: Sequence[Plan] = [[saga(buy("1"), move("50"), buy("100000"))]]
@@ -61,56 +62,6 @@ def once_behind() -> View:
         return structs.replace(reading, as_of_ns=reading.as_of_ns - 1)
 
     return view
-
-
-Plant = Callable[[pytest.MonkeyPatch], None]
-
-
-def send_before_the_intent(patch: pytest.MonkeyPatch) -> None:
-    real_intent, real_submit = LiveRecords.intent, ExecutionManager._submit  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # a planted bug
-
-    def submit(manager: ExecutionManager, leg: Leg) -> Receipt:
-        receipt = real_submit(manager, leg)
-        records = manager._records  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # likewise
-        assert isinstance(records, LiveRecords)
-        real_intent(records, leg)
-        return receipt
-
-    def nothing(_records: LiveRecords, _leg: Leg) -> None:
-        """Do not write it yet."""
-
-    patch.setattr(LiveRecords, "intent", nothing)
-    patch.setattr(ExecutionManager, "_submit", submit)
-
-
-def take_a_time_out_as_refused(patch: pytest.MonkeyPatch) -> None:
-    real = ExecutionManager._submit  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # a planted bug
-
-    def submit(manager: ExecutionManager, leg: Leg) -> Receipt:
-        receipt = real(manager, leg)
-        if receipt.outcome is not Outcome.UNKNOWN:
-            return receipt
-        return structs.replace(receipt, outcome=Outcome.REJECTED_DEFINITIVE, retryable=True)
-
-    patch.setattr(ExecutionManager, "_submit", submit)
-
-
-def apply_again_what_was_seen(patch: pytest.MonkeyPatch) -> None:
-    real = PositionMonitor.observe
-
-    def observe(monitor: PositionMonitor) -> Reading:
-        looked = bool(monitor._rows)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # likewise
-        reading = real(monitor)
-        return structs.replace(reading, rows=reading.rows * 2) if looked else reading
-
-    patch.setattr(PositionMonitor, "observe", observe)
-
-
-def go_on_before_it_is_resolved(patch: pytest.MonkeyPatch) -> None:
-    def resolving(_found: Found) -> FullEvent | None:
-        return None
-
-    patch.setattr(Found, "resolving", property(resolving))
 
 
 BUGS: dict[str, tuple[Plant, Sequence[Plan], Sequence[Act], bool]] = {
