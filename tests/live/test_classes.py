@@ -96,7 +96,7 @@ def test_what_the_venue_has_is_adopted_and_not_sent_again(
     world: Made, klass: str, moment: str
 ) -> None:
     one = world(klass)
-    assert KILLED == one.run(moment, "1" if moment == "after send" else "8")  # its answer
+    assert KILLED == one.run(moment, "1" if moment == "after send" else "accepted")
     (key,) = keys(one)
     assert 0 == one.run(ticks=1)
 
@@ -124,9 +124,8 @@ def test_class_d_that_does_not_find_within_its_lag_what_it_has_is_asked_until_it
 def test_class_n_that_does_not_know_an_order_is_held_and_stays_held(world: Made) -> None:
     one = world("N", 1)
     assert KILLED == one.run("before send", "1")
-    held = 4  # the life, recover, resolve_instruction, exhausted
     for _ in range(2):
-        assert KILLED == one.run("after commit", str(held))
+        assert KILLED == one.run("after commit", "exhausted")
         assert "recover resolve_instruction exhausted" == story(one)
         assert "INSTRUCTION.HELD" == one.records["to"].drop_nulls()[-1]
 

@@ -2,8 +2,10 @@
 
     python -m tests.live.victim CONFIG PORT LOG TICKS [MOMENT N]
 
-Moments are before and after a commit to the log, a send, a question, a reading. PORT `paper` is
-paper trading on the history; then a line of its journal is a moment too.
+Moments are before and after a commit to the log, a send, a question, a reading; N counts them. In
+place of N a commit may be told by an event that it holds: how many there are before it is a matter
+of how fast the machine is. PORT `paper` is paper trading on the history; then a line of its journal
+is a moment too.
 """
 
 import os
@@ -14,6 +16,7 @@ from typing import Any
 
 from verifill.engine.clock import Times
 from verifill.engine.log.durable import DurableLog
+from verifill.engine.log.record import COLUMNS
 from verifill.live import run_live
 from verifill.paper import replayed, run_paper
 from verifill.venues.loopback.journal import Journal
@@ -28,8 +31,11 @@ PLACES: dict[str, tuple[type, str]] = {
 }
 
 
-def die_at(moment: str, number: int) -> None:
-    """Let the process end at the number-th such moment."""
+EVENT = list(COLUMNS).index("event")
+
+
+def die_at(moment: str, told: str) -> None:
+    """Let the process end at the so-many-th such moment, or at the commit of that event."""
     when, _, name = moment.partition(" ")
     owner, method = PLACES[name]
     real: Callable[..., Any] = getattr(owner, method)
@@ -38,14 +44,21 @@ def die_at(moment: str, number: int) -> None:
     def watched(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - whatever it is
         nonlocal seen
         seen += 1
-        if when == "before" and seen == number:
+        now = seen == int(told) if told.isdigit() else told in _events(given)
+        if now and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         answer = real(*given, **named)
-        if when == "after" and seen == number:
+        if now and when == "after":
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
     setattr(owner, method, watched)
+
+
+def _events(given: tuple[Any, ...]) -> list[str | None]:
+    """Of the records of a commit."""
+    _, rows, _ = given
+    return [row[EVENT] for row in rows]
 
 
 def main(config: str, port: str, log: str, ticks: int) -> None:
@@ -59,5 +72,5 @@ def main(config: str, port: str, log: str, ticks: int) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 5:
-        die_at(sys.argv[5], int(sys.argv[6]))
+        die_at(sys.argv[5], sys.argv[6])
     main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
