@@ -335,7 +335,7 @@ def _look(folder: Path) -> bool:
         foreign = min((name for name in names if not is_part(name)), default=None)
         if foreign is None:
             return True
-        what = f"holds {foreign!r}, which is no part of a log"
+        what = f"holds {foreign!r}, which is no part of a backtest's log"
     msg = f"{folder} is there and {what}; it is left alone. Choose another folder"
     raise LogExists(msg)
 

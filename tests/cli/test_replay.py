@@ -73,7 +73,10 @@ def test_nothing_to_jump_to_ends_with_1(made: World) -> None:
     ("words", "code", "message"),
     [
         (["--at", "4000"], 2, "has no record 4000; it holds records 1 to"),
+        (["--at", "0"], 2, "greater than or equal to 1"),
         (["--diff", "1", "4000"], 2, "has no record 4000"),
+        (["--diff", "0", "0"], 2, "has no record 0"),
+        (["--at", "3", "--next", "retry"], 2, "--at and --next are different questions"),
         (["--next", "sense"], 2, "--next takes one of failure, retry, hold, refused, not 'sense'"),
         (["--strategy", "x.py"], 2, "another strategy is made with the options of a configuration"),
     ],

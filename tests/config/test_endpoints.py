@@ -55,7 +55,7 @@ def test_neither_the_environment_nor_its_endpoints_change_the_digest(tmp_path: P
     ("more", "chosen", "words"),
     [
         (said(binance=HERE), "", "no environment is chosen; set environment to one of"),
-        ("", "", "[environments]: none"),
+        ("", "", "[environments]: none, or give the port of `verifill venue serve` with --port"),
         (said(binance=HERE), "live", 'environment names "live", which is not in [environments]'),
         (said(binnance=HERE), "dev", 'environments.dev.endpoints names "binnance", which is not'),
         ("\n[environments.dev]\nendpoints = {}\n", "dev", "endpoints is empty"),

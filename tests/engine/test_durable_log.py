@@ -335,7 +335,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_a_backtest_does_not_replace_a_durable_log(tmp_path: Path) -> None:
     created(tmp_path / "log").close()
 
-    with pytest.raises(LogExists, match=r"'log\.sqlite', which is no part of a log"):
+    with pytest.raises(LogExists, match=r"'log\.sqlite', which is no part of a backtest's log"):
         Claim(tmp_path / "log", overwrite=True)
 
 

@@ -185,7 +185,7 @@ def test_a_log_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
     written(tmp_path).close({})
     (tmp_path / "notes.txt").write_text("mine")
 
-    with pytest.raises(LogExists, match=r"holds 'notes.txt', which is no part of a log"):
+    with pytest.raises(LogExists, match=r"holds 'notes.txt', which is no part of a backtest's log"):
         Writer(tmp_path, HEADER, overwrite=True)
 
 

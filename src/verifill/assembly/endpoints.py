@@ -46,7 +46,10 @@ def endpoints_of(config: Config, variables: Mapping[str, str]) -> dict[str, str]
     chosen = config.environment
     if not chosen:
         known = ", ".join(config.environments) or "none"
-        problem = f"no environment is chosen; set environment to one of [environments]: {known}"
+        problem = (
+            f"no environment is chosen; set environment to one of [environments]: {known}, "
+            "or give the port of `verifill venue serve` with --port"
+        )
         raise config.error(problem)
     said = config.environments[chosen].endpoints
     found: dict[str, str] = {}

@@ -8,6 +8,7 @@ import typer
 from verifill.cli import options
 from verifill.cli.failures import told
 from verifill.cli.options import examples
+from verifill.engine.errors import ConfigError
 
 CODES = """Exit codes:
   0    identical, or shown
@@ -53,10 +54,13 @@ def replay(  # noqa: PLR0913 - one command, several questions
         typer.Option("--from", metavar="RUN", help="Log of the run that a backtest continued."),
     ] = None,
     until: Annotated[int, typer.Option(min=0, help="Last record to compare; 0: all.")] = 0,
-    at: Annotated[int, typer.Option(min=0, metavar="N", help="Show the run at this record.")] = 0,
+    at: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Show the run at this record.")
+    ] = None,
     diff: Annotated[
-        tuple[int, int], typer.Option(metavar="A B", help="Show what changed between two records.")
-    ] = (0, 0),
+        tuple[int, int] | None,
+        typer.Option(metavar="A B", help="Show what changed between two records."),
+    ] = None,
     to: Annotated[
         str,
         typer.Option(
@@ -80,11 +84,13 @@ def replay(  # noqa: PLR0913 - one command, several questions
     A live log is run again on the answers that it holds, and nothing is reached; a backtest is
     simulated anew. The exit code is 0 if it is identical, and 1 if it departs.
     """
-    if at:
+    asked_for = {"--at": at is not None, "--diff": diff is not None, "--next": to, "--tui": tui}
+    _only_one([name for name, given in asked_for.items() if given])
+    if at is not None:
         from verifill.cli.travel import show  # noqa: PLC0415 - see `cli.app`
 
         show(folder, at, as_json=as_json)
-    elif diff != (0, 0):
+    elif diff is not None:
         from verifill.cli.travel import differ  # noqa: PLC0415 - see `cli.app`
 
         differ(folder, *diff, as_json=as_json)
@@ -101,3 +107,9 @@ def replay(  # noqa: PLR0913 - one command, several questions
 
         asked = Asked(folder, config=config, strategy=strategy, start_from=start_from, until=until)
         run_again(asked, as_pytest=as_pytest, as_json=as_json)
+
+
+def _only_one(given: list[str]) -> None:
+    if len(given) > 1:
+        msg = f"{' and '.join(given)} are different questions; give one of them"
+        raise ConfigError(msg)
