@@ -91,18 +91,15 @@ class _Order:
 
     Attributes:
         asked: what its rows have in common.
-        last: number of its last row; 0 before there is one.
-        corrects: the row that its next one corrects.
+        last: number of its last row, which the next one corrects; None before there is one.
         wanted: the row of a send whose key is not known yet.
-        attempt: which send it is.
-        receipt: outcome and reason that the venue told since it was last judged.
+        receipt: outcome and reason that the venue last told of this send, where it told any.
         fills: reference -> a fill of this send.
         moves: reference -> a transfer of this send.
     """
 
     asked: Row
-    corrects: int | None = None
-    last: int = 0
+    last: int | None = None
     wanted: Row | None = None
     receipt: tuple[str, str] | None = None
     fills: dict[str, tuple[Any, ...]] = field(factory=dict[str, tuple[Any, ...]])
@@ -184,7 +181,7 @@ class _Table:
         }
         before, around = self._orders.get(number), self._orders.get(parent)
         known = before or around
-        order = _Order(asked, corrects=known.last if known else None)
+        order = _Order(asked, last=known.last if known else None)
         order.wanted = _at(entry) | {"record": SENT_AGAIN if before else SENT}
         self._orders[number] = order
 
@@ -217,10 +214,10 @@ class _Table:
 
     def _row(self, order: _Order, told: Row) -> Row:
         self._count += 1
-        row = order.asked | {"row": self._count, "corrects": order.corrects} | told
+        row = order.asked | {"row": self._count, "corrects": order.last} | told
         for name in ("attempt", "intent"):
             order.asked[name] = row[name]
-        order.last = order.corrects = self._count
+        order.last = self._count
         return row
 
     def _amount(self, asset: str, units: int) -> str:

@@ -172,9 +172,7 @@ class _Drawing:
 
     # Slices.
 
-    def _begin(
-        self, thread: int, what: Span | str, name: str, at_ns: int, args: Event
-    ) -> Event:
+    def _begin(self, thread: int, what: Span | str, name: str, at_ns: int, args: Event) -> Event:
         self._open[thread].append(what)
         return self._event("B", thread, at_ns, name=name, cat=_category(thread), args=args)
 
