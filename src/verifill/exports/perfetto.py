@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
 
+import msgspec
+
 from verifill.engine.log.expand import IGNORED, REFUSED, Nesting
 from verifill.machines.full_loop import Full
 from verifill.machines.tight_loop import Tight
@@ -54,14 +56,21 @@ def perfetto(header: Mapping[str, Any], entries: Iterable[Entry]) -> Iterator[st
     yield '{"displayTimeUnit":"ns","traceEvents":[\n'
     comma = ""
     for event in drawing.events(entries):
-        yield f"{comma}{json.dumps(event, separators=(',', ':'))}"
+        yield comma + _text(event)
         comma = ",\n"
     told = {
         "run": header["run"],
         "mode": header["mode"],
         "start": "" if drawing.start_ns is None else moment(drawing.start_ns),
     }
-    yield f'\n],"otherData":{json.dumps(told, separators=(",", ":"))}}}\n'
+    yield f'\n],"otherData":{_text(told)}}}\n'
+
+
+def _text(told: object) -> str:
+    try:
+        return msgspec.json.encode(told).decode()
+    except UnicodeEncodeError:  # half a surrogate pair, in a reason that somebody gave
+        return json.dumps(told)
 
 
 def moment(at_ns: int) -> str:
@@ -127,13 +136,16 @@ class _Drawing:
         seq = int(record.attributes["verifill.seq"])
         args = _args(record, owner)
         after = self._changes(record)
-        for thread, state in after.items():
+        ends = {thread: state for thread, state in after.items() if state in ENDS[thread]}
+        for thread in after:
             yield from self._end_state(thread, at_ns)
-            if state in ENDS[thread] and self._open[thread]:
-                yield self._instant(thread, state, at_ns, args)
+            if thread in ends and self._open[thread]:
+                yield self._instant(thread, ends.pop(thread), at_ns, args)
         for thread in reversed(THREADS):
             yield from self._end_spans(thread, seq, at_ns)
         yield from self._begin_spans(begun, at_ns)
+        for thread, state in ends.items():  # a record that is a trace of its own
+            yield self._instant(thread, state, at_ns, args)
         for thread, state in after.items():
             if state and state not in ENDS[thread]:
                 yield self._begin(thread, state, state, at_ns, args)
