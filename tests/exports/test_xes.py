@@ -55,7 +55,7 @@ def checked(text: str) -> ET.Element:
     assert {"xes.version": "1849.2016", "xes.features": ""} == log.attrib
     places = [ORDER.index(tag) if tag not in VALUES else 3 for tag in tags(log)]
     assert sorted(places) == places
-    prefixes = set()
+    prefixes = set[str]()
     for one in log.iter(f"{XES}extension"):
         assert {"name", "prefix", "uri"} == set(one.attrib)
         assert f"http://www.xes-standard.org/{one.attrib['prefix']}.xesext" == one.attrib["uri"]
@@ -80,7 +80,7 @@ def test_an_event_log_keeps_the_rules_of_the_standard(each_log: Log) -> None:
         kinds = tags(trace)
         assert "event" not in kinds[: kinds.index("event")]
         assert {"event"} == set(kinds[kinds.index("event") :])
-        moments = []
+        moments: list[str] = []
         for event in trace.iter(f"{XES}event"):
             assert KEYS <= set(told(event))
             assert told(event)["lifecycle:transition"] in TRANSITIONS

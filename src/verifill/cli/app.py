@@ -344,8 +344,9 @@ def log_export(
 ) -> None:
     """Export a log, or a stream of it.
 
-    A trace (.json, for Perfetto) and an event log (.xes, for process mining) hold all records. What
-    is in them, and what the columns mean, is in docs/reference/export.md and log.md.
+    A trace (.json, for Perfetto) holds every record, an event log (.xes, for process mining) every
+    instruction. What is in them, and what the columns mean, is in docs/reference/export.md and
+    log.md.
     """
     from verifill.cli.log import export  # noqa: PLC0415 - see the module
 

@@ -145,7 +145,7 @@ def export(folder: Path, to: Path, stream: str, *, form: str = "", overwrite: bo
         msg = f"{to} ends in {to.suffix!r}; allowed are {known}, or any with --format"
         raise ConfigError(msg)
     if ending in TEXTS and stream != WHOLE:
-        msg = f"a file of {ending[1:]} is made of all {WHOLE}; leave out --stream {stream}, or "
+        msg = f"a file of {ending[1:]} is made of the whole log; leave out --stream {stream}, or "
         raise ConfigError(msg + f"export that as one of {', '.join(WRITERS)}")
     check_target(to, overwrite=overwrite)
     result = RunResult(folder)
