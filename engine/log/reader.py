@@ -1,7 +1,8 @@
 """Reading a log: its header, its manifest, and every stream as a lazy polars frame."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +31,7 @@ class Log:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self.header: Mapping[str, Any] = self._read_header()
+        self._part: Sequence[Mapping[str, Any]] | None = None
 
     @cached_property
     def manifest(self) -> Sequence[Mapping[str, Any]]:
@@ -110,6 +112,19 @@ class Log:
         streams["paths"] = self.stream("paths") if paths is None else paths
         return records(self.header, self.paths, streams)
 
+    def chunks(self) -> Iterator["Log"]:
+        """Each chunk as a log of its own, with the header and the codes of the whole.
+
+        What belongs to a transition lies in its chunk, so a log of any length can be read so,
+        in the memory that a chunk takes.
+        """
+        _ = self.codes, self.paths, self._kinds  # read once, for all of them
+        for line in self.manifest:
+            if line.get("files"):
+                chunk = copy(self)
+                chunk._part = (line,)  # noqa: SLF001 - it is one of us
+                yield chunk
+
     def _scan(self, name: str, schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
         files = [self._chunk(file) for file in self._files(name)]
         return pl.scan_parquet(files) if files else pl.LazyFrame(schema=dict(schema))
@@ -117,7 +132,7 @@ class Log:
     def _files(self, name: str) -> list[str]:
         return [
             file["name"]
-            for line in self.manifest
+            for line in (self.manifest if self._part is None else self._part)
             for file in line.get("files", ())
             if file["stream"] == name
         ]

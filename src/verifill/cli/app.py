@@ -83,7 +83,18 @@ class Stream(StrEnum):
     POSITIONS = "positions"
     LEDGER = "ledger"
     NOTES = "notes"
+    ORDERS = "orders"
     EQUITY = "equity"
+
+
+class Format(StrEnum):
+    """What a log is exported as."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    JSONL = "jsonl"
+    PERFETTO = "perfetto"
+    XES = "xes"
 
 
 STREAMS = f"What to export: {', '.join(Stream)}."
@@ -303,6 +314,9 @@ def log_show(
     epilog=examples(
         "verifill log export runs/carry --to carry.parquet",
         "verifill log export runs/carry --stream fills --to fills.csv",
+        "verifill log export runs/live --stream orders --to orders.csv",
+        "verifill log export runs/live --to trace.json      # for ui.perfetto.dev",
+        "verifill log export runs/live --to live.xes        # for process mining",
     ),
 )
 @told
@@ -310,17 +324,30 @@ def log_export(
     folder: options.Folder,
     *,
     to: Annotated[
-        Path, typer.Option(metavar="FILE", help="Its ending decides: .parquet, .csv or .jsonl.")
+        Path,
+        typer.Option(
+            metavar="FILE", help="Its ending decides: .parquet, .csv, .jsonl, .json or .xes."
+        ),
     ],
     stream: Annotated[Stream, typer.Option(metavar="STREAM", help=STREAMS)] = Stream.RECORDS,
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help=f"Whatever the ending: {', '.join(Format)}.  [default: by the ending]",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that is there.")
     ] = False,
 ) -> None:
-    """Export a stream of a log.
+    """Export a log, or a stream of it.
 
-    What the columns mean is in docs/reference/log.md.
+    A trace (.json, for Perfetto) holds every record, an event log (.xes, for process mining) every
+    instruction. What is in them, and what the columns mean, is in docs/reference/export.md and
+    log.md.
     """
     from verifill.cli.log import export  # noqa: PLC0415 - see the module
 
-    export(folder, to, stream.value, overwrite=overwrite)
+    export(folder, to, stream.value, form=form.value if form else "", overwrite=overwrite)

@@ -1,11 +1,12 @@
-"""`verifill log`: look at the last transitions of a run, or export a stream of it."""
+"""`verifill log`: look at the last transitions of a run, or export it or a stream of it."""
 
 import json
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from polars.exceptions import PolarsError
@@ -16,9 +17,16 @@ from verifill.engine.answers import KEY
 from verifill.engine.digest import canonical_json
 from verifill.engine.errors import ConfigError, LogError
 from verifill.engine.log.writer import HEADER, reason_of
+from verifill.exports.entries import entries
+from verifill.exports.orders import orders
+from verifill.exports.perfetto import perfetto
+from verifill.exports.xes import xes
+from verifill.observing.following import Entry
 from verifill.result import RunResult
 
 Writer = Callable[[pl.LazyFrame, Path], object]
+Text = Callable[[Mapping[str, Any], Iterable[Entry]], Iterator[str]]
+WHOLE = "records"
 
 # Columns of the narrow table, by the least width of the screen that they are shown on.
 NARROW = ("seq", "time", "instruction", "event", "to")
@@ -116,25 +124,39 @@ class _Amounts:
         return f"{number(amount)} {asset}"
 
 
-def export(folder: Path, to: Path, stream: str, *, overwrite: bool) -> None:
-    """Write a stream of a log to a file; it is there whole or not at all.
+def export(folder: Path, to: Path, stream: str, *, form: str = "", overwrite: bool) -> None:
+    """Write a log, or a stream of it, to a file; it is there whole or not at all.
+
+    Args:
+        folder: the log.
+        to: the file.
+        stream: one of STREAMS.
+        form: one of FORMATS; by default the one that the file's ending stands for.
+        overwrite: whether a file that is there is replaced.
 
     Raises:
         ConfigError: the file is there already, is a folder, or lies in a log; or its ending is
-            unknown.
+            unknown, or its format takes no stream.
         LogError: there is no log, or it or the file cannot be used.
     """
-    write = WRITERS.get(to.suffix.lower())
-    if write is None:
-        msg = f"{to} ends in {to.suffix!r}; allowed are {', '.join(WRITERS)}"
+    ending = FORMATS.get(form, to.suffix.lower())
+    if ending not in FORMATS.values():
+        known = ", ".join(FORMATS.values())
+        msg = f"{to} ends in {to.suffix!r}; allowed are {known}, or any with --format"
         raise ConfigError(msg)
+    if ending in TEXTS and stream != WHOLE:
+        msg = f"a file of {ending[1:]} is made of the whole log; leave out --stream {stream}, or "
+        raise ConfigError(msg + f"export that as one of {', '.join(WRITERS)}")
     check_target(to, overwrite=overwrite)
     result = RunResult(folder)
     part = to.with_name(f".{to.name}.part")
     with told_by_polars(folder):
-        frame = STREAMS[stream](result)
         try:
-            write(frame, part)
+            if ending in TEXTS:
+                with part.open("w", encoding="utf-8", newline="\n") as file:
+                    file.writelines(TEXTS[ending](result.header, entries(result.log)))
+            else:
+                WRITERS[ending](STREAMS[stream](result), part)
             part.replace(to)
         except OSError as error:
             msg = (
@@ -174,6 +196,7 @@ STREAMS: Mapping[str, Callable[[RunResult], pl.LazyFrame]] = {
     "positions": lambda result: result.positions,
     "ledger": lambda result: result.ledger,
     "notes": lambda result: result.notes,
+    "orders": lambda result: orders(result.log),
     "equity": lambda result: result.equity(missing="leave out").lazy(),
 }
 
@@ -182,6 +205,19 @@ WRITERS: Mapping[str, Writer] = {
     ".csv": lambda frame, to: frame.sink_csv(to),
     ".jsonl": lambda frame, to: _plain(frame).sink_ndjson(to),
 }
+
+
+# Formats that hold a whole log, as the pieces of a text.
+TEXTS: Mapping[str, Text] = {".json": perfetto, ".xes": xes}
+
+FORMATS: Mapping[str, str] = {
+    "parquet": ".parquet",
+    "csv": ".csv",
+    "jsonl": ".jsonl",
+    "perfetto": ".json",
+    "xes": ".xes",
+}
+"""Format -> the ending that stands for it."""
 
 
 def _plain(frame: pl.LazyFrame) -> pl.LazyFrame:

@@ -26,6 +26,8 @@ class Streams(msgspec.Struct, frozen=True):
 
     instructions: tuple[tuple[Any, ...], ...] = ()
     receipts: tuple[tuple[Any, ...], ...] = ()
+    fills: tuple[tuple[Any, ...], ...] = ()
+    moves: tuple[tuple[Any, ...], ...] = ()
     notes: tuple[tuple[int, str, str], ...] = ()
 
 

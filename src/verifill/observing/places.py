@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from attrs import frozen
+from attrs import field, frozen
 
 from verifill.engine.log.expand import IGNORED, REFUSED, Nesting
 from verifill.machines.atomic import Atomic
@@ -45,9 +45,16 @@ class Places:
     """
 
     nesting: Nesting
+    _known: dict[str | None, Place] = field(factory=dict[str | None, Place], init=False, eq=False)
 
     def of(self, leaf: str | None) -> Place:
         """Where a leaf is; nowhere if there is none."""
+        place = self._known.get(leaf)
+        if place is None:  # once for each leaf, of which a table has few
+            place = self._known[leaf] = self._taken_apart(leaf)
+        return place
+
+    def _taken_apart(self, leaf: str | None) -> Place:
         chain, holder, tight = "", "", ""
         for name, table in self.nesting.holders.items():
             if name and leaf and leaf.startswith(f"{name}."):

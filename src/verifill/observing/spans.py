@@ -60,7 +60,8 @@ class Happening(NamedTuple):
     Attributes:
         name: what happened.
         at_ns: when, nanoseconds since the epoch, UTC.
-        attributes: number, states and kind of the record.
+        attributes: number, states and kind of the record, and what a machine beside the loop
+            is about.
     """
 
     name: str
@@ -223,9 +224,10 @@ class Tracing:
         depth = INNERMOST.get(entry.machine, Level.ROOT)
         owner = next(span for span in reversed(self._open) if span.level <= depth)
         self._describe(owner, entry)
-        owner.happenings.append(
-            Happening(entry.event or entry.kind.lower(), at_ns, _attributes(entry))
-        )
+        told = _attributes(entry)
+        if not self._places.is_ours(entry) and entry.kind != EPOCH:
+            told["verifill.scope"] = entry.scope
+        owner.happenings.append(Happening(entry.event or entry.kind.lower(), at_ns, told))
 
     def _because(self, reason: str) -> None:
         for span in self._open if reason else ():
