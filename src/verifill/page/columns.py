@@ -27,7 +27,7 @@ def table(frame: pl.DataFrame) -> Mapping[str, Packed]:
 
 def column(values: pl.Series) -> Packed:
     """A column; a number that is missing is -1."""
-    if values.dtype in {pl.Int64, pl.UInt32, pl.Int32}:
+    if values.dtype == pl.Int64:
         return integers(values.fill_null(NONE).to_list())
     texts = values.cast(pl.String) if values.dtype == pl.Enum else values
     told = [None if value is None else _text(value) for value in texts.to_list()]

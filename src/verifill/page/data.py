@@ -141,11 +141,10 @@ def _thinned(rows: pl.DataFrame) -> pl.DataFrame:
     """At most POINTS_MAX of many rows, no peak or trough of them left out."""
     part = pl.col("row") * (POINTS_MAX // 4) // rows.height
     value = pl.col("equity")
-    four = pl.concat_list(
-        pl.col("row").first(),
-        pl.col("row").gather(value.arg_min()),
-        pl.col("row").gather(value.arg_max()),
-        pl.col("row").last(),
+    row = pl.col("row")
+    four = (row.first(), row.gather(value.arg_min()), row.gather(value.arg_max()), row.last())
+    parts = rows.group_by(part=part).agg(
+        one.explode().first().alias(str(at)) for at, one in enumerate(four)
     )
-    numbers = rows.group_by(part=part).agg(kept=four.flatten())["kept"].explode().unique()
-    return rows.filter(pl.col("row").is_in(numbers.implode()))
+    kept = {int(number) for name in parts.columns[1:] for number in parts[name]}
+    return rows.filter(row.is_in(kept))

@@ -53,11 +53,12 @@ def exceptions(log: Log, nesting: Nesting) -> Mapping[str, Any]:
 
 def _sort(nesting: Nesting) -> pl.Expr:
     """Which sort of exception a record is; null if it is none."""
-    told = pl.when(pl.col("kind") == OPERATOR).then(pl.lit("operator"))
-    told = told.when(pl.col("kind") == IGNORED).then(pl.lit("ignored"))
-    for jump in (Jump.REFUSED, Jump.FAILURE, Jump.HOLD, Jump.RETRY):
-        told = told.when(is_of(jump, nesting)).then(pl.lit(jump.value))
-    return told.otherwise(None)
+    jumps = (Jump.REFUSED, Jump.FAILURE, Jump.HOLD, Jump.RETRY)
+    sorts = {jump.value: is_of(jump, nesting) for jump in jumps} | {
+        "operator": pl.col("kind") == OPERATOR,
+        "ignored": pl.col("kind") == IGNORED,
+    }
+    return pl.coalesce(pl.when(is_one).then(pl.lit(sort)) for sort, is_one in sorts.items())
 
 
 def _went(nesting: Nesting) -> pl.Expr:
@@ -96,7 +97,5 @@ def _coverage(nesting: Nesting, legal: Iterable[tuple[str, str]], moves: pl.Data
         "states": len(nesting.states),
         "moves": len(allowed),
         "states_never": [state for state in nesting.states if state not in seen],
-        "moves_never": [
-            f"{state} {event}" for state, event in allowed if (state, event) not in made
-        ],
+        "moves_never": [f"{state} {event}" for state, event in never],
     }

@@ -18,17 +18,27 @@ function drawOverview() {
   const style = getComputedStyle(document.documentElement);
   pen.fillStyle = style.getPropertyValue("--line");
   pen.fillRect(0, 9, width, 4);
-  const gravest = new Map();
-  for (let at = 0; at < count; at += 1) {
-    const x = Math.floor((at * width) / count);
-    if (WEIGHT[sortOf[at]] > WEIGHT[gravest.get(x) ?? ""]) gravest.set(x, sortOf[at]);
-  }
-  for (const [x, sort] of gravest) {
+  for (const [x, sort] of gravestOf(width)) {
     pen.fillStyle = style.getPropertyValue(`--${sort}`);
     pen.fillRect(x, 2, 2, 18);
   }
   pen.fillStyle = style.getPropertyValue("--here");
   pen.fillRect(Math.floor((cursor.at * width) / Math.max(1, count)) - 1, 0, 3, 22);
+}
+
+const gravest = { width: 0, found: new Map() };
+
+/** The gravest sort of exception in each column of pixels; worked out anew for another width. */
+function gravestOf(width) {
+  if (gravest.width === width) return gravest.found;
+  const found = new Map();
+  sortOf.forEach((sort, at) => {
+    if (!sort) return;
+    const x = Math.floor((at * width) / count);
+    if (WEIGHT[sort] > WEIGHT[found.get(x) ?? ""]) found.set(x, sort);
+  });
+  Object.assign(gravest, { width, found });
+  return found;
 }
 
 function showLanes() {
