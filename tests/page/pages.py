@@ -9,10 +9,11 @@ from tests.machines.support import buy, sell
 from tests.machines.test_lives import lost, refused, world
 from tests.machines.test_saga import saga
 from tests.rechained import Records, rechained
-from tests.runs import Plan, ran, ticks
 from tests.runs import buy as bought
+from tests.runs import ran, ticks
 from tests.runs import sell as sold
 from verifill.engine.log.writer import HEADER
+from verifill.machines.strategy import Plan
 from verifill.page.badges import Judged
 from verifill.page.data import Shown
 from verifill.page.writing import write_page

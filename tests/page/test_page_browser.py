@@ -22,7 +22,8 @@ COLOURS = """() => {
         pen.fillStyle = style.getPropertyValue(name).trim();
         return [1, 3, 5].map((at) => parseInt(pen.fillStyle.slice(at, at + 2), 16));
     };
-    const texts = ['ink', 'soft', 'here', 'good', 'bad', 'odd', 'failure', 'hold', 'refused'];
+    const texts = ['ink', 'soft', 'here', 'good', 'bad', 'odd', 'failure', 'hold', 'refused',
+        'retry', 'ignored', 'operator'];
     return texts.map((name) => [...read('--' + name), ...read('--paper')]);
 }"""
 Open = Callable[..., Page]
@@ -256,7 +257,9 @@ def test_a_long_run_is_windowed_and_says_so(opened: Open, tmp_path: Path) -> Non
     there = Travel(log).at(Travel(log).last_seq)
     known = page.locator("h3:text-is('Positions as last read') + table tbody tr")
     assert len(there.positions) == known.count()
-    expect(page.locator("#equity")).to_contain_text("with every peak and trough")
+    expect(page.locator("#equity")).to_contain_text(
+        "of each part the first, last, least and greatest"
+    )
     expect(page.locator("#rows tr[aria-current=true]")).to_have_count(1)
 
 

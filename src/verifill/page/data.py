@@ -138,7 +138,7 @@ def _equity(result: RunResult, quote: str) -> Mapping[str, Any]:
 
 
 def _thinned(rows: pl.DataFrame) -> pl.DataFrame:
-    """At most POINTS_MAX of many rows, no peak or trough of them left out."""
+    """At most POINTS_MAX of many rows: of each part the first, last, least and greatest."""
     part = pl.col("row") * (POINTS_MAX // 4) // rows.height
     value = pl.col("equity")
     row = pl.col("row")

@@ -46,7 +46,7 @@ function buildPlots() {
     const points = told.values.map((value, at) => [BigInt(times[at]), value]);
     const title = `Equity in ${told.quote}`;
     plotted.equity = points.length ? plot(points, { title, steps: false }) : null;
-    const of = points.length < told.of ? `; ${many(points.length, "point")} of ${told.of.toLocaleString("en")}, with every peak and trough` : "";
+    const of = points.length < told.of ? `; ${many(points.length, "point")} of ${told.of.toLocaleString("en")}, of each part the first, last, least and greatest` : "";
     const without = told.left_out.length ? ` Without ${told.left_out.join(", ")}: nothing tells their worth.` : "";
     byId("equity").replaceChildren(el("h3", {}, title + of), ...(plotted.equity ? [plotted.equity.sheet] : []), el("p", {}, without));
   }

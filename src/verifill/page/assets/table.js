@@ -3,7 +3,7 @@
 const ROW = 24;
 const MARGIN = 12;
 const COLUMNS = ["record", "time", "event", "to", "machine", "number", "kind", "send", "from"];
-const WIDTHS = ["9ch", "22ch", "16ch", "34ch", "13ch", "9ch", "12ch", "6ch", "34ch"];
+const WIDTHS = ["8ch", "21ch", "15ch", "30ch", "12ch", "9ch", "13ch", "6ch", "30ch"];
 const SHOWN = {
   all: () => true,
   "refused or failed": (sort) => sort === "refused" || sort === "failure",
