@@ -91,6 +91,16 @@ def test_a_wheel_holds_every_module_under_the_one_name(wheel_names: list[str]) -
     assert modules <= set(wheel_names)
 
 
+def test_a_wheel_holds_the_parts_of_the_page(wheel_names: list[str]) -> None:
+    parts = {
+        file.relative_to(ROOT / "src").as_posix()
+        for file in (ROOT / "src" / "verifill" / "page" / "assets").iterdir()
+    }
+
+    assert parts
+    assert parts <= set(wheel_names)
+
+
 def test_a_wheel_holds_the_type_marker_and_the_licence(wheel_names: list[str]) -> None:
     assert "verifill/py.typed" in wheel_names
     assert any(name.endswith("/licenses/LICENSE") for name in wheel_names)

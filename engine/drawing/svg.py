@@ -1,7 +1,7 @@
 """A drawing as SVG: one file, for print and screen, light and dark."""
 
 from collections.abc import Iterator
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from verifill.engine.drawing import legend as signs
 from verifill.engine.drawing.layout import Plan, plan
@@ -64,6 +64,8 @@ text { font: 12px "DejaVu Sans Mono", ui-monospace, Menlo, Consolas, monospace; 
 
 def svg(picture: Picture, marks: Marks = NONE) -> Iterator[str]:
     """The picture laid out; colours are variables, so a page around it may set its own.
+
+    Boxes of states have their names as `data-state`, so a page may point to one.
 
     Raises:
         ConfigError: the library that lays it out is not installed.
@@ -161,15 +163,17 @@ def _box(placed: Placed) -> Iterator[str]:
         return
     box = placed.box
     if placed.kind != "said":
-        yield _rect(placed, f"{placed.kind} refers" if box and box.refers else placed.kind)
+        name = box.name if box else ""
+        yield _rect(placed, f"{placed.kind} refers" if box and box.refers else placed.kind, name)
     if box and box.final:
         yield _rect(placed, "end", by=3)
     yield from _words(placed.lines, x, y)
 
 
-def _rect(placed: Placed, kind: str, *, by: float = 0) -> str:
+def _rect(placed: Placed, kind: str, state: str = "", *, by: float = 0) -> str:
+    named = f" data-state={quoteattr(state)}" if state else ""
     return (
-        f'<rect class="{kind}" x="{placed.x + by:.1f}" y="{placed.y + by:.1f}" '
+        f'<rect class="{kind}"{named} x="{placed.x + by:.1f}" y="{placed.y + by:.1f}" '
         f'width="{placed.width - 2 * by:.1f}" height="{placed.height - 2 * by:.1f}" rx="5"/>'
     )
 

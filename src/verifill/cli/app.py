@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from verifill.cli import audit, drawn, observers, options, replaying
+from verifill.cli import audit, drawn, observers, options, replaying, reporting
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.faults import faults
 from verifill.cli.operators import ops
@@ -209,23 +209,7 @@ app.command(epilog=PAPER_EXAMPLES)(paper)
 app.command(epilog=drawn.MACHINES)(drawn.machines)
 
 
-@app.command(
-    epilog=examples(
-        "verifill report runs/carry",
-        "verifill report runs/carry --quote BTC",
-    )
-)
-@told
-def report(
-    folder: options.Folder,
-    *,
-    quote: Annotated[str, options.QUOTE] = "",
-    market: Annotated[Path | None, options.MARKET] = None,
-) -> None:
-    """Report profit and loss, exposure and risk of a run."""
-    from verifill.cli.report import report as tell  # noqa: PLC0415 - see the module
-
-    tell(folder, quote, market)
+app.command(epilog=reporting.EPILOG)(reporting.report)
 
 
 @app.command(

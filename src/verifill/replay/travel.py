@@ -19,7 +19,7 @@ import polars as pl
 from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import ConfigError, LogError
 from verifill.engine.log.durable_reader import open_log
-from verifill.engine.log.expand import Nesting
+from verifill.engine.log.expand import REFUSED, Nesting
 from verifill.machines.tight_loop import Tight
 from verifill.replay.snapshot import Aside, Change, Held, Level, Open, Row, Snapshot, changes
 from verifill.venues.keys import asset_of
@@ -47,6 +47,15 @@ _INTO: Final[Mapping[Jump, str]] = {
     Jump.RETRY: r"(^|\.)RETRY\.",
     Jump.HOLD: r"(^|\.)(HELD|STRANDED|HALTED)$",
 }
+
+
+def is_of(jump: Jump, nesting: Nesting) -> pl.Expr:
+    """Whether a record is one to jump to."""
+    if jump is Jump.REFUSED:
+        return pl.col("kind") == REFUSED
+    loops = pl.col("machine").is_in(list(nesting.instances))
+    moved = pl.col("event").is_not_null() & (pl.col("from") != pl.col("to"))
+    return loops & moved & pl.col("to").str.contains(_INTO[jump])
 
 
 class Travel:
@@ -257,11 +266,7 @@ class Travel:
             yield row
 
     def _matching(self, jump: Jump) -> pl.DataFrame:
-        if jump is Jump.REFUSED:
-            return self._records.filter(kind="REFUSED")
-        into = pl.col("to").str.contains(_INTO[jump])
-        moved = pl.col("event").is_not_null() & (pl.col("from") != pl.col("to"))
-        return self._of_loops(self._records).filter(into & moved)
+        return self._records.filter(is_of(jump, self._nesting))
 
 
 def _inside(leaf: str, nesting: Nesting) -> str:

@@ -1,0 +1,106 @@
+// The overview of all records of the page, and a lane per level for those around the cursor.
+
+const SPAN = 48;
+const LANE = 30;
+const LEFT = 96;
+const OTHERS = "beside";
+const WEIGHT = { "": 0, ignored: 1, operator: 2, retry: 3, hold: 4, failure: 5, refused: 6 };
+
+/** What the overview shows: for each column of pixels the gravest of its records. */
+function drawOverview() {
+  const canvas = byId("overview");
+  const scale = window.devicePixelRatio || 1;
+  const width = canvas.clientWidth;
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(22 * scale);
+  const pen = canvas.getContext("2d");
+  pen.scale(scale, scale);
+  const style = getComputedStyle(document.documentElement);
+  pen.fillStyle = style.getPropertyValue("--line");
+  pen.fillRect(0, 9, width, 4);
+  for (const [x, sort] of gravestOf(width)) {
+    pen.fillStyle = style.getPropertyValue(`--${sort}`);
+    pen.fillRect(x, 2, 2, 18);
+  }
+  pen.fillStyle = style.getPropertyValue("--here");
+  pen.fillRect(Math.floor((cursor.at * width) / Math.max(1, count)) - 1, 0, 3, 22);
+}
+
+const gravest = { width: 0, found: new Map() };
+
+/** The gravest sort of exception in each column of pixels; worked out anew for another width. */
+function gravestOf(width) {
+  if (gravest.width === width) return gravest.found;
+  const found = new Map();
+  sortOf.forEach((sort, at) => {
+    if (!sort) return;
+    const x = Math.floor((at * width) / count);
+    if (WEIGHT[sort] > WEIGHT[found.get(x) ?? ""]) found.set(x, sort);
+  });
+  Object.assign(gravest, { width, found });
+  return found;
+}
+
+function showLanes() {
+  const from = Math.max(0, Math.min(cursor.at - SPAN / 2, count - SPAN));
+  const to = Math.min(count, from + SPAN);
+  const width = Math.max(320, byId("lanes").clientWidth || 900);
+  const step = (width - LEFT) / Math.max(1, to - from);
+  const names = [...data.levels.map(([table]) => table), OTHERS];
+  const height = names.length * LANE + 34;
+  const x = (at) => LEFT + (at - from) * step;
+  const sheet = svg("svg", { class: "lane", width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
+    "aria-label": `States of every level, records ${first + from} to ${first + to - 1}` });
+  names.forEach((name, row) => {
+    sheet.append(svg("text", { class: "name", x: 0, y: row * LANE + 19 }, name));
+    if (name === OTHERS) sheet.append(...besides(from, to, x, step, row * LANE));
+    else sheet.append(...segments(name, from, to, x, row * LANE));
+  });
+  const foot = names.length * LANE;
+  sheet.append(svg("line", { class: "here", x1: x(cursor.at + 0.5), x2: x(cursor.at + 0.5), y1: 0, y2: foot + 4 }));
+  for (const [at, anchor] of count ? [[from, "start"], [to - 1, "end"]] : []) {
+    sheet.append(svg("text", { x: anchor === "end" ? width : LEFT, y: foot + 20, "text-anchor": anchor },
+      `${first + at}: ${moment(rec.wall_ns.at(at))}`));
+  }
+  for (let at = from; at < to; at += 1) sheet.append(picked(at, x(at), step, foot));
+  byId("lanes").replaceChildren(sheet);
+}
+
+/** The states of one level as boxes, each as long as the level stays in it. */
+function segments(table, from, to, x, top) {
+  const parts = [];
+  for (let at = from; at < to; at += 1) {
+    const state = levelsOf(stateAt(at)).find((level) => level.table === table)?.state ?? "";
+    const last = parts.at(-1);
+    if (last && last.state === state) last.end = at + 1;
+    else parts.push({ state, begin: at, end: at + 1, sort: "" });
+    if (rec.machine.at(at) === table && sortOf[at]) parts.at(-1).sort = sortOf[at];
+  }
+  return parts.filter((part) => part.state).map((part) => {
+    const wide = x(part.end) - x(part.begin);
+    const now = cursor.at >= part.begin && cursor.at < part.end ? "now" : "";
+    const room = Math.floor((wide - 6) / 6.8);
+    const label = part.state.length <= room ? part.state : part.state.slice(0, Math.max(0, room - 1)) + (room > 1 ? "…" : "");
+    return svg("g", {},
+      svg("rect", { class: `seg ${part.sort} ${now}`, x: x(part.begin) + 0.5, y: top + 4, width: Math.max(1, wide - 1), height: LANE - 8, rx: 3 }),
+      svg("text", { x: x(part.begin) + 4, y: top + 19 }, label));
+  });
+}
+
+/** Records of machines beside the loops, such as breakers, and of the process. */
+function besides(from, to, x, step, top) {
+  const marks = [];
+  for (let at = from; at < to; at += 1) {
+    const sort = SPECIAL[rec.kind.at(at)] ?? "";
+    if (tables.has(rec.machine.at(at)) && !sort) continue;
+    marks.push(svg("circle", { class: `mark ${sort}`, cx: x(at) + step / 2, cy: top + LANE / 2, r: 4 }));
+  }
+  return marks;
+}
+
+function picked(at, left, width, height) {
+  const said = `${first + at}: ${rec.machine.at(at)} ${rec.event.at(at) || rec.kind.at(at)}, ${rec.to.at(at)}`;
+  const area = svg("rect", { class: "pick", x: left, y: 0, width, height, "data-at": at }, svg("title", {}, said));
+  area.addEventListener("click", () => go(at));
+  return area;
+}
