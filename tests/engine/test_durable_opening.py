@@ -91,7 +91,7 @@ def test_a_log_without_its_database_is_refused_and_none_is_made(tmp_path: Path) 
 
     with pytest.raises(LogError, match=r"has no log\.sqlite"):
         reopened(tmp_path / "log")
-    assert ["header.json"] == [path.name for path in (tmp_path / "log").iterdir()]
+    assert {"header.json", "mark"} == {path.name for path in (tmp_path / "log").iterdir()}
 
 
 def test_a_folder_that_holds_no_log_is_refused(tmp_path: Path) -> None:
