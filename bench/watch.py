@@ -1,6 +1,6 @@
 """A watch that divides time among parts: every moment counts for one of them."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from functools import wraps
 from time import perf_counter
@@ -21,7 +21,7 @@ class Watch:
     """
 
     def __init__(self, first: str, whole: frozenset[str] = frozenset()) -> None:
-        self.spent_s: Counter[str] = Counter()
+        self.spent_s: defaultdict[str, float] = defaultdict(float)
         self._parts = [first]
         self._whole = whole
         self._since_s = perf_counter()
@@ -39,7 +39,7 @@ class Watch:
             self.look()
             parts.pop()
 
-    def look(self) -> Counter[str]:
+    def look(self) -> defaultdict[str, float]:
         """What was spent so far, up to now."""
         now_s = perf_counter()
         self.spent_s[self._parts[-1]] += now_s - self._since_s

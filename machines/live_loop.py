@@ -89,6 +89,8 @@ class LiveLoop(Hearing):
         self._cursors = cursors
         self._refresh = refresh
         self._wall = clock = cast("WallClock", self._clock)
+        strategy = self._strategy  # asked once: Python 3.11 is slow to tell whether it is
+        self._stateful = strategy if isinstance(strategy, Stateful) else None
         self._lapsed: tuple[Entry, ...] = ()
         self._listening = False  # whether a state waits for an operator, and hears by itself
         self._recovering = Recovering(
@@ -123,7 +125,7 @@ class LiveLoop(Hearing):
             self._killing.restore(found.memory)
         operators.always.update(self.always)
         records = cast("LiveRecords", self._records)
-        records.memory, records.kept = self.memory, guard.kept
+        records.memory, records.keeping = self.memory, guard.keeping
 
     @property
     def _stopping(self) -> bool:
@@ -334,13 +336,11 @@ class LiveLoop(Hearing):
         )
 
     def _strategy_state(self) -> dict[str, Any] | None:
-        strategy = self._strategy
-        return dict(strategy.state()) if isinstance(strategy, Stateful) else None
+        return dict(self._stateful.state()) if self._stateful else None
 
     def _restore_strategy(self, state: Mapping[str, Any]) -> None:
-        strategy = self._strategy
-        if isinstance(strategy, Stateful):
-            strategy.restore(state)
+        if self._stateful:
+            self._stateful.restore(state)
 
 
 def _ended(plan: Plan, done: Sequence[tuple[str, str]]) -> list[Entry]:
