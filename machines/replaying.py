@@ -126,8 +126,9 @@ def _run(given: Given, past: Past) -> str:
     def seen() -> None:
         if setup.quoted:
             told = given.coming(MARKET)
-            log.tell(MARKET, told)
-            past.market.take(told)
+            log.tell(MARKET, told)  # None is in no log: a record that lacks its prices is found
+            if told is not None:
+                past.market.take(told)
 
     beyond = Beyond(
         clock=NOBODY,

@@ -13,7 +13,9 @@ from verifill.faults.lives import World
 from verifill.faults.matrix import Matrix, Picked
 from verifill.replay.live import replay_live
 
-HAZARDS = [hazard.name for hazard in chosen(()) if hazard.group is not Group.DAMAGE]
+HAZARDS = [
+    hazard.name for hazard in chosen(()) if hazard.scenes and hazard.group is not Group.DAMAGE
+]
 NO_LOG_OF_OURS = {"old log"}
 
 
