@@ -70,6 +70,7 @@ class Guard(Open):
         self._told: list[Change] = []
         self._since: dict[str, int] = {}
         self._kept: Mapping[str, Any] | None = None  # what the log surely holds, but for clocks
+        self._news: Mapping[str, Any] = {}  # what was told last, for the log
         told: Mapping[str, Any] = {}
         lasting = around.limits.persistent_loops
         if state is None:
@@ -115,12 +116,12 @@ class Guard(Open):
         memories = self._memories()
         if self._kept == memories:
             return None
-        self._kept = None
+        self._kept, self._news = None, memories
         return memories
 
     def keeping(self) -> Callable[[], None]:
-        """What is to be called once the log holds what it remembers now as the newest."""
-        return partial(self._keep, self._memories())
+        """What is to be called once the log holds the last `news` as the newest."""
+        return partial(self._keep, self._news)
 
     def _keep(self, memories: Mapping[str, Any]) -> None:
         self._kept = memories

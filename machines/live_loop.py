@@ -305,7 +305,7 @@ class LiveLoop(Hearing):
     # What is remembered.
 
     def memory(self) -> Memory:
-        """All that it cannot ask the venues for, now."""
+        """All that it cannot ask the venues for, now; to be written before anything moves on."""
         monitor, context = self.monitor, self._machine.context
         totals, spent, day = monitor.suspense.state()
         leg = self.manager.leg if context.instruction else None
@@ -318,8 +318,8 @@ class LiveLoop(Hearing):
             children=self._children,
             outputs={name: dict(own) for name, own in self._desk.outputs.items()},
             books=BooksMemory(
-                totals=dict(monitor.totals),
-                bases=dict(monitor.bases),
+                totals=monitor.totals,
+                bases=monitor.bases,
                 settled_ns=monitor.settled_ns,
                 cursors=self._cursors(),
                 suspense=totals,

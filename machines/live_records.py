@@ -25,7 +25,7 @@ class LiveRecords(Records):
 
     Attributes:
         memory: tells what is to be remembered now; set by whoever has put the loop together.
-        keeping: gives what is called once what the guard remembers now is on the disk; set
+        keeping: gives what is called once what the guard has told last is on the disk; set
             likewise.
     """
 
