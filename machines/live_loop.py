@@ -134,10 +134,6 @@ class LiveLoop(Hearing):
             self._heeded = self._answers.ask_if("stop", lambda: self._asked, FLAG, nothing=False)
         return self._heeded
 
-    @_stopping.setter
-    def _stopping(self, asked: bool) -> None:
-        self._asked = asked
-
     def activities(self) -> Mapping[str, Callable[[], str]]:
         """Those of the full loop, and where a person must look: wait for one."""
         held = {f"{holder}.{Tight.HELD}": self.held for holder in HOLDERS}
