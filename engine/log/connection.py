@@ -79,7 +79,7 @@ SCHEMA = (
 )
 FOR_SPEED = frozenset(SCHEMA[2:])
 """Only makes a look-up fast; a log that was made before there was such a thing has none."""
-FORMER = {_TABLE % f"kind IN ({', '.join(_TEXTS)})": SCHEMA[0]}
+FORMER: Mapping[str, str] = {_TABLE % f"kind IN ({', '.join(_TEXTS)})": SCHEMA[0]}
 """As logs were made before -> as they are: of a list SQLite makes a table for each record anew."""
 
 INSERT = f"INSERT INTO records VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - no input
@@ -121,7 +121,7 @@ def check_tables(connection: Connection, path: Path) -> None:
     """
     with reading(path):
         told = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
-        found = {FORMER.get(row[0], row[0]) for row in told}
+        found: set[str] = {FORMER.get(sql, sql) for (sql,) in told}
     if found | FOR_SPEED != set(SCHEMA):
         odd = sorted(found ^ set(SCHEMA))
         msg = (
