@@ -8,6 +8,7 @@ two machines need not print a float alike.
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -71,13 +72,17 @@ def at_one_go(value: object) -> Any:  # noqa: ANN401 - text, or plain values
     """A part of a value for `canonical_json`, from values of types whose text is exact.
 
     Args:
-        value: frozen values, enumerations, decimals, and what JSON is made of but floats;
-            keys are strings. None of this is looked at again.
+        value: frozen values, enumerations, decimals, and what JSON is made of; keys are strings.
+            What looks like a float in the text is handed on as plain values, to be looked at.
     """
     try:
-        return msgspec.Raw(_encode(value))
+        text = _encode(value)
     except UnicodeEncodeError:  # half a surrogate pair
         return msgspec.to_builtins(value)
+    return msgspec.to_builtins(value) if _FLOAT.search(text) else msgspec.Raw(text)
+
+
+_FLOAT = re.compile(rb"[:\[,]-?\d+[.eE]")  # or a text that has the like of one in it
 
 
 def sha256_hex(data: bytes) -> str:

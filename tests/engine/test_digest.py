@@ -63,6 +63,16 @@ def test_a_part_that_is_text_already_comes_out_the_same(value: dict[str, object]
     assert canonical_json(value) == canonical_json(text)
 
 
+@pytest.mark.parametrize("inexact", [0.5, -1e300, {"a": [1, 2.0]}])
+def test_a_float_in_a_part_made_at_one_go_is_refused(inexact: object) -> None:
+    with pytest.raises(EngineDefect, match="no exact JSON text"):
+        canonical_json({"part": at_one_go({"a": inexact})})
+
+
+def test_a_text_that_has_the_like_of_a_float_in_it_is_none() -> None:
+    assert b'{"a":"b:0.5"}' == canonical_json(at_one_go({"a": "b:0.5"}))
+
+
 def test_a_part_made_at_one_go_has_the_texts_of_its_types() -> None:
     assert b'["buy","0.10"]' == canonical_json(at_one_go((Side.BUY, Decimal("0.10"))))
 
