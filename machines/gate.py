@@ -162,7 +162,9 @@ class Gate:
         """Why a figure that has a limit cannot be measured, or empty."""
         self._condition(strategy_scope(strategy), UNMEASURED, reason)
 
-    def measure(self, limit: Limit, name: str, value: Decimal, clock_ns: int) -> None:
+    def measure(
+        self, limit: Limit, name: str, value: Decimal, clock_ns: int, *, of: str = ""
+    ) -> None:
         """Hold a figure against its limit.
 
         Args:
@@ -170,16 +172,24 @@ class Gate:
             name: of the account for suspense, of the strategy for the others.
             value: in the limit's unit, exact.
             clock_ns: when.
+            of: what it is a figure of, where a strategy has several.
         """
         now_ns = self.advance(clock_ns)
-        reason = breach(limit, value, self._limits)
-        if limit is Limit.NAKED_DELTA and not self._lasts(name, reason, now_ns):
-            return
+        reason = breach(limit, value, self._limits, of)
+        if limit is Limit.NAKED_DELTA:
+            if not self._lasts(_naked(name, of), reason, now_ns):
+                return
+            reason += f" for more than {self._limits.naked_delta_s} s"
         scope = account_scope(name) if limit is Limit.SUSPENSE else strategy_scope(name)
         holding = limit in HOLDING
         guard = self.scopes.circuit(scope) if holding else self.scopes.trading(scope)
         if reason and limit not in guard.memory.causes:  # it is told of once
             guard.hold(limit, reason) if isinstance(guard, Circuit) else guard.reduce(limit, reason)
+
+    def excuse_naked(self, strategy: str) -> None:
+        """Count from now on how long what is unhedged is beyond its limit."""
+        kept = self._naked_ns.items()
+        self._naked_ns = {k: ns for k, ns in kept if not k.startswith(_naked(strategy, ""))}
 
     def advance(self, clock_ns: int) -> int:
         """Let time count, up to now; what is unknown for too long blocks its account.
@@ -249,12 +259,12 @@ class Gate:
         self._sends_ns[strategy] = ()  # counted anew after an operator's reset
         return circuit.deny(gentle=False, now_ns=now_ns)
 
-    def _lasts(self, strategy: str, reason: str, now_ns: int) -> bool:
+    def _lasts(self, naked: str, reason: str, now_ns: int) -> bool:
         """Whether an unhedged amount has been beyond its limit for too long."""
         if not reason:
-            self._naked_ns.pop(strategy, None)
+            self._naked_ns.pop(naked, None)
             return False
-        since_ns = self._naked_ns.setdefault(strategy, now_ns)
+        since_ns = self._naked_ns.setdefault(naked, now_ns)
         return now_ns - since_ns > self._limits.naked_delta_s * NANOSECONDS
 
     def _condition(self, scope: str, condition: str, reason: str) -> None:
@@ -268,6 +278,10 @@ class Gate:
 def _scopes(account: str, strategy: str) -> tuple[str, ...]:
     """The scopes that an order belongs to beside its venue's, the widest first."""
     return GLOBAL, account_scope(account), strategy_scope(strategy)
+
+
+def _naked(strategy: str, asset: str) -> str:
+    return f"{strategy}:{asset}"
 
 
 def _unknown(intent: str) -> str:

@@ -31,7 +31,7 @@ class GateMemory:
         breakers: Each breaker that was ever asked, by scope.
         trading: Each trading state that was ever asked, by scope.
         unknown: Orders of unknown outcome, by intent.
-        naked_ns: Since when the unhedged amount of a strategy is beyond its limit.
+        naked_ns: Since when what is unhedged is beyond its limit, by strategy and asset.
         sends_ns: When each strategy sent within the throttle's period, oldest first.
     """
 

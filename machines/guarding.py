@@ -305,6 +305,7 @@ class Guard(Open):
         refusal = self.gate.scopes.resume(scope, actor, reason)
         if self._measuring and not refusal and scope == strategy_scope(self._strategy):
             self._measuring.figures.excuse_loss()
+            self.gate.excuse_naked(self._strategy)
         self._write()
         return refusal
 

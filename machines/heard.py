@@ -18,6 +18,7 @@ from verifill.machines.forms import (
     COMMANDS,
     COUNT,
     DECIMAL,
+    DECIMALS,
     EXPECTATION,
     NOBODY,
     NONE,
@@ -314,3 +315,7 @@ class HeardWorth:
     def equity(self, books: Books) -> Decimal:
         """See `Worth.equity`."""
         return self._answers.ask("equity", lambda: self._inner.equity(books), DECIMAL)
+
+    def deltas(self, books: Books) -> Mapping[str, Decimal]:
+        """See `Worth.deltas`."""
+        return self._answers.ask("deltas", lambda: self._inner.deltas(books), DECIMALS)

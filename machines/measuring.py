@@ -57,6 +57,9 @@ class Measuring:
         if limits.daily_loss_max is not None:
             figures.look(monitor)
             gate.measure(Limit.DAILY_LOSS, strategy, figures.loss(), now_ns)
+        if limits.naked_delta_max is not None:
+            for asset, value in figures.deltas(monitor).items():
+                gate.measure(Limit.NAKED_DELTA, strategy, value, now_ns, of=asset)
 
     def adopted(self, before: Books, after: Books) -> None:
         """The books were changed on an operator's word: neither a loss nor a gain."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from verifill.assembly.hedges import underlyings_of
 from verifill.assembly.loopback import Hosting
 from verifill.links import is_valued
 from verifill.machines.surroundings import Surroundings, Write
@@ -10,12 +11,11 @@ from verifill.valuing import LiveWorth
 from verifill.venues.keys import in_transit
 from verifill.venues.market import Market
 
-MEASURED: Final = ("suspense_max", "slippage_max", "daily_loss_max")
+MEASURED: Final = ("suspense_max", "slippage_max", "daily_loss_max", "naked_delta_max")
 """The limits of money that a live run measures."""
 
 UNMEASURED: Final = {
     "margin_min": "no reading of a venue tells it",
-    "naked_delta_max": "nothing tells which positions hedge which",
 }
 """Those that none measures, and why."""
 
@@ -53,8 +53,8 @@ def worth_of(hosting: Hosting, header: Mapping[str, Any], market: Market) -> Liv
     Raises:
         ConfigError: a limit is set that cannot be measured exactly in live mode.
     """
-    config, worth = hosting.config, LiveWorth(header, market)
-    limits = config.breakers
+    config, limits = hosting.config, hosting.config.breakers
+    worth = LiveWorth(header, market, underlyings_of(config, header["quote"]))
     for name, why in _unmeasured(hosting, worth):
         if getattr(limits, name) is not None:
             problem = f"breakers.{name} is set, and cannot be measured here: {why}; leave it out"
@@ -72,10 +72,18 @@ def _unmeasured(hosting: Hosting, worth: LiveWorth) -> Iterator[tuple[str, str]]
     }
     for name, assets in needed.items():
         for asset in worth.unpriced(sorted(assets)):
-            yield name, f"no live price tells what {asset} is worth in {worth.quote}"
+            yield name, _unpriced(asset, worth)
+    if not worth.hedged:
+        yield "naked_delta_max", f"no perpetual is on an asset beside {worth.quote}"
+    for asset in worth.unhedged():
+        yield "naked_delta_max", _unpriced(asset, worth)
     for name, chain in hosting.chains.items():
         if chain.pools:
             yield "slippage_max", f"swaps on {name} are limited by their least output instead"
+
+
+def _unpriced(asset: str, worth: LiveWorth) -> str:
+    return f"no live price tells what {asset} is worth in {worth.quote}"
 
 
 def _held(hosting: Hosting) -> Iterator[str]:

@@ -18,6 +18,7 @@ from verifill.engine.log.record import Record
 from verifill.guarded import guarded
 from verifill.machines.breaker import Breaker
 from verifill.machines.circuit import HINTS
+from verifill.replay.live import replay_live
 
 SCOPE = "strategy:strategy.py"
 THROTTLED = """
@@ -215,6 +216,55 @@ def slipped(made: Inside) -> dict[str, int]:
     return dict(guard["figures"]["slipped"])
 
 
+HEDGES = """
+[breakers.hedges]
+ETH = ["WETH", "eETH", "weETH", "aweETH", "vDebtWETH"]
+"""
+
+
+def test_what_is_staked_and_owed_counts_as_its_underlying(tmp_path: Path) -> None:
+    config = example(tmp_path, "market_neutral", "naked_delta_max")
+    config.write_text(config.read_text() + HEDGES)
+
+    assert 1 == Inside(tmp_path / "run", config).live(1).ticks
+
+
+def test_what_counts_as_the_underlying_and_has_no_live_price_is_refused(tmp_path: Path) -> None:
+    config = example(tmp_path, "market_neutral", "naked_delta_max")
+    rate = '"borrow_rate:aave_v3:WETH" = "0.02"'
+    text = config.read_text().replace('weETH = "1.08"', f'weETH = "1.08"\n{rate}')
+    config.write_text(text.replace('accrual = "none"\n\n[routes]', "\n[routes]") + HEDGES)
+
+    with pytest.raises(ConfigError, match=r"naked_delta_max is set.* what vDebtWETH is worth in"):
+        Inside(tmp_path / "run", config).live(1)
+
+
+def test_an_unhedged_amount_at_a_real_venue_lets_the_strategy_only_reduce(
+    tmp_path: Path, command: Verifill
+) -> None:
+    made = inside(tmp_path / "run", f"{LIMITED.format(name='naked_delta_max', limit='1')}{PERP}")
+    made.live(3)  # a purchase of 0.01 at each tick, and nothing is short
+
+    told = guard_of(command, made)["trading"][SCOPE]
+    assert "REDUCING" == told["state"]
+    assert re.fullmatch(
+        r"naked_delta of BTC is \d+\.\d+, beyond 1 for more than 0 s", told["reasons"][0]
+    )
+    assert replay_live(made.log).identical
+
+
+PERP = """naked_delta_s = 0
+
+[[exchanges.binance.instruments]]
+account = "binance.spot"
+symbol = "BTCUSDT"
+perpetual = true
+base = "BTC"
+quote = "USDT"
+data = "binance.spot:BTC/USDT"
+"""
+
+
 def example(folder: Path, name: str, limit: str) -> Path:
     """An example of the documentation with a limit of money."""
     text = (ROOT / "docs" / "examples" / f"{name}.toml").read_text()
@@ -229,7 +279,8 @@ def example(folder: Path, name: str, limit: str) -> Path:
     ("name", "limit", "why"),
     [
         ("rebalance", "margin_min", "no reading of a venue tells it"),
-        ("rebalance", "naked_delta_max", "nothing tells which positions hedge which"),
+        ("rebalance", "naked_delta_max", "no perpetual is on an asset beside USDT"),
+        ("leveraged_staking", "naked_delta_max", "no perpetual is on an asset beside WETH"),
         ("cash_and_carry", "daily_loss_max", "no live price tells what ETH is worth in USDT"),
         ("leveraged_staking", "slippage_max", "swaps on ethereum are limited by their least"),
     ],
@@ -244,7 +295,7 @@ def test_a_limit_that_cannot_be_measured_is_refused_at_the_start(
     assert f"breakers.{limit} is set, and cannot be measured here" in str(told.value)
 
 
-@pytest.mark.parametrize("limit", ["suspense_max", "slippage_max"])
+@pytest.mark.parametrize("limit", ["suspense_max", "slippage_max", "naked_delta_max"])
 def test_a_limit_that_can_be_measured_is_taken(tmp_path: Path, limit: str) -> None:
     made = Inside(tmp_path / "run", example(tmp_path, "cash_and_carry", limit))
 
