@@ -8,7 +8,7 @@ Nothing here sends, waits or reads a clock. Every permission is followed by exac
 outcome. A scope that is not spoken of has a breaker that is CLOSED.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +49,7 @@ class Gate:
         self._limits = limits
         self._time = memory.time
         self._unknown = dict(memory.unknown)
+        self._margins = dict(memory.margins)
         self._naked_ns = dict(memory.naked_ns)
         self._sends_ns = dict(memory.sends_ns)
 
@@ -70,6 +71,7 @@ class Gate:
                 breakers={scope: one.memory for scope, one in scopes.circuits.items()},
                 trading={scope: one.memory for scope, one in scopes.tradings.items()},
                 unknown=self._unknown,
+                margins=self._margins,
                 naked_ns=self._naked_ns,
                 sends_ns=self._sends_ns,
             )
@@ -158,9 +160,15 @@ class Gate:
         """Why the market data of a strategy is not of now, or empty: what `Feeds` answers."""
         self._condition(strategy_scope(strategy), STALE_DATA, reason)
 
-    def unmeasured(self, strategy: str, reason: str) -> None:
-        """Why a figure that has a limit cannot be measured, or empty."""
-        self._condition(strategy_scope(strategy), UNMEASURED, reason)
+    def unmeasured(self, strategy: str, reason: str, what: str = UNMEASURED) -> None:
+        """Why figures that have a limit cannot be measured, or empty."""
+        self._condition(strategy_scope(strategy), what, reason)
+
+    def margins(self, strategy: str, told: Mapping[str, Decimal], clock_ns: int) -> None:
+        """Hold all margins against their limit; one that carries nothing any more is forgotten."""
+        self._margins = {name: last for name, last in self._margins.items() if name in told}
+        for account, value in told.items():
+            self.measure(Limit.MARGIN, strategy, value, clock_ns, of=account)
 
     def measure(
         self, limit: Limit, name: str, value: Decimal, clock_ns: int, *, of: str = ""
@@ -180,10 +188,14 @@ class Gate:
             if not self._lasts(_naked(name, of), reason, now_ns):
                 return
             reason += f" for more than {self._limits.naked_delta_s} s"
+        if limit is Limit.MARGIN and not self._thinner(of, value, reason):
+            return
         scope = account_scope(name) if limit is Limit.SUSPENSE else strategy_scope(name)
         holding = limit in HOLDING
         guard = self.scopes.circuit(scope) if holding else self.scopes.trading(scope)
         if reason and limit not in guard.memory.causes:  # it is told of once
+            if limit is Limit.MARGIN:
+                self._margins[of] = value
             guard.hold(limit, reason) if isinstance(guard, Circuit) else guard.reduce(limit, reason)
 
     def excuse_naked(self, strategy: str) -> None:
@@ -266,6 +278,14 @@ class Gate:
             return False
         since_ns = self._naked_ns.setdefault(naked, now_ns)
         return now_ns - since_ns > self._limits.naked_delta_s * NANOSECONDS
+
+    def _thinner(self, account: str, value: Decimal, reason: str) -> bool:
+        """Whether a margin that is too thin is thinner than when it was told of, and resumed."""
+        if not reason:
+            self._margins.pop(account, None)
+            return False
+        last = self._margins.get(account)
+        return last is None or value < last
 
     def _condition(self, scope: str, condition: str, reason: str) -> None:
         circuit = self.scopes.circuit(scope)

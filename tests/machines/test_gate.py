@@ -308,6 +308,28 @@ def test_an_unhedged_amount_that_was_hedged_meanwhile_begins_anew() -> None:
     assert TradingState.ACTIVE is one.trading_state("binance.spot", "carry")
 
 
+def test_a_margin_of_what_carries_nothing_any_more_is_forgotten() -> None:
+    told: list[Change] = []
+    one = gate(LIMITED, told)
+    for margins in ({"a": "1.0", "b": "2"}, {}, {"a": "1.05"}):
+        one.margins("carry", {name: Decimal(text) for name, text in margins.items()}, START)
+        one.scopes.resume(STRATEGY, "ann", "looked")
+
+    reduced = [change.reason for change in told if change.event == "reduce"]
+    assert ["margin of a is 1.0, below 1.1", "margin of a is 1.05, below 1.1"] == reduced
+
+
+def test_each_margin_is_held_by_itself() -> None:
+    told: list[Change] = []
+    one = gate(LIMITED, told)
+    for _ in range(3):
+        one.margins("carry", {"a": Decimal("1.0"), "b": Decimal("1.05")}, START)
+        one.scopes.resume(STRATEGY, "ann", "looked")
+
+    reduced = [change.reason for change in told if change.event == "reduce"]
+    assert ["margin of a is 1.0, below 1.1", "margin of b is 1.05, below 1.1"] == reduced
+
+
 def test_what_is_unhedged_is_counted_of_each_asset() -> None:
     told: list[Change] = []
     one = gate(LIMITED, told)

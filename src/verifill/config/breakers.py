@@ -34,8 +34,8 @@ class BreakersConfig:
         suspense_max: Unexplained differences of an account in a day beyond this hold it.
         slippage_max: Slippage of a strategy in a day beyond this holds it.
         daily_loss_max: A loss of the day beyond this lets a strategy only reduce.
-        margin_min: A margin or health factor below this lets a strategy only reduce; not measured
-            in live mode, and refused there.
+        margin_min: A margin ratio or health factor below this lets a strategy only reduce; below 1
+            a venue liquidates.
         naked_delta_max: An unhedged amount beyond this, either way, for too long lets a strategy
             only reduce; of each asset that a perpetual is on.
         naked_delta_s: How long that may be, in seconds.
