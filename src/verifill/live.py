@@ -152,7 +152,7 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
             cursors=lambda: _cursors(connected),
             look=looks.look,
             seen=partial(Quotes(live).tell, connected.market),
-            worth=worth_of(hosting, said, connected.market),
+            worth=worth_of(hosting, said, connected),
         )
         setup = setup_of(hosting, connected, strategy, measured=beyond.worth is not None)
         setup = answers.ask("setup", lambda: setup, SETUP)

@@ -4,6 +4,7 @@ A transaction works on a copy of the state. It is kept whole, or reverts and cos
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from verifill.engine.errors import ConfigError
 from verifill.venues.calls.indices import PublicIndices
@@ -116,6 +117,10 @@ class SimulatedChain(Judged):
     def display(self, key: str, units: int) -> int:
         """A position as people read it now: shares of a lending market as an amount."""
         return self._terms.display(key, units)
+
+    def margins(self) -> Mapping[str, Decimal]:
+        """See `Margined.margins`."""
+        return dict(self._protocols.lending.health(State(self.accounts.totals, self._queue)))
 
     def indices(self) -> dict[str, int]:
         """Name of every index -> ray, for a run that continues this one."""
