@@ -58,7 +58,7 @@ def replay_backtest(
     carried = None if start_from is None else Carried.read(start_from)
     settings = evolve(config, mode=BACKTEST)
     said = described(settings, carried)
-    _same_settings(folder, log.header["config"], said, config)
+    same_settings(folder, log.header["config"], said, config)
     if strategy:
         settings = evolve(settings, strategy=evolve(settings.strategy, source=strategy))
         said = described(settings, carried)
@@ -87,7 +87,7 @@ def replay_backtest(
     )
 
 
-def _same_settings(
+def same_settings(
     folder: Path, then: Mapping[str, Any], now: Mapping[str, Any], config: Config
 ) -> None:
     """Refuse to compare what was run with something else.
