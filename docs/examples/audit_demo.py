@@ -15,7 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def main(folder: Path) -> None:
 
 
 @contextmanager
-def venues(folder: Path) -> Iterator[int]:
+def venues(folder: Path) -> Generator[int]:
     """The venues as a process of their own, at a port; ended afterwards."""
     ready = folder / "ready.json"
     files = ("--journal", folder / "venue.jsonl", "--ready", ready, "--faults", FAULTS)

@@ -1,6 +1,6 @@
 """Pictures of a page, as the documentation shows them: every view, and the whole in light and dark.
 
-    python -m tests.page.screenshots PAGE.html FOLDER
+python -m tests.page.screenshots PAGE.html FOLDER
 """
 
 import shutil

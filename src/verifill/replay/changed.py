@@ -94,7 +94,7 @@ def fork_at(rows: Sequence[Row], seq: int, changed: WhatIf) -> Fork:
     Raises:
         ConfigError: there is no such answer, or it cannot be another.
     """
-    at = seq - rows[0]["seq"]
+    at = int(seq - rows[0]["seq"])
     last: dict[str, Any] = {}
     for row in rows[:at]:
         for entry in _entries(row):
@@ -124,7 +124,7 @@ def fork_at(rows: Sequence[Row], seq: int, changed: WhatIf) -> Fork:
     kept = entries[:place]
     if not changed.simulated:
         kept = [*kept, changed.instead_of(recorded)]
-    whole: Mapping[str, Any] = rows[at][PAYLOAD] or {}
+    whole: dict[str, Any] = rows[at][PAYLOAD] or {}
 
     def until(told: Sequence[list[Any]]) -> Sequence[Row]:
         return [*rows[:at], {**rows[at], PAYLOAD: {**whole, KEY: told}}]
@@ -150,7 +150,8 @@ def _no_float(text: str) -> Any:  # noqa: ANN401 - it never returns
 
 def _entries(row: Row) -> Sequence[list[Any]]:
     payload: Mapping[str, Any] = row[PAYLOAD] or {}
-    return payload.get(KEY, ())
+    entries: Sequence[list[Any]] = payload.get(KEY, ())
+    return entries
 
 
 def _name(entry: Sequence[Any]) -> str:

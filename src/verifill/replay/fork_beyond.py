@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -250,9 +251,7 @@ class Outside:
         """As an engine is put together with."""
         names = [one.rules.name for one in setup.venues]
         clock: Any = self._clock
-        venues: list[Any] = [
-            LaterVenue(lambda name=name: self.connected.venues[name]) for name in names
-        ]
+        venues: list[Any] = [LaterVenue(partial(self._venue, name)) for name in names]
         feeds: list[Any] = [Later(lambda: self.connected.transit)] * setup.feeds
         return Beyond(
             clock=clock,
@@ -269,7 +268,7 @@ class Outside:
             worth=worth_of(self.hosting, self.header, self.market) if setup.measured else None,
         )
 
-    def _venue(self, name: str) -> object:
+    def _venue(self, name: str) -> Any:  # noqa: ANN401 - an adapter
         return self.connected.venues[name]
 
     def _look(self) -> Look:

@@ -22,6 +22,7 @@ from verifill.venues.loopback.journal import Journal
 from verifill.venues.market import LiveMarket
 
 READ: Final = ".read"
+REFS: Final = "what-if-"  # of the simulated venues; no reference of the log begins so
 KINDS: Final = frozenset({Kind.BASE, Kind.PERP, Kind.SETTING, Kind.ALLOWANCE})
 """Positions that are all that there is of them: no index, no queue."""
 
@@ -142,7 +143,9 @@ def implied(rows: Sequence[Row], venues: Sequence[str], at: int) -> Implied:
             raise ConfigError(msg)
     bases: Mapping[str, int] = {}
     for row in rows:
-        books = ((row[PAYLOAD] or {}).get("memory") or {}).get("books") or {}
+        payload: dict[str, Any] = row[PAYLOAD] or {}
+        memory: dict[str, Any] = payload.get("memory") or {}
+        books: dict[str, Any] = memory.get("books") or {}
         bases = books.get("bases", bases)
     return Implied(totals={k: u for own in read.values() for k, u in own.items()}, bases=bases)
 
@@ -177,7 +180,9 @@ def world(
         decimals=hosting.amounts.scales.as_dict(),
         price_decimals=hosting.history.price_decimals,
     )
-    hosted = evolve(hosting, positions=positions_of(hosting.amounts, hosting.chains, carried))
+    hosted = evolve(
+        hosting, positions=positions_of(hosting.amounts, hosting.chains, carried), refs=REFS
+    )
     accounts = Journal(journal)
     connected = connect_paper(
         hosted, accounts, lambda _hosting, _began_ns: prices(), times=time.times(), since={}

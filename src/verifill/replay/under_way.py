@@ -49,7 +49,7 @@ def carried_out(fork: Fork, changed: WhatIf, after: Iterable[Row]) -> bool:
         )
         raise ConfigError(msg)
     if not changed.simulated and changed.question.endswith(RECEIPTS):
-        said = _outcome(changed.instead_of(fork.recorded)[1])
+        said = outcome_of(changed.instead_of(fork.recorded)[1])
         if said in EXECUTED:
             msg = (
                 f"{changed.question} cannot be {said}: what the simulated venue executes follows "
@@ -70,7 +70,7 @@ def _receipt(fork: Fork) -> str | None:
     told = list(answers_of(fork.past))
     for _, question, answer in told[:-1]:
         if question.endswith(RECEIPTS):
-            last = _outcome(answer)
+            last = outcome_of(answer)
             if last in NOTHING:
                 last = None
         elif question.endswith(VERIFIED) or question == DECIDE:
@@ -80,18 +80,18 @@ def _receipt(fork: Fork) -> str | None:
 
 def _had(fork: Fork, changed: WhatIf, after: Iterable[Row]) -> bool:
     """Whether the log says that the venue had it."""
-    if changed.question.endswith(RECEIPTS) and _outcome(fork.recorded) in HAD:
+    if changed.question.endswith(RECEIPTS) and outcome_of(fork.recorded) in HAD:
         return True
     for _, question, answer in answers_of([row for row in after if row["seq"] > fork.seq]):
         if question.endswith((VERIFIED, SUBMIT)):
             return False
-        if question.endswith(RECEIPTS) and _outcome(answer) in HAD:
+        if question.endswith(RECEIPTS) and outcome_of(answer) in HAD:
             return True
     return False
 
 
-def _outcome(answer: object) -> str:
-    """Of a receipt; one that came to no answer is unknown."""
+def outcome_of(answer: object) -> str:
+    """Outcome of a receipt; one that came to no answer is unknown."""
     if isinstance(answer, Mapping):
         return str(cast("Mapping[str, Any]", answer).get("outcome", Outcome.UNKNOWN))
     return Outcome.UNKNOWN

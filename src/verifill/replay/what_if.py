@@ -43,6 +43,7 @@ from verifill.modes import WHAT_IF
 from verifill.replay.backtest import same_settings
 from verifill.replay.changed import Fork, WhatIf, answers_of, fork_at
 from verifill.replay.fork_beyond import Outside
+from verifill.replay.forked import Forked
 from verifill.replay.forking import Both, Forking, UnfitError
 from verifill.replay.live import lacking_in, lives_in, rows_in
 from verifill.replay.simulated import implied
@@ -50,33 +51,6 @@ from verifill.replay.under_way import DECIDE, carried_out
 
 OWN_COLUMNS: Final = ("seq", "run", "epoch", "definition_hash", "prev_hash", "hash")
 """Columns that come from the log, and not from what a record says."""
-
-
-@frozen(kw_only=True)
-class Forked:
-    """What came of a fork.
-
-    Attributes:
-        folder: its log.
-        seq: number of the record at which it begins: the first that may differ.
-        question: what was answered otherwise.
-        recorded: the answer in the parent.
-        answer: the answer in the fork; None where the simulated venue gave it.
-        carried_out: whether the simulated venue was given the order that was under way.
-        state: leaf state that it rests in.
-        reason: why it ended early, or was parked; empty if neither.
-        last: number of its last record.
-    """
-
-    folder: Path
-    seq: int
-    question: str
-    recorded: Any
-    answer: Any
-    carried_out: bool
-    state: str
-    reason: str
-    last: int
 
 
 def fork_live(folder: Path, config: Config, seq: int, changed: WhatIf, to: Path) -> Forked:
