@@ -1,19 +1,16 @@
 """Chromium shows the page of a run: every view, every key, and nothing of a log runs in it."""
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, expect
 
-from tests.engine.test_drawing_foreign import needed
 from tests.page.pages import HOSTILE, empty, hostile, lived, long, page_of
 from verifill.page.window import WINDOW_MAX
 from verifill.replay.travel import Jump, Travel
 
-PATIENCE_MS = 120_000.0
 CONTRAST_MIN = 4.5  # of WCAG 2.2, level AA, for text
 COLOURS = """() => {
     const style = getComputedStyle(document.documentElement);
@@ -27,20 +24,6 @@ COLOURS = """() => {
     return texts.map((name) => [...read('--' + name), ...read('--paper')]);
 }"""
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browsed() -> Iterator[Page]:
-    """A page of a browser that reaches no network."""
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=needed(shutil.which("chromium")),
-            args=["--no-sandbox", "--disable-dev-shm-usage"],
-        )
-        context = browser.new_context(offline=True, viewport={"width": 1280, "height": 1000})
-        context.set_default_timeout(PATIENCE_MS)
-        yield context.new_page()
-        browser.close()
 
 
 @pytest.fixture
