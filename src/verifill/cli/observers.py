@@ -124,7 +124,7 @@ def serve(
     ] = None,
     no_anchor: Annotated[bool, typer.Option("--no-anchor", help="Ask no anchor.")] = False,
 ) -> None:
-    """Show the page of a run in a browser, also while an engine writes it.
+    """Show the page of a run in a browser, as its log grows.
 
     It reads the log from a process of its own, and nothing can be changed by it. The run is
     checked each time, and not run again. Ctrl-C and SIGTERM end it, with exit code 0.
