@@ -104,39 +104,44 @@ def replay(  # noqa: PLR0913 - one command, several questions
     """
     asked_for = {"--at": at is not None, "--diff": diff is not None, "--next": to, "--tui": tui}
     _only_one([name for name, given in asked_for.items() if given])
-    if what_if:
-        from verifill.cli.forking import Wanted, fork  # noqa: PLC0415 - see `cli.app`
+    from verifill.cli.log import told_by_polars  # noqa: PLC0415 - see `cli.app`
 
-        wanted = Wanted(
-            folder=folder,
-            seq=at or 0,
-            what_if=what_if,
-            config=config,
-            to=to_log,
-            start_from=start_from,
-        )
-        fork(wanted, as_json=as_json)
-    elif at is not None:
-        from verifill.cli.travel import show  # noqa: PLC0415 - see `cli.app`
+    with told_by_polars(folder):
+        if what_if:
+            from verifill.cli.forking import Wanted, fork  # noqa: PLC0415 - see `cli.app`
 
-        show(folder, at, as_json=as_json)
-    elif diff is not None:
-        from verifill.cli.travel import differ  # noqa: PLC0415 - see `cli.app`
+            wanted = Wanted(
+                folder=folder,
+                seq=at or 0,
+                what_if=what_if,
+                config=config,
+                to=to_log,
+                start_from=start_from,
+            )
+            fork(wanted, as_json=as_json)
+        elif at is not None:
+            from verifill.cli.travel import show  # noqa: PLC0415 - see `cli.app`
 
-        differ(folder, *diff, as_json=as_json)
-    elif to:
-        from verifill.cli.travel import jump  # noqa: PLC0415 - see `cli.app`
+            show(folder, at, as_json=as_json)
+        elif diff is not None:
+            from verifill.cli.travel import differ  # noqa: PLC0415 - see `cli.app`
 
-        jump(folder, to, after, as_json=as_json)
-    elif tui:
-        from verifill.cli.tui import look  # noqa: PLC0415 - see `cli.app`
+            differ(folder, *diff, as_json=as_json)
+        elif to:
+            from verifill.cli.travel import jump  # noqa: PLC0415 - see `cli.app`
 
-        look(folder)
-    else:
-        from verifill.cli.replay import Asked, run_again  # noqa: PLC0415 - see `cli.app`
+            jump(folder, to, after, as_json=as_json)
+        elif tui:
+            from verifill.cli.tui import look  # noqa: PLC0415 - see `cli.app`
 
-        asked = Asked(folder, config=config, strategy=strategy, start_from=start_from, until=until)
-        run_again(asked, as_pytest=as_pytest, as_json=as_json)
+            look(folder)
+        else:
+            from verifill.cli.replay import Asked, run_again  # noqa: PLC0415 - see `cli.app`
+
+            asked = Asked(
+                folder, config=config, strategy=strategy, start_from=start_from, until=until
+            )
+            run_again(asked, as_pytest=as_pytest, as_json=as_json)
 
 
 def _only_one(given: list[str]) -> None:
