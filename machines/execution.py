@@ -189,7 +189,7 @@ class ExecutionManager:
         )
         if verdict.others:
             self._watch(verdict.others)
-        if leg.recorded is not receipt:  # a second look at positions has the same one
+        if leg.recorded != receipt:  # a second look at positions has the same one
             leg.recorded = receipt
             self._records.receipt(leg)
         self._records.verdict(leg)
@@ -254,7 +254,7 @@ class ExecutionManager:
 
     def answered(self, leg: Leg, receipt: Receipt) -> TightEvent:
         """What an answer of the venue means for a leg that was sent."""
-        leg.receipt = receipt
+        leg.receipt, leg.recorded = receipt, None
         return SENT[receipt.outcome]
 
     def seen(self, reading: Reading) -> TightEvent:
