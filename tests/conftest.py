@@ -86,6 +86,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         if percent < DEMANDED[area]:
             reporter.stats.setdefault("failed", []).append(missed(area, percent))
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if told := cells.driven_after_all():
+        reporter.write_line(told)
     for problem in cells.judged():
         reporter.stats.setdefault("failed", []).append(cells.failed(problem))
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

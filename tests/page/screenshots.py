@@ -39,6 +39,9 @@ def main(file: Path, folder: Path) -> None:
             page.evaluate("() => window.scrollTo(0, 0)")
             page.screenshot(path=folder / f"page-{theme}.png")
         page.emulate_media(color_scheme="light")
+        # what is fixed above the views would lie over them
+        page.evaluate("() => { document.querySelector('#scrub').style.position = 'static'; }")
+        page.locator("#axis").select_option("time")
         for name, where in VIEWS.items():
             page.locator(where).screenshot(path=folder / f"{name}.png")
         browser.close()
