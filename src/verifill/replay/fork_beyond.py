@@ -9,6 +9,7 @@ from typing import Any, Final
 from attrs import define, field
 from msgspec import structs
 
+from verifill.assembly.hedges import underlyings_of
 from verifill.assembly.loopback import Connected, Hosting
 from verifill.assembly.strategy import load_strategy
 from verifill.engine.clock import NANOSECONDS, WallClock
@@ -17,7 +18,6 @@ from verifill.engine.executor import DurableExecutor
 from verifill.engine.log.live import LiveLog
 from verifill.engine.replay.difference import Row
 from verifill.engine.replay.given import Given
-from verifill.limited import worth_of
 from verifill.live import cursors_of
 from verifill.machines.assembling import Beyond, Look
 from verifill.machines.full_loop import Full
@@ -27,6 +27,7 @@ from verifill.machines.setup import Setup
 from verifill.machines.strategy import Plan, PlanReport, Positions, Strategy
 from verifill.quotes import Quotes
 from verifill.replay.simulated import Implied, PastPrices, VirtualTime, prices_in, world
+from verifill.valuing import LiveWorth
 from verifill.venues.loopback.journal import Journal
 from verifill.venues.market import MarketView
 from verifill.venues.orders import Bundle, Order
@@ -265,11 +266,16 @@ class Outside:
             cursors=lambda: cursors_of(self.connected),
             look=self._look,
             seen=self._seen,
-            worth=worth_of(self.hosting, self.header, self.market) if setup.measured else None,
+            worth=self._worth() if setup.measured else None,
         )
 
     def _venue(self, name: str) -> Any:  # noqa: ANN401 - an adapter
         return self.connected.venues[name]
+
+    def _worth(self) -> LiveWorth:
+        """What limits of money are counted by, at the prices of the last look."""
+        hedged = underlyings_of(self.hosting.config, self.header["quote"])
+        return LiveWorth(self.header, self.market, hedged)
 
     def _look(self) -> Look:
         try:
