@@ -302,7 +302,7 @@ def test_a_venue_that_does_not_tell_its_margins_is_refused(tmp_path: Path) -> No
     told = over(Local(made.service), made.time.times())(hosting, Found(), {})
     mute: Any = object()
     untold = evolve(told, venues={"binance": mute})
-    header = {"quote": "USDT", "decimals": {}, "price_decimals": {}, "links": []}
+    header: dict[str, Any] = {"quote": "USDT", "decimals": {}, "price_decimals": {}, "links": []}
 
     assert worth_of(hosting, header, told) is None
     with pytest.raises(ConfigError, match="here: binance does not tell its margins; leave it out"):
