@@ -3,14 +3,17 @@
 PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
+# Tests that sync thousands of times do it in memory where there is room for it: what a disk
+# does when the power goes is simulated, and no test waits for one.
+MEMORY := $(shell df --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 4000000 { print "TMPDIR=/dev/shm" }')
 READY := .venv/.ready
 KERNEL := build/kernel
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel test foreign lint format demo faults bench lock clean
+.PHONY: help setup kernel test foreign lint format demo audit-demo screenshots faults bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with the pinned versions (does nothing if it is up to date)
 
@@ -34,7 +37,7 @@ $(KERNEL)/.ready: $(READY) setup.py $(shell find engine machines venues src -nam
 	@touch $@
 
 test: lint kernel foreign ## run every check and test; the last line is pytest's summary
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
+	$(MEMORY) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
 		--doctest-modules tests src/verifill --cov --cov-report=term --gate
 
 foreign: setup ## install what reads drawings in the tests: Chromium, and packages of npm
@@ -53,6 +56,12 @@ format: setup ## write the code in the project's format
 
 demo: setup ## run the cash-and-carry backtest
 	$(BIN)/verifill backtest docs/examples/cash_and_carry.toml --overwrite
+
+audit-demo: setup ## a live run in which much goes wrong, then what its log proves, and its page
+	$(BIN)/python docs/examples/audit_demo.py
+
+screenshots: audit-demo foreign ## take the pictures of the page that the docs show
+	$(BIN)/python -m tests.page.screenshots runs/audit-demo/run.html docs/screenshots
 
 faults: setup ## let everything go wrong that can, everywhere, and not at a sample
 	$(BIN)/verifill faults run --out runs/faults

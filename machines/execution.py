@@ -21,7 +21,6 @@ from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.machines.unguarded import OPEN, Open
-from verifill.venues.interfaces import Dated
 from verifill.venues.orders import (
     FINAL,
     HAD,
@@ -290,7 +289,8 @@ class ExecutionManager:
         """The request with its key, and with the deadline that goes into its intent."""
         context, handler = self._machine.context, leg.handler
         key = intent_key(self.run, context.tick, context.chain, leg.number, leg.sends)
-        deadline_ns = handler.deadline_ns() if isinstance(handler, Dated) else 0
+        deadline_of = getattr(handler, "deadline_ns", None)  # of those that are `Dated`
+        deadline_ns = deadline_of() if deadline_of else 0
         return structs.replace(request, key=key, deadline_ns=deadline_ns)
 
     def _denied(self, leg: Leg, reason: str) -> Receipt:

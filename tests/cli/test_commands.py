@@ -518,7 +518,7 @@ def test_what_is_no_log_is_told(command: Verifill, tmp_path: Path, what: str) ->
     (tmp_path / "a folder").mkdir()
     (tmp_path / "a file").write_text("")
 
-    refused(command("log", "show", tmp_path / what), ExitCode.ENVIRONMENT, "is no log")
+    refused(command("log", "show", tmp_path / what), ExitCode.BAD_INPUT, "is no log")
 
 
 def test_a_truncated_manifest_is_read_up_to_there(command: Verifill, copied: Path) -> None:

@@ -157,7 +157,7 @@ class Matching:
             perpetual=instrument.perpetual,
             buy=buy,
             sign=sign,
-            prefix=f"{instrument.account}-",
+            prefix=f"{self._model.refs}{instrument.account}-",
             data=instrument.data,
             factor=factor,
             unit=unit,

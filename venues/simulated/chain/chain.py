@@ -57,7 +57,9 @@ class SimulatedChain(Judged):
         network: Network,
         opening: Mapping[str, int],
         indices: Mapping[str, int] | None = None,
+        refs: str = "",
     ) -> None:
+        self._refs = refs
         self._public = PublicIndices(chain.reserves, market, indices or {})
         terms = ChainTerms(chain, scales, market, indices=self._public)
         totals = dict.fromkeys(sorted(chain.positions()), 0)
@@ -153,7 +155,7 @@ class SimulatedChain(Judged):
             return Receipt(Outcome.REJECTED_DEFINITIVE, reason=f"gas: {refused.reason}")
         state.moves.clear()
         self._transactions += 1
-        ref = f"{self.rules.name}-tx-{self._transactions}"
+        ref = f"{self._refs}{self.rules.name}-tx-{self._transactions}"
         paid = self.post(f"{ref}:gas", [gas], Cause.GAS)
         try:
             self._run(state, request)
