@@ -228,7 +228,6 @@ class RunResult:
             .with_columns(again=pl.col("seq").shift(-1).over("instruction"))
         )
         its_own = pl.col("again").is_null() | (pl.col("said") < pl.col("again"))
-        names = ("outcome", "effect_ns", "reason")
         return (
             self._real(seen)
             .sort("seq")
@@ -240,14 +239,13 @@ class RunResult:
                 strategy="forward",
                 check_sortedness=False,
             )
-            .with_columns(pl.when(its_own).then(pl.col(name)).alias(name) for name in names)
-            .drop("again", "said")
             .with_columns(
-                pl.col("outcome").fill_null(Outcome.EXECUTED.value),
-                pl.col("effect_ns").fill_null(pl.col("time_ns")),
-                pl.col("reason").fill_null(""),
+                pl.when(its_own).then("outcome").fill_null(Outcome.EXECUTED.value),
+                pl.when(its_own).then("effect_ns").fill_null(pl.col("time_ns")),
+                pl.when(its_own).then("reason").fill_null(""),
                 _time("time_ns"),
             )
+            .drop("again", "said")
         )
 
     @property

@@ -27,7 +27,7 @@ EPILOG = examples(
     "verifill replay runs/live --next failure --after 120 --json",
     "verifill replay runs/live --diff 120 180",
     "verifill replay runs/live --tui",
-    "verifill replay runs/live --at 120 --what-if binance.submit --config live.toml",
+    "verifill replay runs/live --at 120 --what-if binance.submit --config c.toml",
     "verifill replay runs/live --until 120 --as-pytest tests/test_incident.py",
     codes=CODES,
 )
