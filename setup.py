@@ -19,16 +19,20 @@ KERNEL = (
     "engine/executor.py",
     "engine/log/writer.py",
     "engine/paths.py",
+    "machines/desk.py",
     "machines/continuity.py",
+    "machines/execution.py",
     "machines/express.py",
     "machines/loop.py",
     "machines/monitor.py",
     "venues/adapter.py",
     "venues/lanes.py",
+    "venues/orders.py",
     "venues/simulated/exchange.py",
     "venues/simulated/ledger.py",
     "venues/simulated/matching.py",
     "venues/simulated/timeline.py",
+    "venues/tickets.py",
 )
 OPTIONS = ("--config-file=", "--explicit-package-bases", "--ignore-missing-imports")
 

@@ -1,12 +1,13 @@
 """How the answers of a live engine are written down, and who stands where nobody is asked."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final, NoReturn, cast
 
 import msgspec
-from msgspec import defstruct, structs
+from msgspec import defstruct
 
 from verifill.engine.answers import Form, form
 from verifill.engine.command import Command
@@ -21,11 +22,11 @@ from verifill.venues.rules import VenueRules
 from verifill.venues.tickets import TradeOrder, ticket
 
 
-def _lean(value: msgspec.Struct) -> dict[str, Any]:
-    """A value without the fields that are as they are by default."""
-    told: dict[str, Any] = msgspec.to_builtins(value)
-    usual = {one.name: one.default for one in structs.fields(value)}
-    return {name: part for name, part in told.items() if getattr(value, name) != usual[name]}
+def _lean(receipt: Receipt) -> dict[str, Any]:
+    """A receipt without the fields that are as they are by default."""
+    told: dict[str, Any] = msgspec.to_builtins(receipt)
+    usual = {one.name: one.default for one in fields(receipt)}
+    return {name: part for name, part in told.items() if getattr(receipt, name) != usual[name]}
 
 
 def pairs(units: Mapping[str, int]) -> list[list[Any]]:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from msgspec import structs
-
 from verifill.engine.answers import MONOTONIC, WALL, Answers, Form
 from verifill.engine.clock import WallClock
 from verifill.engine.command import Command
@@ -134,7 +132,9 @@ class HeardFeed:
             told: dict[str, Any] = {"changed": pairs(changed)}
         else:
             told = {"totals": pairs(totals)}
-        told["rows"] = [list(structs.astuple(row)) for row in reading.rows]
+        told["rows"] = [
+            [row.ref, row.key, row.amount, row.cause, row.time_ns] for row in reading.rows
+        ]
         told["behind"] = pairs(reading.behind)
         return {"as_of_ns": reading.as_of_ns} | {name: part for name, part in told.items() if part}
 

@@ -36,12 +36,12 @@ class Accounts:
         totals, now_ns = self.totals, self.now_ns
         totals[quote_key] += quote
         totals[base_key] += base
-        rows, row = self._rows, LedgerRow
-        rows.append(row(ref, quote_key, quote, TRADE, now_ns))
-        rows.append(row(ref, base_key, base, TRADE, now_ns))
+        rows = self._rows
+        rows.append(LedgerRow(ref, quote_key, quote, TRADE, now_ns))
+        rows.append(LedgerRow(ref, base_key, base, TRADE, now_ns))
         if fee:
             totals[fee_key] -= fee
-            rows.append(row(ref, fee_key, -fee, FEE, now_ns))
+            rows.append(LedgerRow(ref, fee_key, -fee, FEE, now_ns))
 
     def read(self) -> Reading:
         """The accounts as of now less the lag, with the rows not yet delivered."""
