@@ -16,6 +16,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 KERNEL = (
+    "engine/amounts.py",
     "engine/executor.py",
     "engine/log/writer.py",
     "engine/paths.py",
