@@ -35,6 +35,7 @@ KERNEL = (
     "venues/simulated/timeline.py",
     "venues/tickets.py",
 )
+FLAGS = ("-fvisibility=hidden", "-fno-semantic-interposition")  # so that C calls C straight
 OPTIONS = ("--config-file=", "--explicit-package-bases", "--ignore-missing-imports")
 
 
@@ -68,6 +69,9 @@ def kernel() -> list[Extension]:
     os.environ["MYPYPATH"] = "src"
     files = [f"src/verifill/{module}" for module in KERNEL]
     built: list[Extension] = mypycify([*OPTIONS, *files], debug_level="0", group_name="verifill")
+    if os.name == "posix":
+        for extension in built:
+            extension.extra_compile_args += FLAGS
     return built
 
 

@@ -1,13 +1,12 @@
 """How the answers of a live engine are written down, and who stands where nobody is asked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, make_dataclass
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 import msgspec
-from msgspec import defstruct
 
 from verifill.engine.answers import Form, form
 from verifill.engine.command import Command
@@ -120,6 +119,5 @@ def order_made(told: Sequence[Any], asked: Instruction, number: int, rules: Venu
 @cache
 def _kind_of_order(names: tuple[str, ...]) -> type[Order]:
     """The type of orders that have further numbers."""
-    fields = [(name, int) for name in names]
-    made = defstruct("HeardOrder", fields, bases=(Order,), frozen=True, kw_only=True)
-    return cast("type[Order]", made)
+    further = [(name, int) for name in names]
+    return make_dataclass("HeardOrder", further, bases=(Order,), kw_only=True)

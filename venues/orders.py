@@ -79,7 +79,7 @@ UNASKED = frozenset({Cause.FUNDING, Cause.INTEREST, Cause.LIQUIDATION})
 """Causes of rows that no instruction has, and that explain a difference all the same."""
 
 
-@mypyc_attr(acyclic=True)
+@mypyc_attr(acyclic=True, allow_interpreted_subclasses=True)
 @dataclass(init=False)
 class Order:
     """An instruction made exact: what is sent, once.

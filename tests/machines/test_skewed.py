@@ -150,7 +150,7 @@ def test_a_ledger_row_that_is_there_twice(tmp_path: Path, trade: Trade) -> None:
 @TRADES
 @pytest.mark.parametrize("by", [1, -1])
 def test_a_ledger_row_that_is_wrong_by_one_unit(tmp_path: Path, trade: Trade, by: int) -> None:
-    view = rows(lambda there: (structs.replace(there[0], amount=there[0].amount + by), *there[1:]))
+    view = rows(lambda there: (replace(there[0], amount=there[0].amount + by), *there[1:]))
 
     assert is_a_mismatch(run(tmp_path, trade, Script(view=view)))
 

@@ -205,7 +205,7 @@ class Matching:
         totals = accounts.totals
         if totals[book.gives] < needed or (book.fee_apart and totals[book.fee_key] < fee):
             return Receipt(REJECTED, reason=self._short_of(book, needed, fee))
-        base = quantity * book.sign
+        base = quantity if book.buy else -quantity
         self._fills = number = self._fills + 1
         ref = f"{book.prefix}{number}"
         accounts.trade(ref, book.quote_key, quote, book.base_key, base, book.fee_key, fee)
