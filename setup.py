@@ -26,6 +26,7 @@ KERNEL = (
     "machines/express.py",
     "machines/loop.py",
     "machines/monitor.py",
+    "machines/strategy.py",
     "venues/adapter.py",
     "venues/lanes.py",
     "venues/orders.py",

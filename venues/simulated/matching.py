@@ -207,7 +207,7 @@ class Matching:
             return Receipt(REJECTED, reason=self._short_of(book, needed, fee))
         base = quantity if book.buy else -quantity
         self._fills = number = self._fills + 1
-        ref = f"{book.prefix}{number}"
+        ref = book.prefix + str(number)
         accounts.trade(ref, book.quote_key, quote, book.base_key, base, book.fee_key, fee)
         return Receipt(
             EXECUTED if quantity == order.quantity else EXECUTED_PARTIAL,
