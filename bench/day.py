@@ -53,6 +53,9 @@ LIVES_MAX = 200
 SAMPLE_RECORDS = 400
 PATIENCE_NS = 120 * NANOSECONDS  # longer than a tick waits for the next
 
+VENUES = ("/faults/", "/venues/loopback/", "/venues/data/", "/venues/simulated/")
+"""Parts of the process that stand for the venues; a live engine holds nothing of a simulation."""
+
 HELD, GONE = Delivery(before=Break.HOLD), Delivery(after=Break.HOLD)
 FAILS, FAILED = Delivery(before=Break.STATUS), Delivery(after=Break.STATUS)
 FAULTS: Mapping[Place, tuple[Fault, ...]] = {
@@ -266,7 +269,7 @@ def _traces() -> Iterator[tracemalloc.Statistic]:
 
 
 def _is_venue(name: str) -> bool:
-    return any(part in name for part in ("/faults/", "/venues/loopback/", "/venues/data/"))
+    return any(part in name for part in VENUES)
 
 
 def _ticks(world: World) -> int:

@@ -12,7 +12,8 @@ from verifill.engine.errors import AmountError
 
 # 78 digits hold a 256-bit chain amount; what is longer or inexact raises instead of rounding.
 DIGITS = 78
-# What a log's 128-bit columns hold with room for sums; 10**31 units of anything.
+# What a log's 128-bit columns hold, and hold with room for sums; units of anything.
+HELD = 2**127 - 1
 LARGEST = 10**31
 EXACT = Context(prec=DIGITS, Emax=DIGITS - 1, traps=[Inexact, InvalidOperation, Overflow])
 
@@ -21,11 +22,11 @@ def to_units(amount: Decimal, decimals: int) -> int:
     """The amount as an integer number of units of 10**-decimals.
 
     Raises:
-        AmountError: the amount is not finite, is too large for 256 bits, or has more
-            decimals than the asset.
+        AmountError: the amount is not finite, is too large for a log, or has more decimals
+            than the asset.
     """
     try:
-        return int(EXACT.to_integral_exact(EXACT.scaleb(amount, decimals)))
+        units = int(EXACT.to_integral_exact(EXACT.scaleb(amount, decimals)))
     except (Overflow, InvalidOperation, OverflowError, ValueError):  # too large, no number
         msg = f"{amount} is not an amount; give a finite number of at most {DIGITS} digits"
         raise AmountError(msg) from None
@@ -35,6 +36,11 @@ def to_units(amount: Decimal, decimals: int) -> int:
             "round it before you send it"
         )
         raise AmountError(msg) from None
+    if abs(units) > HELD:
+        most = f"{to_decimal(HELD, decimals):.0f} with {decimals} decimals"
+        msg = f"{amount} is more than a log can hold; give at most {most}"
+        raise AmountError(msg)
+    return units
 
 
 def to_decimal(units: int, decimals: int) -> Decimal:

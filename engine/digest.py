@@ -8,9 +8,10 @@ two machines need not print a float alike.
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
@@ -20,10 +21,12 @@ from verifill.engine.errors import EngineDefect
 def canonical_json(value: object) -> bytes:
     """The one JSON text of a value made of mappings, sequences, strings, integers, None.
 
+    A part may be a `msgspec.Raw`: such text already, but for what is not ASCII.
+
     Raises:
         EngineDefect: the value holds a float, or anything else without one exact text.
     """
-    if _is_plain(value):
+    if is_exact(value):
         try:
             text = _encode(value)
         except UnicodeEncodeError:  # half a surrogate pair, which JSON can hold escaped
@@ -41,10 +44,10 @@ def _canonical(value: object) -> bytes:
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _KEYS = frozenset({str})
-_LEAVES = frozenset({str, int, bool, type(None)})
+_LEAVES = frozenset({str, int, bool, type(None), msgspec.Raw})
 
 
-def _is_plain(value: object) -> bool:
+def is_exact(value: object) -> bool:
     """Whether it is made of the very types of JSON, floats apart, so that all of it is exact."""
     waiting = [value]
     for one in waiting:  # it grows
@@ -63,6 +66,23 @@ def _is_plain(value: object) -> bool:
         if not _LEAVES.issuperset(map(type, parts)):
             waiting += [part for part in parts if type(part) not in _LEAVES]
     return True
+
+
+def at_one_go(value: object) -> Any:  # noqa: ANN401 - text, or plain values
+    """A part of a value for `canonical_json`, from values of types whose text is exact.
+
+    Args:
+        value: frozen values, enumerations, decimals, and what JSON is made of; keys are strings.
+            What looks like a float in the text is handed on as plain values, to be looked at.
+    """
+    try:
+        text = _encode(value)
+    except UnicodeEncodeError:  # half a surrogate pair
+        return msgspec.to_builtins(value)
+    return msgspec.to_builtins(value) if _FLOAT.search(text) else msgspec.Raw(text)
+
+
+_FLOAT = re.compile(rb"[:\[,]-?\d+[.eE]")  # or a text that has the like of one in it
 
 
 def sha256_hex(data: bytes) -> str:
@@ -94,6 +114,8 @@ def _exact(value: object) -> object:
         case Mapping():
             mapping = cast("Mapping[object, object]", value)
             return {_key(key): _exact(part) for key, part in mapping.items()}
+        case msgspec.Raw():
+            return _exact(msgspec.json.decode(value))
         case list() | tuple():
             return [_exact(part) for part in cast("Sequence[object]", value)]
         case _:

@@ -18,6 +18,7 @@
     `-- EnvironmentDefect       the machine's: disk, permission, memory
         |-- InboxError          the operators' inbox cannot be written or read
         |-- LogError            the log cannot be written or read
+        |   `-- NoLog           there is none; that is a UserDefect, too
         `-- StateError          a state that was handed over cannot be taken back
 
 An error is a value: what happened is in its fields, and the message is made of them.
@@ -153,6 +154,10 @@ class InboxError(EnvironmentDefect):
 
 class LogError(EnvironmentDefect):
     """The log cannot be written or read; nothing more is sent."""
+
+
+class NoLog(LogError, UserDefect):  # noqa: N818 - as LogExists
+    """There is no log where one is said to be."""
 
 
 class StateError(EnvironmentDefect):

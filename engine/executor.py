@@ -6,12 +6,17 @@ Two executors with the same face. `CompiledExecutor` reads the flat table;
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from verifill.engine.compile import IGNORED, REFUSED, Answer, Compiled, ask, machine_of
 from verifill.engine.errors import IllegalEvent
 from verifill.engine.paths import Activity, Move, Paths, Step
 from verifill.engine.table import AnyTable
+
+# bound once: Python 3.11 looks enum members up slowly
+MOVED: Final = Move.MOVED
+IGNORED_MOVE: Final = Move.IGNORED
+REFUSED_MOVE: Final = Move.REFUSED
 
 
 class Context:
@@ -229,12 +234,15 @@ class DurableExecutor(Executor):
         Raises:
             LogError: it cannot be written; the state is unchanged.
         """
-        compiled, state = self.compiled, self.node.state
+        compiled, node = self.compiled, self.node
+        names, state = compiled.states, node.state
         cell = compiled.cells[state * len(compiled.events) + compiled.event(event)]
-        move = {REFUSED: Move.REFUSED, IGNORED: Move.IGNORED}.get(cell, Move.MOVED)
-        target = cell if move is Move.MOVED else state
-        names = compiled.states
+        target, move = state, IGNORED_MOVE
+        if cell == REFUSED:
+            move = REFUSED_MOVE
+        elif cell != IGNORED:
+            target, move = cell, MOVED
         self._transitions.transition(names[state], event, names[target], move, self.context)
-        if move is Move.REFUSED:
+        if move is REFUSED_MOVE:
             raise self._refuse(event)
         self._take(event, target, move)

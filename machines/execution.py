@@ -20,7 +20,6 @@ from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.machines.unguarded import OPEN, Open
-from verifill.venues.interfaces import Dated
 from verifill.venues.orders import (
     FINAL,
     HAD,
@@ -188,7 +187,7 @@ class ExecutionManager:
         )
         if verdict.others:
             self._watch(verdict.others)
-        if leg.recorded is not receipt:  # a second look at positions has the same one
+        if leg.recorded != receipt:  # a second look at positions has the same one
             leg.recorded = receipt
             self._records.receipt(leg)
         self._records.verdict(leg)
@@ -253,7 +252,7 @@ class ExecutionManager:
 
     def answered(self, leg: Leg, receipt: Receipt) -> TightEvent:
         """What an answer of the venue means for a leg that was sent."""
-        leg.receipt = receipt
+        leg.receipt, leg.recorded = receipt, None
         return SENT[receipt.outcome]
 
     def seen(self, reading: Reading) -> TightEvent:
@@ -289,7 +288,8 @@ class ExecutionManager:
         """The request with its key, and with the deadline that goes into its intent."""
         context, handler = self._machine.context, leg.handler
         key = intent_key(self.run, context.tick, context.chain, leg.number, leg.sends)
-        deadline_ns = handler.deadline_ns() if isinstance(handler, Dated) else 0
+        deadline_of = getattr(handler, "deadline_ns", None)  # of those that are `Dated`
+        deadline_ns = deadline_of() if deadline_of else 0
         return replace(request, key=key, deadline_ns=deadline_ns)
 
     def _denied(self, leg: Leg, reason: str) -> Receipt:

@@ -19,12 +19,13 @@ class FeedMemory:
 
     Attributes:
         state: Where it is.
-        heard_ns: Of when its latest data is, or when it began to connect; steady time.
+        heard_ns: Of when its latest data is, or when it began to connect; steady time. By
+            itself it is no change: whoever goes on from an older one hears the feed anew.
         reason: Why it is not LIVE, in words.
     """
 
     state: Feed = Feed.CONNECTING
-    heard_ns: int = 0
+    heard_ns: int = field(default=0, eq=False)
     reason: str = "no data has come yet"
 
 
@@ -39,7 +40,7 @@ class FeedsMemory:
     """
 
     version: int = VERSION
-    time: SteadyTime = field(factory=SteadyTime)
+    time: SteadyTime = field(factory=SteadyTime, eq=False)  # a reading of a clock is no change
     feeds: dict[str, FeedMemory] = field(factory=dict[str, FeedMemory])
 
     def __attrs_post_init__(self) -> None:
@@ -74,7 +75,12 @@ class Feeds:
 
     def state(self) -> dict[str, Any]:
         """What they remember, as plain values for JSON."""
-        return handed_over(FeedsMemory(time=self._time, feeds=self._feeds))
+        return handed_over(self.memory)
+
+    @property
+    def memory(self) -> FeedsMemory:
+        """What they remember now."""
+        return FeedsMemory(time=self._time, feeds=dict(self._feeds))
 
     @property
     def feeds(self) -> Mapping[str, FeedMemory]:

@@ -93,11 +93,14 @@ class Figures:
     Args:
         worth: turns units into money.
         memory: what an earlier life had counted.
+
+    Attributes:
+        memory: what is counted now.
     """
 
     def __init__(self, worth: Worth, memory: FiguresMemory | None = None) -> None:
         self._worth = worth
-        self._memory = memory or FiguresMemory()
+        self.memory = memory or FiguresMemory()
 
     @classmethod
     def restored(cls, worth: Worth, state: object) -> "Figures":
@@ -110,19 +113,19 @@ class Figures:
 
     def state(self) -> dict[str, Any]:
         """What was counted, as plain values for JSON."""
-        return handed_over(self._memory)
+        return handed_over(self.memory)
 
     # What is counted.
 
     def begin(self, now_ns: int) -> None:
         """A new day counts from nothing; a clock that is set back begins none."""
         day = now_ns // DAY_NS
-        if day > self._memory.day:
-            self._memory = FiguresMemory(day=day, counted=self._memory.counted)
+        if day > self.memory.day:
+            self.memory = FiguresMemory(day=day, counted=self.memory.counted)
 
     def filled(self, leg: Leg) -> None:
         """Count what a trade that is verified has slipped; once, whoever verifies it again."""
-        order, memory = leg.request, self._memory
+        order, memory = leg.request, self.memory
         if not isinstance(order, TradeOrder) or order.key == memory.counted:
             return
         ticket = order.ticket
@@ -133,7 +136,7 @@ class Figures:
         if worse > 0:
             asset = ticket.instrument.quote
             slipped[asset] = slipped.get(asset, 0) - (-worse // ticket.scale)
-        self._memory = evolve(memory, slipped=slipped, counted=order.key)
+        self.memory = evolve(memory, slipped=slipped, counted=order.key)
 
     def look(self, books: Books) -> None:
         """Value all positions; the day's first look is what the others are compared with.
@@ -142,8 +145,8 @@ class Figures:
             NotObserved: a price that it takes is not there.
         """
         equity = self._worth.equity(books)
-        opening = equity if self._memory.opening is None else self._memory.opening
-        self._memory = evolve(self._memory, opening=opening, equity=equity)
+        opening = equity if self.memory.opening is None else self.memory.opening
+        self.memory = evolve(self.memory, opening=opening, equity=equity)
 
     def adopted(self, before: Books, after: Books) -> None:
         """The books were changed on an operator's word, at the same prices.
@@ -152,12 +155,12 @@ class Figures:
             NotObserved: a price that it takes is not there.
         """
         then, now = self._worth.equity(before), self._worth.equity(after)
-        opening = None if self._memory.opening is None else self._memory.opening + now - then
-        self._memory = evolve(self._memory, opening=opening, equity=now)
+        opening = None if self.memory.opening is None else self.memory.opening + now - then
+        self.memory = evolve(self.memory, opening=opening, equity=now)
 
     def suspended(self, suspense: Suspense) -> None:
         """What was accepted today without a ledger row."""
-        self._memory = evolve(self._memory, spent=suspense.spent_on(self._memory.day))
+        self.memory = evolve(self.memory, spent=suspense.spent_on(self.memory.day))
 
     # What it comes to.
 
@@ -167,7 +170,7 @@ class Figures:
         Raises:
             NotObserved: a price that it takes is not there.
         """
-        memory = self._memory
+        memory = self.memory
         totals: defaultdict[str, Decimal] = defaultdict(Decimal)
         for key, units in memory.spent.items():
             left = units - memory.excused.get(key, 0)
@@ -180,26 +183,26 @@ class Figures:
         Raises:
             NotObserved: a price that it takes is not there.
         """
-        slipped = self._memory.slipped.items()
+        slipped = self.memory.slipped.items()
         return sum((self._worth.value(asset, units) for asset, units in slipped), Decimal(0))
 
     def loss(self) -> Decimal:
         """What all positions are worth less than at the day's first look; negative is a gain."""
-        opening = self._memory.opening
-        return Decimal(0) if opening is None else opening - self._memory.equity
+        opening = self.memory.opening
+        return Decimal(0) if opening is None else opening - self.memory.equity
 
     # An operator's word.
 
     def excuse_suspense(self, account: str) -> None:
         """Count an account's suspense anew."""
-        here = {k: units for k, units in self._memory.spent.items() if account_of(k) == account}
-        self._memory = evolve(self._memory, excused={**self._memory.excused, **here})
+        here = {k: units for k, units in self.memory.spent.items() if account_of(k) == account}
+        self.memory = evolve(self.memory, excused={**self.memory.excused, **here})
 
     def excuse_slippage(self) -> None:
         """Count slippage anew."""
-        self._memory = evolve(self._memory, slipped={})
+        self.memory = evolve(self.memory, slipped={})
 
     def excuse_loss(self) -> None:
         """Count the loss anew, from the last look."""
-        if self._memory.opening is not None:
-            self._memory = evolve(self._memory, opening=self._memory.equity)
+        if self.memory.opening is not None:
+            self.memory = evolve(self.memory, opening=self.memory.equity)

@@ -63,16 +63,19 @@ class Gate:
 
     def state(self) -> dict[str, Any]:
         """What it remembers, as plain values for JSON."""
+        return handed_over(self.memory)
+
+    @property
+    def memory(self) -> GateMemory:
+        """What it remembers now."""
         scopes = self.scopes
-        return handed_over(
-            GateMemory(
-                time=self._time,
-                breakers={scope: one.memory for scope, one in scopes.circuits.items()},
-                trading={scope: one.memory for scope, one in scopes.tradings.items()},
-                unknown=self._unknown,
-                naked_ns=self._naked_ns,
-                sends_ns=self._sends_ns,
-            )
+        return GateMemory(
+            time=self._time,
+            breakers={scope: one.memory for scope, one in scopes.circuits.items()},
+            trading={scope: one.memory for scope, one in scopes.tradings.items()},
+            unknown=dict(self._unknown),
+            naked_ns=dict(self._naked_ns),
+            sends_ns=dict(self._sends_ns),
         )
 
     def recover(self, clock_ns: int) -> None:

@@ -36,7 +36,7 @@ class GateMemory:
     """
 
     version: int = VERSION
-    time: SteadyTime = field(factory=SteadyTime)
+    time: SteadyTime = field(factory=SteadyTime, eq=False)  # a reading of a clock is no change
     breakers: dict[str, CircuitMemory] = field(factory=dict[str, CircuitMemory])
     trading: dict[str, TradingMemory] = field(factory=dict[str, TradingMemory])
     unknown: dict[str, Unknown] = field(factory=dict[str, Unknown])

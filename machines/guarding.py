@@ -9,7 +9,7 @@ Every change is on the disk before anything follows from it: what one call chang
 in one transaction, with all that the guard then remembers, before the call returns.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -25,9 +25,9 @@ from verifill.machines.limits import Alarm
 from verifill.machines.measuring import Measuring
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.purpose import account_of_leg, cancel_at, sending_of
+from verifill.machines.saved import handed_over
 from verifill.machines.scopes import GLOBAL, account_scope, strategy_scope
 from verifill.machines.sending import Sending
-from verifill.machines.steady import but_for_time
 from verifill.machines.surroundings import Probed, Surroundings, parts_of, since_of
 from verifill.machines.tally import Answer
 from verifill.machines.trading_state import TradingState
@@ -70,6 +70,7 @@ class Guard(Open):
         self._told: list[Change] = []
         self._since: dict[str, int] = {}
         self._kept: Mapping[str, Any] | None = None  # what the log surely holds, but for clocks
+        self._news: Mapping[str, Any] = {}  # what was told last, for the log
         told: Mapping[str, Any] = {}
         lasting = around.limits.persistent_loops
         if state is None:
@@ -95,25 +96,35 @@ class Guard(Open):
 
     def state(self) -> dict[str, Any]:
         """All that it remembers, as plain values for JSON."""
+        return handed_over(self._memories())
+
+    def _memories(self) -> dict[str, Any]:
+        """All that it remembers, as the frozen values that it is made of."""
         return {
-            "gate": self.gate.state(),
-            "feeds": self.feeds.state(),
-            "health": self.health.state(),
-            "figures": self._measuring.figures.state() if self._measuring else None,
+            "gate": self.gate.memory,
+            "feeds": self.feeds.memory,
+            "health": self.health.memory,
+            "figures": self._measuring.figures.memory if self._measuring else None,
             "since": dict(self._since),
         }
 
     def news(self) -> dict[str, Any] | None:
-        """All that it remembers, for the log; None if that `kept` the same, but for its clocks."""
-        state = self.state()
-        if self._kept == but_for_time(state):
-            return None
-        self._kept = None
-        return state
+        """All that it remembers, for the log; None if that holds the same, but for clocks.
 
-    def kept(self, state: Mapping[str, Any]) -> None:
-        """The log holds this state as the newest."""
-        self._kept = but_for_time(state)
+        Who goes on from an older reading of a clock reads it anew, and as much time has passed.
+        """
+        memories = self._memories()
+        if self._kept == memories:
+            return None
+        self._kept, self._news = None, memories
+        return memories
+
+    def keeping(self) -> Callable[[], None]:
+        """What is to be called once the log holds the last `news` as the newest."""
+        return partial(self._keep, self._news)
+
+    def _keep(self, memories: Mapping[str, Any]) -> None:
+        self._kept = memories
 
     def begin(self) -> None:
         """A new process life begins."""
@@ -335,9 +346,9 @@ class Guard(Open):
 
     def _write(self) -> None:
         if self._told:
-            changes, self._told, state = self._told, [], self.state()
-            self._around.write(changes, state)
-            self.kept(state)
+            changes, self._told, memories = self._told, [], self._memories()
+            self._around.write(changes, memories)
+            self._keep(memories)
 
 
 def _asked(venue: Probed) -> str:

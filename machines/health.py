@@ -117,7 +117,12 @@ class Components:
 
     def state(self) -> dict[str, Any]:
         """What is known, as plain values for JSON."""
-        return handed_over(HealthMemory(findings=self._findings, failing=dict(self._failing)))
+        return handed_over(self.memory)
+
+    @property
+    def memory(self) -> HealthMemory:
+        """What is known now."""
+        return HealthMemory(findings=dict(self._findings), failing=dict(self._failing))
 
     # What there is to know.
 

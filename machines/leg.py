@@ -38,7 +38,7 @@ class Leg(Struct, kw_only=True, gc=False):
         had: whether the venue has said once that it has the order.
         held: why nobody can say what became of it; empty unless it is HELD.
         wait_s: for how long it stays away before it is sent again, because its venue says so.
-        recorded: the receipt that the log holds already.
+        recorded: the receipt of this send that the log holds already.
         rows: how many ledger rows the log has seen of it while it was pending.
     """
 

@@ -89,6 +89,8 @@ class LiveLoop(Hearing):
         self._cursors = cursors
         self._refresh = refresh
         self._wall = clock = cast("WallClock", self._clock)
+        strategy = self._strategy  # asked once: Python 3.11 is slow to tell whether it is
+        self._stateful = strategy if isinstance(strategy, Stateful) else None
         self._lapsed: tuple[Entry, ...] = ()
         self._listening = False  # whether a state waits for an operator, and hears by itself
         self._recovering = Recovering(
@@ -123,7 +125,7 @@ class LiveLoop(Hearing):
             self._killing.restore(found.memory)
         operators.always.update(self.always)
         records = cast("LiveRecords", self._records)
-        records.memory, records.kept = self.memory, guard.kept
+        records.memory, records.keeping = self.memory, guard.keeping
 
     @property
     def _stopping(self) -> bool:
@@ -131,10 +133,6 @@ class LiveLoop(Hearing):
         if not self._heeded:
             self._heeded = self._answers.ask_if("stop", lambda: self._asked, FLAG, nothing=False)
         return self._heeded
-
-    @_stopping.setter
-    def _stopping(self, asked: bool) -> None:
-        self._asked = asked
 
     def activities(self) -> Mapping[str, Callable[[], str]]:
         """Those of the full loop, and where a person must look: wait for one."""
@@ -303,7 +301,7 @@ class LiveLoop(Hearing):
     # What is remembered.
 
     def memory(self) -> Memory:
-        """All that it cannot ask the venues for, now."""
+        """All that it cannot ask the venues for, now; to be written before anything moves on."""
         monitor, context = self.monitor, self._machine.context
         totals, spent, day = monitor.suspense.state()
         leg = self.manager.leg if context.instruction else None
@@ -316,8 +314,8 @@ class LiveLoop(Hearing):
             children=self._children,
             outputs={name: dict(own) for name, own in self._desk.outputs.items()},
             books=BooksMemory(
-                totals=dict(monitor.totals),
-                bases=dict(monitor.bases),
+                totals=monitor.totals,
+                bases=monitor.bases,
                 settled_ns=monitor.settled_ns,
                 cursors=self._cursors(),
                 suspense=totals,
@@ -334,13 +332,11 @@ class LiveLoop(Hearing):
         )
 
     def _strategy_state(self) -> dict[str, Any] | None:
-        strategy = self._strategy
-        return dict(strategy.state()) if isinstance(strategy, Stateful) else None
+        return dict(self._stateful.state()) if self._stateful else None
 
     def _restore_strategy(self, state: Mapping[str, Any]) -> None:
-        strategy = self._strategy
-        if isinstance(strategy, Stateful):
-            strategy.restore(state)
+        if self._stateful:
+            self._stateful.restore(state)
 
 
 def _ended(plan: Plan, done: Sequence[tuple[str, str]]) -> list[Entry]:

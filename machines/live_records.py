@@ -5,13 +5,12 @@ instruction, the INTENT before the send; the verdict and the memory of it go wit
 transition that they lead to, in one transaction.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from verifill.engine.executor import Executor
 from verifill.engine.log.live import LiveLog
 from verifill.machines.leg import REHEARSAL, Leg
-from verifill.machines.memory import Memory, entries_of, plain
+from verifill.machines.memory import Memory, entries_of, plain, written
 from verifill.machines.records import Records
 from verifill.machines.strategy import Plan
 from verifill.venues.orders import Bundle
@@ -26,7 +25,8 @@ class LiveRecords(Records):
 
     Attributes:
         memory: tells what is to be remembered now; set by whoever has put the loop together.
-        kept: told of what the guard remembers, once it is on the disk; set likewise.
+        keeping: gives what is called once what the guard has told last is on the disk; set
+            likewise.
     """
 
     def __init__(self, log: LiveLog, machine: Executor) -> None:
@@ -34,7 +34,7 @@ class LiveRecords(Records):
         self._log = log
         self._engine = machine
         self.memory: Callable[[], Memory]
-        self.kept: Callable[[Mapping[str, Any]], None]
+        self.keeping: Callable[[], Callable[[], None]]
 
     def plan(self, plan: Plan) -> None:
         """Write the plan, all legs of it, before its first instruction."""
@@ -56,5 +56,4 @@ class LiveRecords(Records):
     def remember(self) -> None:
         """Let the next record hold all that cannot be asked for."""
         memory = self.memory()
-        guard = memory.guard
-        self._log.tell("memory", plain(memory), (lambda: self.kept(guard)) if guard else None)
+        self._log.tell("memory", written(memory), self.keeping() if memory.guard else None)

@@ -125,7 +125,7 @@ class FullLoop:
         self._plan: Plan = ()
         self._entries: list[Entry] = []
         self._children = 0
-        self._stopping = False
+        self._asked = False  # to stop
         self.report = PlanReport()
         self.role = PLAN
         self.reason = ""
@@ -164,7 +164,12 @@ class FullLoop:
 
     def stop(self) -> None:
         """Ask the engine to finish once it is idle; the tick under way is completed."""
-        self._stopping = True
+        self._asked = True
+
+    @property
+    def _stopping(self) -> bool:
+        """Whether it was asked to stop; whoever extends the loop may find out otherwise."""
+        return self._asked
 
     def conclude(self, fate: str) -> None:
         """Say what became of a plan that waits for a person: it is HELD, or STRANDED."""

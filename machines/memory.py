@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from verifill.engine.digest import at_one_go, is_exact
 from verifill.engine.errors import StateError
 from verifill.machines.leg import Leg
 from verifill.machines.strategy import Plan
@@ -307,6 +308,16 @@ class Memory(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def plain(value: Struct) -> Any:  # noqa: ANN401 - of any shape
     """A memory as the plain values that a record's payload is made of."""
     return msgspec.to_builtins(value)
+
+
+def written(memory: Memory) -> Any:  # noqa: ANN401 - of any shape
+    """A memory as a record's payload takes it up: its canonical text, made at one go.
+
+    All of it but the state of a strategy is of types whose text is exact. A state that is not
+    is handed on as it is, for the log to refuse it.
+    """
+    exact = memory.strategy is None or is_exact(memory.strategy)
+    return at_one_go(memory) if exact else plain(memory)
 
 
 def remembered(told: Mapping[str, Any]) -> Memory:

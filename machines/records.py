@@ -25,7 +25,7 @@ Spelt = tuple[str, str, str, str, str, str]
 Subject = tuple[int, int, int, int, int, int]
 """Their codes."""
 
-SUBJECTS_MAX = 1_024  # of which the codes are kept
+SUBJECTS_MAX = 256  # of which the codes are kept
 
 
 class Rows(Protocol):

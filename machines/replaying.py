@@ -7,7 +7,6 @@ from attrs import frozen
 
 from verifill.engine.command import Command
 from verifill.engine.compile import compile_table
-from verifill.engine.errors import VerifillError
 from verifill.engine.executor import DurableExecutor
 from verifill.engine.log.expand import Nesting
 from verifill.engine.log.live import LiveLog
@@ -126,8 +125,9 @@ def _run(given: Given, past: Past) -> str:
     def seen() -> None:
         if setup.quoted:
             told = given.coming(MARKET)
-            log.tell(MARKET, told)
-            past.market.take(told)
+            log.tell(MARKET, told)  # None is in no log: a record that lacks its prices is found
+            if told is not None:
+                past.market.take(told)
 
     beyond = Beyond(
         clock=NOBODY,
@@ -143,18 +143,15 @@ def _run(given: Given, past: Past) -> str:
         seen=seen,
         worth=NOBODY,
     )
-    try:
-        loop = assemble(
-            setup,
-            beyond,
-            given,
-            machine=machine,
-            log=log,
-            found=past.found,
-            run=past.run,
-            strategy=past.strategy,
-        )
-        loop.run()
-    except VerifillError as error:
-        return str(error)
+    loop = assemble(
+        setup,
+        beyond,
+        given,
+        machine=machine,
+        log=log,
+        found=past.found,
+        run=past.run,
+        strategy=past.strategy,
+    )
+    loop.run()
     return loop.parked

@@ -1,8 +1,5 @@
 """Time that never goes back, made of a clock that may."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from attrs import frozen
 
 
@@ -26,14 +23,3 @@ class SteadyTime:
         """Time when the clock says this, in nanoseconds."""
         passed_ns = max(0, clock_ns - self.read_ns)
         return SteadyTime(read_ns=clock_ns, now_ns=self.now_ns + passed_ns)
-
-
-def but_for_time(state: Mapping[str, Mapping[str, Any] | None]) -> Mapping[str, Any]:
-    """What several machines hand over, without the clock readings that each keeps as `time`.
-
-    Who goes on from an older reading reads the clock anew, and as much time has passed.
-    """
-    return {
-        name: part and {key: value for key, value in part.items() if key != "time"}
-        for name, part in state.items()
-    }

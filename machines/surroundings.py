@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
+from verifill.engine.digest import at_one_go
 from verifill.engine.errors import StateError
 from verifill.engine.log.live import Aside
 from verifill.machines.changes import Change
@@ -75,7 +76,7 @@ def parts_of(state: Mapping[str, Any]) -> tuple[object, object, object]:
 def asides(changes: Sequence[Change], state: Mapping[str, Any]) -> list[Aside]:
     """Changes as a log takes them, the last one with all that is remembered after it."""
     *before, last = map(_aside, changes)
-    return [*before, last._replace(payload={**last.payload, "guard": state})]
+    return [*before, last._replace(payload={**last.payload, "guard": at_one_go(state)})]
 
 
 def _aside(change: Change) -> Aside:

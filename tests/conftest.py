@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--gate", action="store_true", help="fail if an area's coverage is below its share"
     )
     parser.addoption(
-        "--every", type=int, default=12, help="cut runs off at every so-manieth moment; 1 is all"
+        "--every", type=int, default=24, help="cut runs off at every so-manieth moment; 1 is all"
     )
     parser.addoption(
         "--rewrite", action="store_true", help="write the reviewed texts anew; read the difference"

@@ -67,6 +67,13 @@ def test_a_trade_over_many_venues_leaves_the_same_log(tmp_path: Path) -> None:
 
 
 @compiled
+def test_a_live_engine_runs_and_stops_when_compiled() -> None:
+    told = [run("bench.live", "6", path=path) for path in (None, KERNEL)]
+
+    assert ["STOPPED after 6 ticks"] * 2 == [one.partition(",")[0] for one in told]
+
+
+@compiled
 def test_the_usual_way_and_the_activities_agree_when_compiled() -> None:
     both = ("tests/venues/test_lanes.py", "tests/machines/test_express.py")
     run("pytest", "-q", "-p", "no:cacheprovider", *both, "-k", LEFT_OUT, path=KERNEL)

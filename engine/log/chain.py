@@ -74,8 +74,8 @@ def follow(rows: Iterable[Row], origin: Origin, tail: Tail, anchored: Anchored =
     return tail
 
 
-def check_end(tail: Tail, origin: Origin, anchored: Anchored) -> None:
-    """Refuse a chain that ends before the record that its anchor holds.
+def check_end(tail: Tail, origin: Origin, anchored: Anchored, acknowledged: int = 0) -> None:
+    """Refuse a chain that ends before the record that its anchor holds, or its mark speaks of.
 
     Raises:
         LogError: it does.
@@ -83,6 +83,9 @@ def check_end(tail: Tail, origin: Origin, anchored: Anchored) -> None:
     if anchored and anchored[0] > tail.seq:
         fault = f"it ends at record {tail.seq}, and the anchor holds record {anchored[0]}"
         raise _broken(origin, f"{fault}: records were cut off, or the anchor is of another log")
+    if acknowledged > tail.seq:
+        fault = f"it ends at record {tail.seq}, and record {acknowledged} was acknowledged"
+        raise _broken(origin, f"{fault}: records were cut off, or a write of them was damaged")
 
 
 def beginning(origin: Origin) -> Tail:

@@ -66,18 +66,21 @@ PRAGMAS: Mapping[str, tuple[str, object]] = {
     "checkpoint_fullfsync": ("ON", 1),
 }
 
-_KINDS = ", ".join(f"'{kind}'" for kind in sorted(KINDS))
 _COLUMNS = [
     f'"{name}" {"INTEGER" if kind == INT else "TEXT"}{" PRIMARY KEY" if name == "seq" else ""}'
     for name, kind in COLUMNS.items()
 ]
+_TABLE = f"CREATE TABLE records ({', '.join(_COLUMNS)}, CHECK (%s))"
+_TEXTS = [f"'{kind}'" for kind in sorted(KINDS)]
 SCHEMA = (
-    f"CREATE TABLE records ({', '.join(_COLUMNS)}, CHECK (kind IN ({_KINDS})))",
+    _TABLE % " OR ".join(f"kind = {text}" for text in _TEXTS),
     f"CREATE UNIQUE INDEX one_intent ON records (intent_id) WHERE kind = '{INTENT}'",
     f"CREATE INDEX commands ON records (seq) WHERE kind = '{OPERATOR}'",
 )
 FOR_SPEED = frozenset(SCHEMA[2:])
 """Only makes a look-up fast; a log that was made before there was such a thing has none."""
+FORMER: Mapping[str, str] = {_TABLE % f"kind IN ({', '.join(_TEXTS)})": SCHEMA[0]}
+"""As logs were made before -> as they are: of a list SQLite makes a table for each record anew."""
 
 INSERT = f"INSERT INTO records VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - no input
 SELECT = "SELECT * FROM records WHERE seq > ? AND seq <= ? ORDER BY seq"
@@ -118,7 +121,7 @@ def check_tables(connection: Connection, path: Path) -> None:
     """
     with reading(path):
         told = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
-        found = {row[0] for row in told}
+        found: set[str] = {FORMER.get(sql, sql) for (sql,) in told}
     if found | FOR_SPEED != set(SCHEMA):
         odd = sorted(found ^ set(SCHEMA))
         msg = (

@@ -16,6 +16,7 @@ from verifill.engine.errors import EngineDefect, LogError
 from verifill.engine.log.anchor import Anchor
 from verifill.engine.log.chain import Tail, after, hash_of
 from verifill.engine.log.connection import INSERT, Connection, reading
+from verifill.engine.log.mark import Mark
 from verifill.engine.log.record import EPOCH, Origin, Record, Row, stored
 
 
@@ -29,6 +30,7 @@ class DurableLog:
         life: the EPOCH that this process life begins with; it is appended and anchored.
         connection: to the database.
         anchor: the second place.
+        mark: how far it was acknowledged.
         release: called when it is closed; lets go of connection and lock.
 
     Raises:
@@ -48,6 +50,7 @@ class DurableLog:
         *,
         connection: Connection,
         anchor: Anchor,
+        mark: Mark,
         release: Callable[[], None],
     ) -> None:
         self.found = self.tail = tail
@@ -55,6 +58,7 @@ class DurableLog:
         self._origin = origin
         self._connection = connection
         self._anchor = anchor
+        self._mark = mark
         self._release = release
         self._stopped = ""  # why nothing more is written
         if life.kind != EPOCH:
@@ -136,12 +140,13 @@ class DurableLog:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(INSERT, rows)
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+            self._mark.move(tail.seq)
+        except (sqlite3.Error, OSError) as error:
             raise self._failed(error) from error
         self.tail = tail
         self._stopped = ""
 
-    def _failed(self, error: sqlite3.Error) -> LogError | EngineDefect:
+    def _failed(self, error: sqlite3.Error | OSError) -> LogError | EngineDefect:
         """What a write that failed means."""
         if isinstance(error, sqlite3.IntegrityError) and "intent_id" in str(error):
             with reading(self._path):

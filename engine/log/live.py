@@ -112,7 +112,12 @@ class LiveLog:
         self._log = log
         self._nesting = nesting
         self._now = now
-        self._levels = nesting.levels
+        columns = [column for _, column in nesting.levels]
+        self._tables = [table for table, _ in nesting.levels]
+        self._places = {
+            table: (columns[at], columns[:at][::-1]) for at, table in enumerate(self._tables)
+        }
+        self._owners: dict[tuple[str, str, str], str] = {}  # as few as the table has rows
         self.streams = {name: Waiting() for name in EVIDENCE}
         self.codes = Texts()
         self.usual = NoUsual()
@@ -141,7 +146,10 @@ class LiveLog:
         Raises:
             LogError: it cannot be written, and nothing may be sent any more.
         """
-        owner = self._nesting.owner(source, event, target)
+        move_of = (source, event, target)
+        owner = self._owners.get(move_of)
+        if owner is None:
+            owner = self._owners[move_of] = self._nesting.owner(*move_of)
         self._write(owner, TRANSITIONS[move], context, source=source, event=event, target=target)
 
     def note(self, kind: Kind, state: str, context: Context, *, intent_id: str = "") -> None:
@@ -151,8 +159,7 @@ class LiveLog:
             EngineDefect: an INTENT whose key was used before; nothing is written.
             LogError: as `transition`.
         """
-        innermost, _ = self._levels[-1]
-        owner = innermost if context.instruction else self._levels[0][0]
+        owner = self._tables[-1 if context.instruction else 0]
         self._write(owner, kind, context, source=state, target=state, intent_id=intent_id or None)
 
     def _write(
@@ -166,21 +173,19 @@ class LiveLog:
         event: str | None = None,
         intent_id: str | None = None,
     ) -> None:
-        numbers = {"tick": context.tick, "chain": context.chain, "instruction": context.instruction}
-        tables, columns = zip(*self._levels, strict=True)
-        at = tables.index(owner)
-        around = [numbers[column] for column in columns[:at] if numbers[column]]
+        column, outwards = self._places[owner]
+        around = (number for outer in outwards if (number := getattr(context, outer)))
         evidence = {name: one.rows for name, one in self.streams.items() if one.rows}
         payload = self._told | ({"streams": evidence} if evidence else {}) | self._answered()
         wall_ns, mono_ns = self._now()
         record = Record(
             machine=owner,
-            instance=numbers[columns[at]],
-            parent=around[-1] if around else 0,
+            instance=getattr(context, column),
+            parent=next(around, 0),
             source=source,
             event=event,
             target=target,
-            attempt=context.attempt if owner == self._levels[-1][0] else 0,
+            attempt=context.attempt if owner == self._tables[-1] else 0,
             kind=kind,
             intent_id=intent_id,
             wall_ns=wall_ns,
@@ -192,8 +197,8 @@ class LiveLog:
         kept, self._told, self._kept = self._kept, {}, {}
         for done in kept.values():
             done()
-        for one in self.streams.values():
-            one.rows = []
+        for name in evidence:
+            self.streams[name].rows = []
         self.on_record(record, seq)
 
     def aside(self, told: Sequence[Aside]) -> None:

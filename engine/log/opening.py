@@ -26,6 +26,7 @@ from verifill.engine.log.connection import (
 from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import SQLITE, STORE
 from verifill.engine.log.files import make_folder, write_new
+from verifill.engine.log.mark import Mark
 from verifill.engine.log.parts import verify
 from verifill.engine.log.reader import Log
 from verifill.engine.log.record import Origin, Record
@@ -73,8 +74,9 @@ def create_log(
         origin = _origin(path, text)
         tail = beginning(origin)
         return DurableLog(
-            path, origin, tail, life, connection=connection, anchor=anchor, release=held.close
-        )
+            path, origin, tail, life,
+            connection=connection, anchor=anchor, mark=_mark(folder, held), release=held.close,
+        )  # fmt: skip
 
 
 def reopen_log(
@@ -117,8 +119,9 @@ def reopen_log(
         connection = _connected(path, connect, held)
         make_durable(connection, path)
         return DurableLog(
-            path, origin, tail, life, connection=connection, anchor=anchor, release=held.close
-        )
+            path, origin, tail, life,
+            connection=connection, anchor=anchor, mark=_mark(folder, held), release=held.close,
+        )  # fmt: skip
 
 
 def verify_log(folder: Path, anchor: Anchor) -> Tail:
@@ -155,6 +158,16 @@ def _lay_out(folder: Path, header: bytes, held: ExitStack) -> None:
     except OSError as error:
         msg = f"{folder} cannot be a log: {reason_of(error)}. Choose a folder of your own"
         raise LogError(msg) from error
+
+
+def _mark(folder: Path, held: ExitStack) -> Mark:
+    try:
+        mark = Mark(folder)
+    except OSError as error:
+        msg = f"the mark of {folder} cannot be written: {reason_of(error)}"
+        raise LogError(msg) from error
+    held.callback(mark.close)
+    return mark
 
 
 def _connected(path: Path, connect: Connect, held: ExitStack) -> Connection:

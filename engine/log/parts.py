@@ -27,6 +27,7 @@ from verifill.engine.log.connection import (
     connect_to_read,
     rows_after,
 )
+from verifill.engine.log.mark import marked
 from verifill.engine.log.record import Origin, Row
 
 PART_ROWS: Final = 50_000
@@ -91,7 +92,7 @@ def verify(
     Raises:
         LogError: see `chain.follow` and `chain.check_end`.
     """
-    show = look or _pass
+    show, acknowledged = look or _pass, marked(path.parent)  # before the end can move on
     with ExitStack() as held:
         first, *others = _parts(connection, path, origin, anchored)
         helpers: list[_Helper] = []
@@ -108,7 +109,7 @@ def verify(
                     pass
             tail = sound.ended._replace(state=sound.ended.state or tail.state)
         tail = follow(show(rows_after(connection, path, tail.seq)), origin, tail, anchored)
-    check_end(tail, origin, anchored)
+    check_end(tail, origin, anchored, acknowledged)
     return tail
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import polars as pl
 
-from verifill.engine.errors import LogError
+from verifill.engine.errors import LogError, NoLog
 from verifill.engine.log.expand import records
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import CODE, dtype_of
@@ -158,6 +158,9 @@ class Log:
         path = self.folder / HEADER
         try:
             header: Any = json.loads(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            msg = f"{self.folder} is no log: it has no {HEADER}. Name the folder that a run wrote"
+            raise NoLog(msg) from None
         except (OSError, ValueError) as error:
             msg = f"{self.folder} is no log: {error}. Name the folder that a run wrote"
             raise LogError(msg) from error

@@ -150,15 +150,32 @@ def stored(record: Record, origin: Origin, *, seq: int, epoch: int, previous: st
     Raises:
         EngineDefect: a value is of another type, or does not fit its column.
     """
-    told = msgspec.structs.astuple(record)
+    cause_seq = seq - 1 if record.cause_seq is None else record.cause_seq
     row = (
-        *(seq, origin.run, epoch, *told[:8]),
-        seq - 1 if record.cause_seq is None else record.cause_seq,
-        *(*told[9:14], origin.definition_hash),
-        *(_text("quantity", record.quantity), _text("price", record.price)),
-        *(_payload(record.payload), previous),
+        seq,
+        origin.run,
+        epoch,
+        record.machine,
+        record.instance,
+        record.parent,
+        record.source,
+        record.event,
+        record.target,
+        record.attempt,
+        record.kind,
+        cause_seq,
+        record.intent_id,
+        record.venue_ref,
+        record.wall_ns,
+        record.mono_ns,
+        record.venue_ns,
+        origin.definition_hash,
+        _text("quantity", record.quantity),
+        _text("price", record.price),
+        _payload(record.payload),
+        previous,
     )
-    if column := misfit(tuple(map(type, row))) or _overflow(row):
+    if column := misfit(tuple(map(type, row))) or _overflow(record, cause_seq):
         raise _unfit(column, COLUMNS[column], row[list(COLUMNS).index(column)])
     if record.kind not in KINDS:
         msg = f"a record is of kind {record.kind!r}; allowed are {', '.join(sorted(KINDS))}"
@@ -183,13 +200,16 @@ def misfit(types: tuple[type, ...]) -> str:
     return ""
 
 
-def _overflow(row: Row) -> str:
+def _overflow(record: Record, cause_seq: int) -> str:
     """The first column whose integer is too great for 64 bits; none if all fit."""
-    whole = [value for value in row if isinstance(value, int)]
-    if -_LIMITS[INT] <= min(whole) and max(whole) < _LIMITS[INT]:
+    venue_ns = record.venue_ns or 0
+    whole = (record.instance, record.parent, record.attempt, cause_seq)
+    moments = (record.wall_ns, record.mono_ns, venue_ns)
+    if min(*whole, *moments) >= -_INT_LIMIT and max(*whole, *moments) < _INT_LIMIT:
         return ""
-    told = zip(COLUMNS, row, strict=False)
-    return next(name for name, value in told if isinstance(value, int) and not _fits(INT, value))
+    names = ("instance", "parent", "attempt", "cause_seq", "wall_ns", "mono_ns", "venue_ns")
+    told = zip(names, (*whole, *moments), strict=True)
+    return next(name for name, value in told if not _fits(INT, value))
 
 
 def _payload(payload: Mapping[str, object] | None) -> str | None:
@@ -215,7 +235,8 @@ def _check_evidence(stream: str, rows: Sequence[Sequence[object]]) -> None:
                 raise _unfit(column, kind, value)
 
 
-_LIMITS = {INT: 1 << 63, AMOUNT: 1 << 127}
+_INT_LIMIT = 1 << 63
+_LIMITS = {INT: _INT_LIMIT, AMOUNT: 1 << 127}
 _WANTED = {
     INT: "an integer of 64 bits",
     AMOUNT: "an integer of 128 bits",

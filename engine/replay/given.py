@@ -6,7 +6,7 @@ another record, is stopped there: what would follow rests on answers to other qu
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
@@ -108,12 +108,15 @@ class Given(Answers):
         return int(before + since)
 
     def coming(self, name: str) -> Any:  # noqa: ANN401 - of any shape
-        """What the next record that holds something under a name of its payload holds there."""
-        for row in self._rows[self._at :]:
-            payload: Mapping[str, Any] = row[PAYLOAD] or {}
-            if name in payload:
-                return payload[name]
-        raise OverError
+        """What the next record that holds something under a name of its payload holds there.
+
+        None if there is none: a life that was cut off may have written records aside before it
+        came to that one.
+        """
+        payloads: Iterator[Mapping[str, Any]] = (
+            row[PAYLOAD] or {} for row in self._rows[self._at :]
+        )
+        return next((payload[name] for payload in payloads if name in payload), None)
 
     def moment(self) -> Moment:
         """That of the next record."""

@@ -210,16 +210,18 @@ read any other; `open_log(folder)` gives the reader that fits.
   array without spaces, in UTF-8. `prev_hash` of the first record is the SHA-256 of `header.json`.
 * **The anchor** is a second place, by default a text file elsewhere with a line of number and
   hash for each time it was told: when a process life begins, and at every terminal state.
+* **The mark** is the file `mark`: the number of the last record that was acknowledged, and its
+  CRC-32, written over the one before after every commit, without a sync. It is never further than
+  what was synced, so a chain that ends before it has lost records.
 * **Opening** verifies all of it: every hash, numbers without a gap, epochs, `mono_ns`, run and
-  table, the anchored record, the index that keeps intents apart, and the pages of the database. A
-  log that fails is refused with the place, and left as it is; so is an old log with a new table.
+  table, the anchored record, the mark, the index that keeps intents apart, and the pages of the
+  database. A log that fails is refused with the place, and left as it is; so is an old log with a
+  new table.
 
 What this does not find out:
 
 * Without the anchor, or after the record that was anchored last: records cut off the end, or all
-  of them hashed anew by whoever may write to the folder. That includes a bit that flips in
-  `log.sqlite-wal`: SQLite takes what follows it for the torn end of a write and drops it without
-  a word.
+  of them hashed anew, by whoever may write to the folder, the mark included.
 * Whoever can write to the log and to the anchor can make both anew. Keep the anchor where the
   engine's user cannot rewrite it, if that matters.
 * A disk that says it has synced and has not; a file system over a network, where locks and the

@@ -314,7 +314,8 @@ class RunResult:
         state, reason = "", "the log has no last line: the run was killed, or is still running"
         if is_recorded(self.header):
             state = self._rests
-            reason = f"none yet: the run stands in {state or 'no state'}, and can be gone on with"
+            where = state or "no state"
+            reason = f"a live run has none: it stands in {where}, and can be gone on with"
         return Ended(
             ending=None,
             reason=reason,

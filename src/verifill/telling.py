@@ -11,9 +11,12 @@ from typing import Any
 import structlog
 
 from verifill.engine.log.record import Record
+from verifill.machines.full_loop import Full
 
 QUIET = frozenset({"tick", "complete", "rest", "recover", "heartbeat", "healthy", "connect"})
 """Events that say nothing by themselves: a run without news is quiet."""
+
+WAITING = "an operator: once what is wrong is mended, `verifill ops resume`; or stop it"
 
 Tell = Callable[[Record, int], None]
 
@@ -70,6 +73,8 @@ def _lines(record: Record) -> list[tuple[str, str, dict[str, Any]]]:
         facts: dict[str, Any] = {"state": record.target}
         if record.attempt:
             facts |= {"instruction": record.instance, "attempt": record.attempt}
+        if record.target == Full.HALTED:
+            facts["next"] = WAITING
         lines.append(("warning" if record.kind == "REFUSED" else "info", record.event, facts))
     if record.kind == "INTENT":
         lines.append(("info", "intent", {"instruction": record.instance, "key": record.intent_id}))

@@ -116,6 +116,22 @@ def test_a_strategy_that_exits_on_import_is_refused(command: Verifill, project: 
     )
 
 
+# Amounts that nothing can hold.
+
+
+@pytest.mark.parametrize("quantity", ["1e30", "1e32", "1e60", "1e999999", "NaN", "-Infinity"])
+def test_an_absurd_amount_is_a_failure_of_the_run(
+    command: Verifill, project: Path, quantity: str
+) -> None:
+    strategy = project / "strategy.py"
+    text = strategy.read_text().replace("quantity=QUANTITY", f'quantity=Decimal("{quantity}")')
+    strategy.write_text(text)
+    ran = command("backtest", project / TOML)
+
+    assert ExitCode.ENDED_EARLY == ran.exit_code
+    assert "instruction 1 was not executed" in " ".join(ran.stdout.split())
+
+
 # What the summary says.
 
 

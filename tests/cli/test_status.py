@@ -136,5 +136,5 @@ def test_a_log_that_cannot_be_read_is_told_in_words(
 def test_what_is_no_log_is_told_in_words(tmp_path: Path, command: Verifill) -> None:
     told = command("status", tmp_path / "missing")
 
-    assert ExitCode.ENVIRONMENT == told.exit_code
+    assert ExitCode.BAD_INPUT == told.exit_code
     assert "is no log" in told.stderr

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifill.engine.amounts import divide_down, divide_up, reduced, to_decimal, to_units
+from verifill.engine.amounts import HELD, divide_down, divide_up, reduced, to_decimal, to_units
 from verifill.engine.errors import AmountError
 
-UNITS = st.integers(-(10**60), 10**60)
+UNITS = st.integers(-HELD, HELD)
 DECIMALS = st.integers(0, 36)
 
 
@@ -32,8 +32,7 @@ def test_an_amount_is_its_units_times_the_unit(units: int, decimals: int) -> Non
         ("1E+3", 2, 100_000),
         ("1.10", 1, 11),
         ("-0", 8, 0),
-        ("115792089237316195423570985008687907853269984665640564039457.584007913129639935", 18,
-         2**256 - 1),
+        ("170141183460469231731.687303715884105727", 18, 2**127 - 1),
     ],
 )  # fmt: skip
 def test_an_amount_counts_in_units_of_its_asset(amount: str, decimals: int, units: int) -> None:
@@ -56,9 +55,15 @@ def test_an_amount_of_a_hundred_decimals_is_refused_as_too_fine() -> None:
 
 
 @pytest.mark.parametrize("amount", ["NaN", "sNaN", "Infinity", "-Infinity", "1E+70", "1E+999999"])
-def test_what_is_not_finite_or_beyond_256_bits_is_no_amount(amount: str) -> None:
+def test_what_is_not_finite_or_of_too_many_digits_is_no_amount(amount: str) -> None:
     with pytest.raises(AmountError, match="is not an amount; give a finite number of at most 78"):
         to_units(Decimal(amount), 8)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_amount_that_no_log_can_hold_is_refused(sign: int) -> None:
+    with pytest.raises(AmountError, match="is more than a log can hold; give at most"):
+        to_units(to_decimal(sign * (HELD + 1), 8), 8)
 
 
 @given(st.integers(), st.integers(min_value=1))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verifill.engine.digest import canonical_json, sha256_file, sha256_hex
+from verifill.engine.digest import at_one_go, canonical_json, sha256_file, sha256_hex
 from verifill.engine.errors import EngineDefect
 
 WORD = st.text(max_size=4)
@@ -53,6 +53,28 @@ def test_what_one_library_writes_otherwise_than_the_other_has_one_text(value: ob
     whole = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
     assert whole.encode("ascii") == canonical_json(value)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(WORD, EXACT | st.dictionaries(st.text(), EXACT)))
+def test_a_part_that_is_text_already_comes_out_the_same(value: dict[str, object]) -> None:
+    text = {key: at_one_go(part) for key, part in value.items()}
+
+    assert canonical_json(value) == canonical_json(text)
+
+
+@pytest.mark.parametrize("inexact", [0.5, -1e300, {"a": [1, 2.0]}])
+def test_a_float_in_a_part_made_at_one_go_is_refused(inexact: object) -> None:
+    with pytest.raises(EngineDefect, match="no exact JSON text"):
+        canonical_json({"part": at_one_go({"a": inexact})})
+
+
+def test_a_text_that_has_the_like_of_a_float_in_it_is_none() -> None:
+    assert b'{"a":"b:0.5"}' == canonical_json(at_one_go({"a": "b:0.5"}))
+
+
+def test_a_part_made_at_one_go_has_the_texts_of_its_types() -> None:
+    assert b'["buy","0.10"]' == canonical_json(at_one_go((Side.BUY, Decimal("0.10"))))
 
 
 def test_a_tuple_and_a_list_are_the_same_sequence() -> None:

@@ -16,6 +16,7 @@ from tests.engine.durable_support import TABLE, filled, holding, intent, note, r
 from verifill.engine.digest import canonical_json
 from verifill.engine.errors import LogError
 from verifill.engine.log.chain import beginning, follow, hash_of
+from verifill.engine.log.mark import MARK
 from verifill.engine.log.record import COLUMNS, Origin, Row
 
 Change = Callable[[sqlite3.Connection], object]
@@ -236,6 +237,9 @@ def test_without_a_late_anchor_what_was_cut_off_or_made_anew_is_not_found(tmp_pa
     )
     changed(tmp_path / "log", edited("DELETE FROM records WHERE seq = 7"))
     changed(tmp_path / "log", lambda database: rechained(database, 5))
+    with pytest.raises(LogError, match="it ends at record 6, and record 7 was acknowledged"):
+        reopened(tmp_path / "log", anchor=holding(early))
+    (tmp_path / "log" / MARK).unlink()
 
     with reopened(tmp_path / "log", anchor=holding(early)) as log:
         assert 6 == log.found.seq

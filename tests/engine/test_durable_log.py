@@ -288,6 +288,7 @@ def test_folder_and_files_are_for_their_owner_alone(tmp_path: Path) -> None:
         "log.sqlite": 0o600,
         "log.sqlite-shm": 0o600,
         "log.sqlite-wal": 0o600,
+        "mark": 0o600,
     } == modes
 
 

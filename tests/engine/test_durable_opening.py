@@ -91,7 +91,7 @@ def test_a_log_without_its_database_is_refused_and_none_is_made(tmp_path: Path) 
 
     with pytest.raises(LogError, match=r"has no log\.sqlite"):
         reopened(tmp_path / "log")
-    assert ["header.json"] == [path.name for path in (tmp_path / "log").iterdir()]
+    assert {"header.json", "mark"} == {path.name for path in (tmp_path / "log").iterdir()}
 
 
 def test_a_folder_that_holds_no_log_is_refused(tmp_path: Path) -> None:
@@ -180,6 +180,25 @@ def test_a_life_that_is_no_epoch_is_refused_and_lets_the_lock_go(tmp_path: Path)
             tmp_path / "log", note(1), definition_hash=TABLE, anchor=beside(tmp_path / "log")
         )
     reopened(tmp_path / "log").close()
+
+
+@pytest.mark.parametrize("statement", connection.FORMER)
+def test_a_log_whose_table_was_made_by_an_earlier_version_is_taken_up(
+    tmp_path: Path, statement: str
+) -> None:
+    with created(tmp_path / "log") as log:
+        log.append([note(1)])
+    database = sqlite3.connect(tmp_path / "log" / "log.sqlite")
+    database.execute("PRAGMA writable_schema = ON")
+    database.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'records'", (statement,))
+    database.commit()
+    database.close()
+
+    with reopened(tmp_path / "log") as again:
+        assert 2 == again.found.seq
+        again.append([note(2)])
+        with pytest.raises(EngineDefect, match="of kind"):
+            again.append([note(3, kind="NONE")])
 
 
 def test_a_log_that_was_made_before_commands_had_an_index_is_taken_up(tmp_path: Path) -> None:

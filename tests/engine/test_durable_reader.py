@@ -209,6 +209,13 @@ def test_the_last_records_are_read_as_if_there_were_no_others(tmp_path: Path) ->
     assert [5, 6, 7] == recent.recent(9).records().collect()["seq"].to_list()
 
 
+def test_the_first_records_are_read_as_if_none_had_come_since(tmp_path: Path) -> None:
+    filled(tmp_path / "log").close()
+    whole = DurableReader(tmp_path / "log").records().collect()
+
+    assert whole.head(3).equals(DurableReader(tmp_path / "log", before=4).records().collect())
+
+
 def test_a_short_log_is_read_whole_however_much_of_it_is_asked_for(tmp_path: Path) -> None:
     filled(tmp_path / "log").close()
     recent = DurableReader(tmp_path / "log").recent(1_000)

@@ -131,7 +131,7 @@ def test_bad_input_is_refused_in_words_and_leaves_nothing(logged: Logged, tmp_pa
     there = tmp_path / "there.xes"
     there.write_text("mine")
     for arguments, code, words in (
-        ((tmp_path, "--to", tmp_path / "a.xes"), FAILED, "is no log"),
+        ((tmp_path, "--to", tmp_path / "a.xes"), REFUSED, "is no log"),
         (
             (log, "--to", tmp_path / "a.xml"),
             ExitCode.BAD_INPUT,

@@ -18,7 +18,7 @@ from verifill.faults.table import CASES, PROTOCOL, Summary, frame, page, standin
 from verifill.machines.full_loop import FULL_LOOP
 
 PROCESSES = ("kill -9", "kill -9 in recovery")
-SAMPLE = 60
+SAMPLE = 40
 ROOT = Path(__file__).parents[2]
 
 

@@ -18,6 +18,7 @@ COMMITS = {
     2: "recover", 3: "recovered", 4: "tick", 5: "plan", 6: "instruct", 7: "intent",
     8: "accepted", 9: "observed", 10: "matched", 11: "complete", 12: "rest",
 }  # fmt: skip
+LIVES = [(when, number) for number in COMMITS for when in ("before", "after")]
 VIRTUAL = '[loopback]\nwidth = "0"\n'
 
 
@@ -42,8 +43,14 @@ def test_a_run_that_nobody_kills_sends_once_a_tick(world: LiveWorld) -> None:
     assert [1, 1] == list(world.effects.values())
 
 
-@pytest.mark.parametrize("number", COMMITS, ids=COMMITS.__getitem__)
-@pytest.mark.parametrize("when", ["before", "after"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every commit, before and after it; in a sample before the one and after the next."""
+    if "when" in metafunc.fixturenames:
+        some = LIVES if metafunc.config.getoption("--every") == 1 else [*LIVES[::4], *LIVES[3::4]]
+        names = [f"{when} {COMMITS[number]}" for when, number in some]
+        metafunc.parametrize(("when", "number"), some, ids=names)
+
+
 def test_a_life_that_ends_at_a_commit(world: LiveWorld, when: str, number: int) -> None:
     assert KILLED == world.run(f"{when} commit", str(number))
     assert 0 == world.run(ticks=1)

@@ -125,7 +125,7 @@ class LiveWorld:
         verify_log(self.log, FileAnchor(Path(f"{self.log}.anchor")))
         replayed = replay_live(self.log)
         assert replayed.identical, replayed.difference
-        assert replayed.count == replayed.of
+        assert (replayed.of, ()) == (replayed.count, replayed.limits)
         records, effects = self.records, self.effects
         assert "STOPPED" == records["to"].drop_nulls()[-1]
         assert all(count <= 1 for count in effects.values()), effects

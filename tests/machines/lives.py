@@ -34,7 +34,7 @@ from verifill.machines.assembling import Beyond, Look, assemble
 from verifill.machines.figures import Worth
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.heard import abilities_of
-from verifill.machines.live_loop import LiveLoop
+from verifill.machines.live_loop import LiveLoop, Stateful
 from verifill.machines.loop import LoopPolicy
 from verifill.machines.nesting import nesting
 from verifill.machines.recovering import Bases
@@ -316,7 +316,7 @@ class World:
             venues=(VenueSetup(rules=client.rules, abilities=abilities_of(client)),),
             feeds=len(self.feeds),
             subscribed=frozenset(names),
-            stateful=True,
+            stateful=isinstance(self.strategy, Stateful),
             measured=self.worth is not None,
             limits=self.limits,
         )

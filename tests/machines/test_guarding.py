@@ -16,6 +16,7 @@ from verifill.engine.errors import StateError
 from verifill.machines.changes import Change
 from verifill.machines.guarding import Guard
 from verifill.machines.leg import REHEARSAL
+from verifill.machines.saved import handed_over
 from verifill.machines.surroundings import Surroundings
 from verifill.machines.thresholds import Thresholds
 from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt, Request, Trouble
@@ -185,16 +186,20 @@ def test_a_fill_that_is_not_ours_latches_everything(tmp_path: Path) -> None:
 
 def test_what_the_log_holds_is_not_told_again_until_it_changes() -> None:
     guard = Guard(around([]))
-    assert guard.state() == guard.news() == guard.news()  # nobody has said that it is on the disk
-    guard.kept(guard.state())
+    assert guard.state() == handed_over(guard.news())  # nobody has said that it is on the disk
+    assert guard.state() == handed_over(guard.news())
+    guard.keeping()()
     assert guard.news() is None
 
     guard.gate.advance(1)
     assert guard.news() is None  # a clock is read anew
     guard.gate.unknown("key", "desk.spot", 1)
-    assert guard.state() == guard.news() == guard.news()
+    assert guard.state() == handed_over(guard.news())
+    kept = guard.keeping()
     guard.gate.resolved("key", 1)
-    assert guard.state() == guard.news()  # what the log holds is not known to be this
+    kept()
+    assert guard.state() == handed_over(guard.news())  # the log holds what was before
+    assert guard.state() == handed_over(guard.news())  # and is not known to hold this
 
     guard.strayed(LedgerRow("t-9", "desk.spot:BaseToken:BTC", 5, Cause.TRADE, 0))
     assert guard.news() is None  # it was written with what has changed
@@ -313,6 +318,7 @@ def test_a_life_that_ended_latched_is_blocked_though_nothing_was_halted(tmp_path
     made.asleep = lambda _slice: None
     sent = len(made.venue.sent)
     made.live(3)
+    made.logs.discard(made.log)  # what a test does to an engine from outside, no log can hold
 
     assert "recover blocked finish" == made.story
     assert sent == len(made.venue.sent)

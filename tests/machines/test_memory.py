@@ -6,10 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.machines.support import buy, sell
 from tests.machines.test_saga import saga
-from verifill.engine.errors import StateError
+from verifill.engine.digest import canonical_json
+from verifill.engine.errors import EngineDefect, StateError
 from verifill.machines.memory import (
     BooksMemory,
     ChainMemory,
@@ -18,6 +20,7 @@ from verifill.machines.memory import (
     plain,
     plan_of,
     remembered,
+    written,
 )
 from verifill.machines.recovery import find
 from verifill.machines.tight_loop import Tight
@@ -34,6 +37,19 @@ MEMORY = Memory(
 
 def test_a_memory_survives_the_way_through_plain_values() -> None:
     assert MEMORY == remembered(plain(MEMORY))
+
+
+@pytest.mark.parametrize("state", [None, {"count": 1}, {"é": "\ud800"}])
+def test_a_memory_is_written_as_its_plain_values_would_be(state: dict[str, Any] | None) -> None:
+    memory = structs.replace(MEMORY, strategy=state)
+
+    assert canonical_json({"memory": plain(memory)}) == canonical_json({"memory": written(memory)})
+
+
+@pytest.mark.parametrize("state", [{"share": 0.5}, {"share": [float("nan")]}, {1: 2}])
+def test_a_state_of_a_strategy_without_an_exact_text_is_refused(state: dict[str, Any]) -> None:
+    with pytest.raises(EngineDefect):
+        canonical_json({"memory": written(structs.replace(MEMORY, strategy=state))})
 
 
 @pytest.mark.parametrize("told", [{}, {"tick": "one"}, [], None])

@@ -208,7 +208,7 @@ def test_what_is_no_log_is_refused_with_what_to_do(
     (tmp_path / "empty").mkdir()
     for folder in ("nowhere", "empty"):
         told = command(name, tmp_path / folder, *options)
-        refused(told, ExitCode.ENVIRONMENT, "is no log", "Name the folder that a run wrote")
+        refused(told, ExitCode.BAD_INPUT, "is no log", "Name the folder that a run wrote")
 
 
 @pytest.mark.parametrize("command_line", [("metrics", "--once"), SPANS], ids=["metrics", "spans"])

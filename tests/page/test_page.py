@@ -191,7 +191,7 @@ def test_no_page_is_written_into_a_log(log: Path) -> None:
 def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
     told = said(tmp_path, "-o", tmp_path.with_suffix(".html"))
 
-    assert 3 == told.exit_code
+    assert 2 == told.exit_code
     assert "is no log" in told.stderr
 
 

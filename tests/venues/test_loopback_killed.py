@@ -431,3 +431,9 @@ def test_a_new_client_goes_on_where_the_one_before_was(tmp_path: Path) -> None:
 
     assert 3 == len(after.read().rows)
     assert () == server.exchange().read().rows
+
+
+@pytest.mark.parametrize("file", ["", "nowhere/journal"])
+def test_what_cannot_be_a_journal_is_said_so(tmp_path: Path, file: str) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be a journal: .* Name a file"):
+        Journal(tmp_path / file)

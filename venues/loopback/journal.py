@@ -115,7 +115,11 @@ class Journal:
 
     def __init__(self, file: Path) -> None:
         self._name = str(file)
-        self._file = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._file = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            msg = f"{file} cannot be a journal: {error.strerror}. Name a file that may be written"
+            raise ConfigError(msg) from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

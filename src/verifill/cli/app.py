@@ -167,7 +167,7 @@ def backtest(
     epilog=examples(
         "verifill live carry.toml --port 4711",
         "VERIFILL_ENVIRONMENT=staging verifill live carry.toml",
-        "verifill live carry.toml --port 4711 --log runs/live --anchor /elsewhere/live.anchor",
+        "verifill live carry.toml --port 4711 --anchor /elsewhere/live.anchor",
     )
 )
 @told

@@ -27,6 +27,7 @@ from verifill.result import RunResult
 Writer = Callable[[pl.LazyFrame, Path], object]
 Text = Callable[[Mapping[str, Any], Iterable[Entry]], Iterator[str]]
 WHOLE = "records"
+STATE = frozenset({KEY, "guard", "market", "memory"})  # of a payload of a live run
 
 # Columns of the narrow table, by the least width of the screen that they are shown on.
 NARROW = ("seq", "time", "instruction", "event", "to")
@@ -73,16 +74,13 @@ def _narrow(out: Screen, result: RunResult, rows: pl.DataFrame) -> None:
     else:
         out.print(table("", columns, shown))
     for row in rows.filter(pl.col("payload").is_not_null()).iter_rows(named=True):
-        if payload := without_answers(row["payload"]):
+        if payload := without_state(row["payload"]):
             out.print(f"{row['seq']}: {payload}")
 
 
-def without_answers(payload: str) -> str:
-    """A payload without what a live run was told from outside, which is for replay."""
-    if '"answers":' not in payload:
-        return payload
-    told = json.loads(payload)
-    told.pop(KEY, None)
+def without_state(payload: str) -> str:
+    """A payload without what it holds for recovery and replay, which `replay --at` shows."""
+    told = {name: part for name, part in json.loads(payload).items() if name not in STATE}
     return canonical_json(told).decode() if told else ""
 
 

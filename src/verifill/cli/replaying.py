@@ -13,7 +13,7 @@ from verifill.engine.errors import ConfigError
 CODES = """Exit codes:
   0    identical, or shown
   1    it departs, or there is nothing of the sort to jump to
-  2    usage or input: command line, configuration, data, strategy, no such record
+  2    usage or input: command line, configuration, data, strategy, record
   3    the machine, or the log: it cannot be read
   4    a defect of Verifill; please report it
   130  interrupted: Ctrl-C
@@ -21,7 +21,7 @@ CODES = """Exit codes:
 
 EPILOG = examples(
     "verifill replay runs/live                              # is it identical?",
-    "verifill replay runs/carry --config carry.toml         # a backtest needs its settings",
+    "verifill replay runs/carry --config carry.toml   # a backtest needs it",
     "verifill replay runs/live --config live.toml --strategy changed.py",
     "verifill replay runs/live --at 120",
     "verifill replay runs/live --next failure --after 120 --json",
@@ -79,7 +79,7 @@ def replay(  # noqa: PLR0913 - one command, several questions
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
-    """Run a log again and compare every record, or look at any moment of it.
+    """Run a log again and compare every record, or look into it.
 
     A live log is run again on the answers that it holds, and nothing is reached; a backtest is
     simulated anew. The exit code is 0 if it is identical, and 1 if it departs.

@@ -12,8 +12,8 @@ from verifill.cli.options import examples
 EPILOG = examples(
     "verifill report runs/carry",
     "verifill report runs/carry --quote BTC",
-    "verifill report runs/live -o live.html                 # a page, to look at and to archive",
-    "verifill report runs/carry -o carry.html --config carry.toml   # replayed too",
+    "verifill report runs/live -o live.html                 # a page to archive",
+    "verifill report runs/carry -o c.html --config carry.toml  # replayed too",
 )
 
 
@@ -61,7 +61,7 @@ def report(  # noqa: PLR0913 - each is an option of the command
         ),
     ] = 0,
 ) -> None:
-    """Report profit and loss, exposure and risk of a run; or write a page of it.
+    """Report profit, loss and risk of a run, or write it as a page.
 
     The page is one file that needs no network: what ran, whether its log conforms, is whole and
     can be run again, the machine with the run over it, every record, and all exceptions.

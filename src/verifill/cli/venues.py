@@ -18,8 +18,8 @@ venue = typer.Typer(
 @venue.command(
     "serve",
     epilog=examples(
-        "verifill venue serve carry.toml --journal carry.jsonl --port 8470 --admin-port 8471",
-        "verifill venue serve carry.toml --journal carry.jsonl --ready ready.json --with-parent",
+        "verifill venue serve carry.toml --journal carry.jsonl --port 8470",
+        "verifill venue serve carry.toml --journal carry.jsonl --ready up.json",
         "verifill venue serve carry.toml --journal carry.jsonl --faults faults.toml",
     ),
 )

@@ -113,7 +113,6 @@ class Hazard:
         twice: whether the venue itself executes an order more than once.
         moves: plans that end with other positions than without it.
         own: whether it can befall a strategy of the user's own, on whatever venues.
-        limit: why records that were acknowledged may be lost here, if they may: a known limit.
         reason: why it is not injected here, if it is not.
     """
 
@@ -131,7 +130,6 @@ class Hazard:
     twice: bool = False
     moves: tuple[str, ...] = ()
     own: bool = True
-    limit: str = ""
     reason: str = ""
 
 

@@ -59,7 +59,6 @@ class Result:
         counts: what must be zero.
         struck: whether the fault came about; a life may end before its moment.
         reason: what the engine said last.
-        limit: acknowledged records that were lost where that is a known limit.
         signal: number of the signal that broke in on it, 0 if none did.
     """
 
@@ -68,7 +67,6 @@ class Result:
     counts: Counts
     struck: bool = True
     reason: str = ""
-    limit: int = 0
     signal: int = 0
 
     @property
@@ -226,15 +224,12 @@ class Matrix:
             verdict = verdict_of(world, story)
             counts = self._counts(cell, world, story, verdict)
             counts.unexpected = int(verdict not in cell.expected)
-            limit = counts.lost if cell.hazard.limit else 0
-            counts.lost -= limit
             return Result(
                 cell=cell,
                 verdict=verdict,
                 counts=counts,
                 struck=_struck(cell, world),
                 reason=world.reason,
-                limit=limit,
                 signal=world.signal,
             )
 

@@ -150,6 +150,6 @@ HAZARDS = (
         scenes=scenes("three"),
         spots=calls,
         play=fail,
-        expects=killed_after(18),
+        expects=killed_after(21),
     ),
 )

@@ -26,7 +26,6 @@ class Summary:
         bad: column -> its sum.
         verdicts: verdict -> cells.
         seeds: that it was run with.
-        limits: why -> acknowledged records that were lost where that is a known limit.
     """
 
     total: int
@@ -35,16 +34,12 @@ class Summary:
     bad: Mapping[str, int]
     verdicts: Mapping[Verdict, int]
     seeds: Sequence[int]
-    limits: Mapping[str, int]
 
     @classmethod
     def of(cls, results: Sequence[Result], total: int, seeds: Sequence[int]) -> "Summary":
         """The figures of some results."""
         bad = {name: sum(getattr(r.counts, name) for r in results) for name in BAD}
         verdicts = Counter(result.verdict for result in results)
-        limits = Counter[str]()
-        for result in results:
-            limits.update({result.cell.hazard.limit: result.limit} if result.limit else {})
         return cls(
             total=total,
             hit=len(results),
@@ -52,7 +47,6 @@ class Summary:
             bad=bad,
             verdicts=verdicts,
             seeds=seeds,
-            limits=limits,
         )
 
     @property
@@ -78,8 +72,6 @@ class Summary:
         yield "HELD", f"{held:,} of {self.hit:,} ({held / max(1, self.hit):.2%})"
         others = (f"{name} {count:,}" for name, count in sorted(self.verdicts.items()))
         yield "verdicts", ", ".join(others)
-        for why, count in self.limits.items():
-            yield "known limit", f"{count:,} records lost: {why}"
 
 
 def frame(results: Iterable[Result]) -> pl.DataFrame:
