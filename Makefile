@@ -10,10 +10,10 @@ READY := .venv/.ready
 KERNEL := build/kernel
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel test foreign lint format demo faults bench lock clean
+.PHONY: help setup kernel test foreign lint format demo audit-demo screenshots faults bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with the pinned versions (does nothing if it is up to date)
 
@@ -56,6 +56,12 @@ format: setup ## write the code in the project's format
 
 demo: setup ## run the cash-and-carry backtest
 	$(BIN)/verifill backtest docs/examples/cash_and_carry.toml --overwrite
+
+audit-demo: setup ## a live run in which much goes wrong, then what its log proves, and its page
+	$(BIN)/python docs/examples/audit_demo.py
+
+screenshots: audit-demo foreign ## take the pictures of the page that the docs show
+	$(BIN)/python -m tests.page.screenshots runs/audit-demo/run.html docs/screenshots
 
 faults: setup ## let everything go wrong that can, everywhere, and not at a sample
 	$(BIN)/verifill faults run --out runs/faults

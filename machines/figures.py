@@ -4,6 +4,7 @@
     slippage     of the strategy: by how much today's fills were worse than the last price
                  when their orders were made; an order that was better counts as nothing
     daily loss   of the strategy: what all positions are worth less than at the day's first look
+    naked delta  of each asset that can be hedged: what positions move with its price
 
 A day is one of UTC. Units are counted, and turned into money at the prices of the last look.
 After an operator's reset a figure is counted anew; what positions an operator adopts is
@@ -38,6 +39,14 @@ class Worth(Protocol):
 
     def equity(self, books: Books) -> Decimal:
         """What all positions are worth together.
+
+        Raises:
+            NotObserved: a price that it takes is not there.
+        """
+        ...
+
+    def deltas(self, books: Books) -> Mapping[str, Decimal]:
+        """Asset that can be hedged -> what is held of it and is not; negative: short.
 
         Raises:
             NotObserved: a price that it takes is not there.
@@ -185,6 +194,14 @@ class Figures:
         """
         slipped = self.memory.slipped.items()
         return sum((self._worth.value(asset, units) for asset, units in slipped), Decimal(0))
+
+    def deltas(self, books: Books) -> Mapping[str, Decimal]:
+        """Asset -> its unhedged amount now; nothing of it is remembered.
+
+        Raises:
+            NotObserved: a price that it takes is not there.
+        """
+        return self._worth.deltas(books)
 
     def loss(self) -> Decimal:
         """What all positions are worth less than at the day's first look; negative is a gain."""

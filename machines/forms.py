@@ -36,6 +36,10 @@ def pairs(units: Mapping[str, int]) -> list[list[Any]]:
 TEXT = form(str)
 TICK = form(tuple[bool, int])
 DECIMAL: Form[Decimal] = Form(str, Decimal)
+DECIMALS: Form[Mapping[str, Decimal]] = Form(
+    lambda answer: [[name, str(value)] for name, value in answer.items()],
+    lambda told: {name: Decimal(value) for name, value in told},
+)
 STATE: Form[Mapping[str, Any]] = Form(dict, dict)
 NONE: Form[None] = Form(lambda _answer: None, lambda _told: None)
 COUNT = form(int)

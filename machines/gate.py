@@ -8,7 +8,7 @@ Nothing here sends, waits or reads a clock. Every permission is followed by exac
 outcome. A scope that is not spoken of has a breaker that is CLOSED.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +49,7 @@ class Gate:
         self._limits = limits
         self._time = memory.time
         self._unknown = dict(memory.unknown)
+        self._margins = dict(memory.margins)
         self._naked_ns = dict(memory.naked_ns)
         self._sends_ns = dict(memory.sends_ns)
 
@@ -74,6 +75,7 @@ class Gate:
             breakers={scope: one.memory for scope, one in scopes.circuits.items()},
             trading={scope: one.memory for scope, one in scopes.tradings.items()},
             unknown=dict(self._unknown),
+            margins=dict(self._margins),
             naked_ns=dict(self._naked_ns),
             sends_ns=dict(self._sends_ns),
         )
@@ -161,11 +163,19 @@ class Gate:
         """Why the market data of a strategy is not of now, or empty: what `Feeds` answers."""
         self._condition(strategy_scope(strategy), STALE_DATA, reason)
 
-    def unmeasured(self, strategy: str, reason: str) -> None:
-        """Why a figure that has a limit cannot be measured, or empty."""
-        self._condition(strategy_scope(strategy), UNMEASURED, reason)
+    def unmeasured(self, strategy: str, reason: str, what: str = UNMEASURED) -> None:
+        """Why figures that have a limit cannot be measured, or empty."""
+        self._condition(strategy_scope(strategy), what, reason)
 
-    def measure(self, limit: Limit, name: str, value: Decimal, clock_ns: int) -> None:
+    def margins(self, strategy: str, told: Mapping[str, Decimal], clock_ns: int) -> None:
+        """Hold all margins against their limit; one that carries nothing any more is forgotten."""
+        self._margins = {name: last for name, last in self._margins.items() if name in told}
+        for account, value in told.items():
+            self.measure(Limit.MARGIN, strategy, value, clock_ns, of=account)
+
+    def measure(
+        self, limit: Limit, name: str, value: Decimal, clock_ns: int, *, of: str = ""
+    ) -> None:
         """Hold a figure against its limit.
 
         Args:
@@ -173,16 +183,28 @@ class Gate:
             name: of the account for suspense, of the strategy for the others.
             value: in the limit's unit, exact.
             clock_ns: when.
+            of: what it is a figure of, where a strategy has several.
         """
         now_ns = self.advance(clock_ns)
-        reason = breach(limit, value, self._limits)
-        if limit is Limit.NAKED_DELTA and not self._lasts(name, reason, now_ns):
+        reason = breach(limit, value, self._limits, of)
+        if limit is Limit.NAKED_DELTA:
+            if not self._lasts(_naked(name, of), reason, now_ns):
+                return
+            reason += f" for more than {self._limits.naked_delta_s} s"
+        if limit is Limit.MARGIN and not self._thinner(of, value, reason):
             return
         scope = account_scope(name) if limit is Limit.SUSPENSE else strategy_scope(name)
         holding = limit in HOLDING
         guard = self.scopes.circuit(scope) if holding else self.scopes.trading(scope)
         if reason and limit not in guard.memory.causes:  # it is told of once
+            if limit is Limit.MARGIN:
+                self._margins[of] = value
             guard.hold(limit, reason) if isinstance(guard, Circuit) else guard.reduce(limit, reason)
+
+    def excuse_naked(self, strategy: str) -> None:
+        """Count from now on how long what is unhedged is beyond its limit."""
+        kept = self._naked_ns.items()
+        self._naked_ns = {k: ns for k, ns in kept if not k.startswith(_naked(strategy, ""))}
 
     def advance(self, clock_ns: int) -> int:
         """Let time count, up to now; what is unknown for too long blocks its account.
@@ -252,13 +274,21 @@ class Gate:
         self._sends_ns[strategy] = ()  # counted anew after an operator's reset
         return circuit.deny(gentle=False, now_ns=now_ns)
 
-    def _lasts(self, strategy: str, reason: str, now_ns: int) -> bool:
+    def _lasts(self, naked: str, reason: str, now_ns: int) -> bool:
         """Whether an unhedged amount has been beyond its limit for too long."""
         if not reason:
-            self._naked_ns.pop(strategy, None)
+            self._naked_ns.pop(naked, None)
             return False
-        since_ns = self._naked_ns.setdefault(strategy, now_ns)
+        since_ns = self._naked_ns.setdefault(naked, now_ns)
         return now_ns - since_ns > self._limits.naked_delta_s * NANOSECONDS
+
+    def _thinner(self, account: str, value: Decimal, reason: str) -> bool:
+        """Whether a margin that is too thin is thinner than when it was told of, and resumed."""
+        if not reason:
+            self._margins.pop(account, None)
+            return False
+        last = self._margins.get(account)
+        return last is None or value < last
 
     def _condition(self, scope: str, condition: str, reason: str) -> None:
         circuit = self.scopes.circuit(scope)
@@ -271,6 +301,10 @@ class Gate:
 def _scopes(account: str, strategy: str) -> tuple[str, ...]:
     """The scopes that an order belongs to beside its venue's, the widest first."""
     return GLOBAL, account_scope(account), strategy_scope(strategy)
+
+
+def _naked(strategy: str, asset: str) -> str:
+    return f"{strategy}:{asset}"
 
 
 def _unknown(intent: str) -> str:

@@ -1,5 +1,7 @@
 """What the gate remembers from one call to the next, and over a restart."""
 
+from decimal import Decimal
+
 from attrs import field, frozen
 
 from verifill.machines.circuit_memory import CircuitMemory
@@ -31,7 +33,8 @@ class GateMemory:
         breakers: Each breaker that was ever asked, by scope.
         trading: Each trading state that was ever asked, by scope.
         unknown: Orders of unknown outcome, by intent.
-        naked_ns: Since when the unhedged amount of a strategy is beyond its limit.
+        margins: Margins that were too thin when it was told of, by account.
+        naked_ns: Since when what is unhedged is beyond its limit, by strategy and asset.
         sends_ns: When each strategy sent within the throttle's period, oldest first.
     """
 
@@ -40,6 +43,7 @@ class GateMemory:
     breakers: dict[str, CircuitMemory] = field(factory=dict[str, CircuitMemory])
     trading: dict[str, TradingMemory] = field(factory=dict[str, TradingMemory])
     unknown: dict[str, Unknown] = field(factory=dict[str, Unknown])
+    margins: dict[str, Decimal] = field(factory=dict[str, Decimal])
     naked_ns: dict[str, int] = field(factory=dict[str, int])
     sends_ns: dict[str, tuple[int, ...]] = field(factory=dict[str, tuple[int, ...]])
 

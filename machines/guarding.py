@@ -22,7 +22,7 @@ from verifill.machines.gate import Gate
 from verifill.machines.health import MACHINE, Components, Health
 from verifill.machines.leg import REHEARSAL, Leg
 from verifill.machines.limits import Alarm
-from verifill.machines.measuring import Measuring
+from verifill.machines.measuring import Measuring, measure_margins
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.purpose import account_of_leg, cancel_at, sending_of
 from verifill.machines.saved import handed_over
@@ -194,6 +194,12 @@ class Guard(Open):
         self._measure(monitor)
         self._write()
 
+    def margined(self, venues: Mapping[str, object]) -> None:
+        """Hold what venues tell of their margins against the least that is allowed."""
+        if self._around.limits.margin_min is not None:
+            measure_margins(self.gate, self._strategy, venues, self._now_ns())
+            self._write()
+
     def adopted(self, before: Books, after: Books) -> None:
         """The books were changed on an operator's word."""
         if self._measuring:
@@ -316,6 +322,7 @@ class Guard(Open):
         refusal = self.gate.scopes.resume(scope, actor, reason)
         if self._measuring and not refusal and scope == strategy_scope(self._strategy):
             self._measuring.figures.excuse_loss()
+            self.gate.excuse_naked(self._strategy)
         self._write()
         return refusal
 

@@ -18,6 +18,7 @@ from verifill.machines.forms import (
     COMMANDS,
     COUNT,
     DECIMAL,
+    DECIMALS,
     EXPECTATION,
     NOBODY,
     NONE,
@@ -38,17 +39,27 @@ from verifill.machines.setup import VenueSetup
 from verifill.machines.strategy import Plan, PlanReport, Positions, Strategy, checked
 from verifill.venues.expectation import Assessment, Expectation
 from verifill.venues.instructions import Instruction
-from verifill.venues.interfaces import Dated, Entered, Forkable, PositionFeed, Resting, Venue
+from verifill.venues.interfaces import (
+    Dated,
+    Entered,
+    Forkable,
+    Margined,
+    PositionFeed,
+    Resting,
+    Venue,
+)
 from verifill.venues.market import Books, MarketView
 from verifill.venues.orders import Cause, LedgerRow, Order, Reading, Receipt, Request
 
 RESTING: Final = "resting"
 ENTERED: Final = "entered"
+MARGINED: Final = "margined"
 DATED: Final = "dated"
 FORKABLE: Final = "forkable"
 ABILITIES: Final[Mapping[str, type]] = {
     RESTING: Resting,
     ENTERED: Entered,
+    MARGINED: Margined,
     DATED: Dated,
     FORKABLE: Forkable,
 }
@@ -210,6 +221,9 @@ class HeardVenue(HeardFeed):
     def _entry_values(self) -> Mapping[str, int]:
         return self._ask("entry_values", self._venue.entry_values, UNITS)
 
+    def _margins(self) -> Mapping[str, Decimal]:
+        return self._ask("margins", self._venue.margins, DECIMALS)
+
     def _deadline_ns(self) -> int:
         return self._ask("deadline", self._venue.deadline_ns, COUNT)
 
@@ -232,6 +246,7 @@ class HeardVenue(HeardFeed):
 _METHODS: Mapping[str, Sequence[str]] = {
     RESTING: ("open_orders", "cancel"),
     ENTERED: ("entry_values",),
+    MARGINED: ("margins",),
     DATED: ("deadline_ns",),
     FORKABLE: ("fork",),
 }
@@ -316,3 +331,7 @@ class HeardWorth:
     def equity(self, books: Books) -> Decimal:
         """See `Worth.equity`."""
         return self._answers.ask("equity", lambda: self._inner.equity(books), DECIMAL)
+
+    def deltas(self, books: Books) -> Mapping[str, Decimal]:
+        """See `Worth.deltas`."""
+        return self._answers.ask("deltas", lambda: self._inner.deltas(books), DECIMALS)

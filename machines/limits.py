@@ -36,15 +36,23 @@ HOLDING = frozenset({Limit.SUSPENSE, Limit.SLIPPAGE})
 """The limits that hold a breaker; the others narrow trading."""
 
 
-def breach(limit: Limit, value: Decimal, thresholds: Thresholds) -> str:
-    """How a figure is beyond its limit, or empty; at the limit it is not."""
+def breach(limit: Limit, value: Decimal, thresholds: Thresholds, of: str = "") -> str:
+    """How a figure is beyond its limit, or empty; at the limit it is not.
+
+    Args:
+        limit: which.
+        value: in the limit's unit.
+        thresholds: the limits.
+        of: what it is a figure of, where there are several: an account, an asset.
+    """
     allowed = _limits(thresholds)[limit]
     if allowed is None:
         return ""
+    what = f"{limit} of {of}" if of else str(limit)
     if limit is Limit.MARGIN:
-        return f"margin is {value}, below {allowed}" if value < allowed else ""
+        return f"{what} is {value}, below {allowed}" if value < allowed else ""
     size = abs(value) if limit is Limit.NAKED_DELTA else value
-    return f"{limit} is {value}, beyond {allowed}" if size > allowed else ""
+    return f"{what} is {value}, beyond {allowed}" if size > allowed else ""
 
 
 def _limits(thresholds: Thresholds) -> Mapping[Limit, Decimal | None]:

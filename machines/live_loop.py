@@ -251,6 +251,7 @@ class LiveLoop(Hearing):
         self.role = FLATTEN if flattening else PLAN
         if flattening:
             self._killing.let()
+        self._guard.margined(self._venues)
         self._guard.measured(self.monitor)
         return super().decide()
 

@@ -1,4 +1,10 @@
-"""Limits of money: the day's figures held against them, before each send and after each fill."""
+"""Limits of money: the day's figures held against them, before each send and after each fill.
+
+Margins are what venues say of them, before each decision.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
 
 from verifill.engine.errors import NotObserved
 from verifill.machines.figures import Figures
@@ -8,6 +14,7 @@ from verifill.machines.limits import Limit
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.scopes import account_scope, strategy_scope
 from verifill.machines.thresholds import Thresholds
+from verifill.venues.interfaces import Margined
 from verifill.venues.market import Books
 
 
@@ -57,6 +64,9 @@ class Measuring:
         if limits.daily_loss_max is not None:
             figures.look(monitor)
             gate.measure(Limit.DAILY_LOSS, strategy, figures.loss(), now_ns)
+        if limits.naked_delta_max is not None:
+            for asset, value in figures.deltas(monitor).items():
+                gate.measure(Limit.NAKED_DELTA, strategy, value, now_ns, of=asset)
 
     def adopted(self, before: Books, after: Books) -> None:
         """The books were changed on an operator's word: neither a loss nor a gain."""
@@ -72,3 +82,25 @@ class Measuring:
             self.figures.excuse_slippage()
         else:
             self.figures.excuse_suspense(scope.removeprefix(account_scope("")))
+
+
+def measure_margins(gate: Gate, strategy: str, venues: Mapping[str, object], now_ns: int) -> None:
+    """Hold what venues tell of margins against the limit; what cannot be told blocks.
+
+    Args:
+        gate: told of each.
+        strategy: name of the strategy.
+        venues: by name; one that tells no margins has none.
+        now_ns: when.
+    """
+    told: dict[str, Decimal] = {}
+    problem = ""
+    try:
+        for venue in venues.values():
+            if isinstance(venue, Margined):
+                told |= venue.margins()
+    except NotObserved as error:
+        problem = f"margins cannot be measured: {error}"
+    gate.unmeasured(strategy, problem, Limit.MARGIN)
+    if not problem:
+        gate.margins(strategy, told, now_ns)

@@ -6,10 +6,13 @@ full run is pytest's summary, and a missed gate is counted there as a failure.
 
 import io
 from pathlib import Path
+from typing import Any
 
 import coverage
 import pytest
 from hypothesis import settings
+
+from tests import cells
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,15 +34,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--every", type=int, default=24, help="cut runs off at every so-manieth moment; 1 is all"
     )
+    parser.addoption("--cells", metavar="FILE", help="write there which cells were come to")
     parser.addoption(
         "--rewrite", action="store_true", help="write the reviewed texts anew; read the difference"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    cells.watch()
     if config.getoption("--gate") and not config.getoption("--cov"):
         message = "--gate judges what --cov measures: give both"
         raise pytest.UsageError(message)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tell tests that walk a table from those that drive a machine."""
+    cells.WATCH.walking = cells.WALKS in item.nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ANN401 - of pytest-xdist
+    """Hear what a worker came to."""
+    del error
+    if told := getattr(node, "workeroutput", {}).get("cells"):
+        cells.WATCH.heard(told)
 
 
 @pytest.fixture
@@ -52,6 +70,11 @@ def every(request: pytest.FixtureRequest) -> int:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Judge once, in the process that reports, when the data of all workers are combined."""
     config = session.config
+    if hasattr(config, "workerinput"):
+        output: dict[str, str] = getattr(config, "workeroutput", {})
+        output["cells"] = cells.WATCH.told()
+    if (file := config.getoption("--cells")) and not hasattr(config, "workerinput"):
+        Path(str(file)).write_text(cells.WATCH.told())
     whole = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
     if hasattr(config, "workerinput") or not config.getoption("--gate") or not whole:
         return
@@ -63,6 +86,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         if percent < DEMANDED[area]:
             reporter.stats.setdefault("failed", []).append(missed(area, percent))
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if told := cells.driven_after_all():
+        reporter.write_line(told)
+    for problem in cells.judged():
+        reporter.stats.setdefault("failed", []).append(cells.failed(problem))
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def measured() -> dict[str, float]:

@@ -8,6 +8,7 @@ import pytest
 from attrs import frozen
 from typer.testing import CliRunner
 
+from tests.live.test_reports import world
 from tests.runs import SPOT, USDM, buy, perpetual, ran, sell, ticks
 from tests.transcribed import transcribed
 from verifill.cli.app import app
@@ -16,6 +17,7 @@ from verifill.engine.log.record import EVIDENCE
 from verifill.machines.strategy import Plan
 from verifill.result import MARKET, RunResult
 from verifill.venues.instructions import InternalTransfer, Side
+from verifill.venues.loopback.faults import Break, Delivery, Fault, Handling, Route, View
 
 OWN = ("run", "prev_hash", "payload", "intent_id", "cause_seq")  # are a durable log's own
 
@@ -123,3 +125,24 @@ def test_the_command_line_shows_and_exports_a_durable_log(both: Both, tmp_path: 
     assert (0, 0) == (shown.exit_code, exported.exit_code), shown.output + exported.output
     assert "NOTE" in shown.output
     assert 3 == pl.read_csv(to).height
+
+
+def test_receipts_are_those_of_each_look_though_a_live_log_tells_them_with_the_verdict(
+    tmp_path: Path,
+) -> None:
+    one = world(tmp_path, "live")
+    one.service.script.arm(
+        [
+            Fault(name="half", on=Route.SUBMIT, nth=1, handling=Handling(share=50)),
+            Fault(name="wrong", on=Route.POSITIONS, nth=4, view=View(off=1)),
+            Fault(name="never", on=Route.SUBMIT, nth=3, delivery=Delivery(before=Break.DROP)),
+        ]
+    )
+    one.live(3)
+    told = one.result.receipts.select("instruction", "outcome").collect().rows()
+    kept = one.result.log.stream("receipts").select("instruction", "outcome").collect().rows()
+
+    assert set(kept) <= set(told)
+    assert (1, "EXECUTED_PARTIAL") in told
+    assert ["ABSENT", "EXECUTED"] == [o for number, o in told if number == 3]
+    assert ["seq", "instruction", "time_ns"] == one.result.receipts.collect_schema().names()[:3]

@@ -5,6 +5,7 @@ interfaces below and passes `venues.contract`. The machines see nothing else of 
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from verifill.venues.expectation import Assessment, Expectation
@@ -107,6 +108,23 @@ class Entered(Protocol):
 
     def entry_values(self) -> Mapping[str, int]:
         """Perpetual's key -> entry value, units of base times ticks, as of the last reading."""
+        ...
+
+
+@runtime_checkable
+class Margined(Protocol):
+    """A venue that tells how far its accounts and lending markets are from a liquidation."""
+
+    def margins(self) -> Mapping[str, Decimal]:
+        """Account or market -> margin ratio or health factor; below 1 it is liquidated.
+
+        Of perpetuals the margin's wallet balance plus unrealised profit, over the maintenance
+        margin; in a lending market what the collateral's thresholds allow to owe, over the debt.
+        What carries nothing is left out.
+
+        Raises:
+            NotObserved: nothing can be known of them now.
+        """
         ...
 
 

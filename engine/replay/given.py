@@ -63,6 +63,16 @@ class Given(Answers):
         """How many records were the same so far."""
         return self._at
 
+    @property
+    def last(self) -> bool:
+        """Whether the next answer is the last that is there."""
+        return self._at == len(self._rows) - 1 and len(self._waiting) == 1
+
+    @property
+    def spent(self) -> bool:
+        """Whether the last record is due, and every answer before it was given."""
+        return self._at == len(self._rows) - 1 and not self._waiting
+
     def ask(self, question: str, do: Callable[[], T], form: Form[T]) -> T:  # noqa: ARG002 - the answer is there
         """See `Answers.ask`.
 

@@ -117,6 +117,7 @@ def run(
     executor: ExecutorName = "compiled",
     overwrite: bool = False,
     config: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
     claim: Claim | None = None,
 ) -> Outcome:
@@ -128,6 +129,7 @@ def run(
         executor: `compiled`, or `transitions` to run the library's own machine.
         overwrite: replace a log that is there.
         config: what the run was configured with, for the header of the log.
+        more: what else the header of the log says.
         progress: called now and then with the number of ticks so far.
         claim: the caller's own claim of the folder; without one, it is claimed for the run.
 
@@ -138,6 +140,7 @@ def run(
     compiled = compile_table(FULL_LOOP)
     header = _header(parts, config or {})
     header |= {"table": FULL_LOOP.content, "nesting": nesting(FULL_LOOP, compiled)}
+    header |= more or {}
     held = nullcontext(claim) if claim else Claim(folder, overwrite=overwrite)
     with held, Interrupts() as interrupts:
         log = Writer(folder, header, overwrite=overwrite)

@@ -1,23 +1,19 @@
 """The limits that a live run is held to, from its configuration: what its guard works within."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
-from verifill.assembly.loopback import Hosting
+from verifill.assembly.hedges import underlyings_of
+from verifill.assembly.loopback import Connected, Hosting
 from verifill.links import is_valued
 from verifill.machines.surroundings import Surroundings, Write
 from verifill.valuing import LiveWorth
+from verifill.venues.interfaces import Margined
 from verifill.venues.keys import in_transit
-from verifill.venues.market import Market
 
-MEASURED: Final = ("suspense_max", "slippage_max", "daily_loss_max")
-"""The limits of money that a live run measures."""
-
-UNMEASURED: Final = {
-    "margin_min": "no reading of a venue tells it",
-    "naked_delta_max": "nothing tells which positions hedge which",
-}
-"""Those that none measures, and why."""
+MEASURED: Final = ("suspense_max", "slippage_max", "daily_loss_max", "naked_delta_max")
+"""The limits that are held by what things are worth; margins are what the venues say."""
 
 
 def surroundings(
@@ -42,20 +38,21 @@ def surroundings(
     )
 
 
-def worth_of(hosting: Hosting, header: Mapping[str, Any], market: Market) -> LiveWorth | None:
+def worth_of(hosting: Hosting, header: Mapping[str, Any], connected: Connected) -> LiveWorth | None:
     """What limits of money are counted by; None if there are none.
 
     Args:
         hosting: knows the configuration.
         header: of the log.
-        market: prices as of the last look.
+        connected: the venues, and prices as of the last look.
 
     Raises:
         ConfigError: a limit is set that cannot be measured exactly in live mode.
     """
-    config, worth = hosting.config, LiveWorth(header, market)
-    limits = config.breakers
-    for name, why in _unmeasured(hosting, worth):
+    config, limits = hosting.config, hosting.config.breakers
+    worth = LiveWorth(header, connected.market, underlyings_of(config, header["quote"]))
+    unmeasured = chain(_unmeasured(hosting, worth), _untold(hosting, connected.venues))
+    for name, why in unmeasured:
         if getattr(limits, name) is not None:
             problem = f"breakers.{name} is set, and cannot be measured here: {why}; leave it out"
             raise config.error(problem)
@@ -64,7 +61,6 @@ def worth_of(hosting: Hosting, header: Mapping[str, Any], market: Market) -> Liv
 
 def _unmeasured(hosting: Hosting, worth: LiveWorth) -> Iterator[tuple[str, str]]:
     """Limits that cannot be measured with this configuration, and why."""
-    yield from UNMEASURED.items()
     needed: dict[str, set[str]] = {
         "suspense_max": {worth.asset(key) for key in hosting.config.tolerances},
         "slippage_max": {instrument.quote for instrument in hosting.instruments()},
@@ -72,10 +68,37 @@ def _unmeasured(hosting: Hosting, worth: LiveWorth) -> Iterator[tuple[str, str]]
     }
     for name, assets in needed.items():
         for asset in worth.unpriced(sorted(assets)):
-            yield name, f"no live price tells what {asset} is worth in {worth.quote}"
-    for name, chain in hosting.chains.items():
-        if chain.pools:
+            yield name, _unpriced(asset, worth)
+    if not worth.hedged:
+        yield "naked_delta_max", f"no perpetual is on an asset beside {worth.quote}"
+    for asset in worth.unhedged():
+        yield "naked_delta_max", _unpriced(asset, worth)
+    for name, rules in hosting.chains.items():
+        if rules.pools:
             yield "slippage_max", f"swaps on {name} are limited by their least output instead"
+
+
+def _untold(hosting: Hosting, venues: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Why margins cannot be measured: a venue that has some and does not tell, or none has."""
+    liquidating = {
+        name
+        for name in hosting.exchanges
+        if any(instrument.perpetual for instrument in hosting.rules(name).instruments.values())
+    }
+    liquidating |= {
+        name
+        for name, rules in hosting.chains.items()
+        if any(reserve.debt_token for reserve in rules.reserves)
+    }
+    if not liquidating:
+        yield "margin_min", "no venue has a perpetual, or lends"
+    for name in sorted(liquidating):
+        if not isinstance(venues[name], Margined):
+            yield "margin_min", f"{name} does not tell its margins"
+
+
+def _unpriced(asset: str, worth: LiveWorth) -> str:
+    return f"no live price tells what {asset} is worth in {worth.quote}"
 
 
 def _held(hosting: Hosting) -> Iterator[str]:

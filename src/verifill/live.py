@@ -149,10 +149,10 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
             feeds=[connected.transit] if start.config.routes else (),
             mailbox=start.mailbox(start.folder),
             bases=lambda totals: _bases(hosting, totals),
-            cursors=lambda: _cursors(connected),
+            cursors=lambda: cursors_of(connected),
             look=looks.look,
             seen=partial(Quotes(live).tell, connected.market),
-            worth=worth_of(hosting, said, connected.market),
+            worth=worth_of(hosting, said, connected),
         )
         setup = setup_of(hosting, connected, strategy, measured=beyond.worth is not None)
         setup = answers.ask("setup", lambda: setup, SETUP)
@@ -266,10 +266,11 @@ def _bases(hosting: Hosting, totals: Mapping[str, int]) -> tuple[Mapping[str, in
     return {key: basis for key, basis in known.items() if sizes[key]}, ""
 
 
-def _cursors(connected: Connected) -> dict[str, int]:
+def cursors_of(connected: Connected) -> dict[str, int]:
+    """Feed -> the ledger row that its next reading begins with, where it has begun."""
     feeds = {name: venue.remote.feed for name, venue in connected.venues.items()}
     feeds[NETWORK] = connected.transit
     return {name: feed.cursor for name, feed in feeds.items() if feed.cursor is not None}
 
 
-__all__ = ["Ended", "go_on", "one_life", "run_live"]
+__all__ = ["Ended", "cursors_of", "go_on", "one_life", "run_live"]

@@ -4,3 +4,4 @@ BACKTEST = "backtest"
 PAPER = "paper"
 LIVE = "live"
 MODES = (BACKTEST, PAPER, LIVE)
+WHAT_IF = "what-if"  # of a log: a fork of a live or paper run; none is configured so

@@ -214,18 +214,34 @@ class RunResult:
     def receipts(self) -> pl.LazyFrame:
         """What the venues said of every order that was looked at.
 
-        The log leaves out those that were EXECUTED at once; here they are.
+        The log leaves out those that were EXECUTED at once; here they are. A receipt stands with
+        the look that it was judged by, or, in a live log, with the verdict after it.
         """
         texts = pl.col("outcome").cast(pl.String)
-        told = self.log.stream("receipts").select("seq", texts, "effect_ns", "reason")
+        told = self.log.stream("receipts").select(
+            "instruction", texts, "effect_ns", "reason", said=pl.col("seq")
+        )
         seen = (
             self.log.records()
             .filter(pl.col("event") == TightEvent.OBSERVED)
             .select("seq", pl.col("instance").alias("instruction"), time_ns="wall_ns")
+            .with_columns(again=pl.col("seq").shift(-1).over("instruction"))
         )
+        its_own = pl.col("again").is_null() | (pl.col("said") < pl.col("again"))
+        names = ("outcome", "effect_ns", "reason")
         return (
             self._real(seen)
-            .join(told, on="seq", how="left", maintain_order="left")
+            .sort("seq")
+            .join_asof(
+                told.sort("said"),
+                left_on="seq",
+                right_on="said",
+                by="instruction",
+                strategy="forward",
+                check_sortedness=False,
+            )
+            .with_columns(pl.when(its_own).then(pl.col(name)).alias(name) for name in names)
+            .drop("again", "said")
             .with_columns(
                 pl.col("outcome").fill_null(Outcome.EXECUTED.value),
                 pl.col("effect_ns").fill_null(pl.col("time_ns")),

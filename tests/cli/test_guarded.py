@@ -6,18 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from tests.cli.conftest import Verifill
 from tests.live.inside import START_NS, Inside
 from tests.live.worlds import ROOT, written
+from verifill.assembly.history import prepared
+from verifill.assembly.loopback import Hosting
+from verifill.config import load_config
 from verifill.engine.clock import NANOSECONDS
 from verifill.engine.errors import ConfigError
 from verifill.engine.inbox import last_posted
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.engine.log.record import Record
 from verifill.guarded import guarded
+from verifill.limited import worth_of
 from verifill.machines.breaker import Breaker
 from verifill.machines.circuit import HINTS
+from verifill.machines.recovery import Found
+from verifill.replay.live import replay_live
+from verifill.start import over
+from verifill.venues.loopback.local import Local
 
 SCOPE = "strategy:strategy.py"
 THROTTLED = """
@@ -215,6 +224,103 @@ def slipped(made: Inside) -> dict[str, int]:
     return dict(guard["figures"]["slipped"])
 
 
+HEDGES = """
+[breakers.hedges]
+ETH = ["WETH", "eETH", "weETH", "aweETH", "vDebtWETH"]
+"""
+
+
+def test_what_is_staked_and_owed_counts_as_its_underlying(tmp_path: Path) -> None:
+    config = example(tmp_path, "market_neutral", "naked_delta_max")
+    config.write_text(config.read_text() + HEDGES)
+
+    assert 1 == Inside(tmp_path / "run", config).live(1).ticks
+
+
+def test_what_counts_as_the_underlying_and_has_no_live_price_is_refused(tmp_path: Path) -> None:
+    config = example(tmp_path, "market_neutral", "naked_delta_max")
+    rate = '"borrow_rate:aave_v3:WETH" = "0.02"'
+    text = config.read_text().replace('weETH = "1.08"', f'weETH = "1.08"\n{rate}')
+    config.write_text(text.replace('accrual = "none"\n\n[routes]', "\n[routes]") + HEDGES)
+
+    with pytest.raises(ConfigError, match=r"naked_delta_max is set.* what vDebtWETH is worth in"):
+        Inside(tmp_path / "run", config).live(1)
+
+
+def test_an_unhedged_amount_at_a_real_venue_lets_the_strategy_only_reduce(
+    tmp_path: Path, command: Verifill
+) -> None:
+    made = inside(tmp_path / "run", f"{LIMITED.format(name='naked_delta_max', limit='1')}{PERP}")
+    made.live(3)  # a purchase of 0.01 at each tick, and nothing is short
+
+    told = guard_of(command, made)["trading"][SCOPE]
+    assert "REDUCING" == told["state"]
+    assert re.fullmatch(
+        r"naked_delta of BTC is \d+\.\d+, beyond 1 for more than 0 s", told["reasons"][0]
+    )
+    assert replay_live(made.log).identical
+
+
+SHORTS = """
+from decimal import Decimal
+
+from verifill import PerpTrade, Side
+
+
+class Shorts:
+    def decide(self, market, positions, last):
+        account, quantity = "binance.spot", Decimal("0.01")
+        return [
+            PerpTrade(account=account, symbol="BTCUSDT", side=Side.SELL, quantity=quantity),
+            PerpTrade(
+                account=account, symbol="BTCUSDT", side=Side.BUY, quantity=quantity / 2,
+                reduce_only=True,
+            ),
+        ]
+"""
+
+
+def test_a_margin_at_a_real_venue_lets_the_strategy_only_reduce(
+    tmp_path: Path, command: Verifill
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    more = f"{LIMITED.format(name='margin_min', limit='100000000')}{PERP}"
+    made = Inside(folder, written(folder, more, SHORTS))
+    made.live(4)
+
+    told = guard_of(command, made)["trading"][SCOPE]
+    assert "REDUCING" == told["state"]
+    assert re.fullmatch(r"margin of binance\.spot is \d+\.\d+, below 100000000", told["reasons"][0])
+    assert replay_live(made.log).identical
+
+
+def test_a_venue_that_does_not_tell_its_margins_is_refused(tmp_path: Path) -> None:
+    made = inside(tmp_path / "run", f"{LIMITED.format(name='margin_min', limit='2')}{PERP}")
+    config = load_config(made.config)
+    hosting = Hosting.of(config, prepared(config, tmp_path / "work", None))
+    told = over(Local(made.service), made.time.times())(hosting, Found(), {})
+    mute: Any = object()
+    untold = evolve(told, venues={"binance": mute})
+    header = {"quote": "USDT", "decimals": {}, "price_decimals": {}, "links": []}
+
+    assert worth_of(hosting, header, told) is None
+    with pytest.raises(ConfigError, match="here: binance does not tell its margins; leave it out"):
+        worth_of(hosting, header, untold)
+
+
+PERP = """naked_delta_s = 0
+
+[[exchanges.binance.instruments]]
+account = "binance.spot"
+symbol = "BTCUSDT"
+perpetual = true
+base = "BTC"
+quote = "USDT"
+data = "binance.spot:BTC/USDT"
+"""
+
+
 def example(folder: Path, name: str, limit: str) -> Path:
     """An example of the documentation with a limit of money."""
     text = (ROOT / "docs" / "examples" / f"{name}.toml").read_text()
@@ -228,8 +334,9 @@ def example(folder: Path, name: str, limit: str) -> Path:
 @pytest.mark.parametrize(
     ("name", "limit", "why"),
     [
-        ("rebalance", "margin_min", "no reading of a venue tells it"),
-        ("rebalance", "naked_delta_max", "nothing tells which positions hedge which"),
+        ("rebalance", "margin_min", "no venue has a perpetual, or lends"),
+        ("rebalance", "naked_delta_max", "no perpetual is on an asset beside USDT"),
+        ("leveraged_staking", "naked_delta_max", "no perpetual is on an asset beside WETH"),
         ("cash_and_carry", "daily_loss_max", "no live price tells what ETH is worth in USDT"),
         ("leveraged_staking", "slippage_max", "swaps on ethereum are limited by their least"),
     ],
@@ -244,8 +351,18 @@ def test_a_limit_that_cannot_be_measured_is_refused_at_the_start(
     assert f"breakers.{limit} is set, and cannot be measured here" in str(told.value)
 
 
-@pytest.mark.parametrize("limit", ["suspense_max", "slippage_max"])
-def test_a_limit_that_can_be_measured_is_taken(tmp_path: Path, limit: str) -> None:
-    made = Inside(tmp_path / "run", example(tmp_path, "cash_and_carry", limit))
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        ("cash_and_carry", "suspense_max"),
+        ("cash_and_carry", "slippage_max"),
+        ("cash_and_carry", "naked_delta_max"),
+        ("cash_and_carry", "margin_min"),
+        ("market_neutral", "margin_min"),
+        ("leveraged_staking", "margin_min"),
+    ],
+)
+def test_a_limit_that_can_be_measured_is_taken(tmp_path: Path, name: str, limit: str) -> None:
+    made = Inside(tmp_path / "run", example(tmp_path, name, limit))
 
     assert 1 == made.live(1).ticks

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tests.machines.lives import World
 from tests.machines.support import buy, sell
 from tests.machines.test_lives import lost, world
 from tests.rechained import Records, rechained
+from tests.runs import buy as bought
+from tests.runs import ran, ticks
 from verifill.cli.app import app
 from verifill.cli.log import without_state
 from verifill.engine.log.writer import HEADER
@@ -142,3 +145,17 @@ def test_what_is_held_for_recovery_and_replay_is_not_shown_among_the_records(
     payload: str, shown: str
 ) -> None:
     assert shown == without_state(payload)
+
+
+@pytest.mark.parametrize("words", [("--at", 5), ("--next", "failure"), ("--diff", 2, 5)])
+def test_a_backtest_whose_files_are_cut_short_or_foreign_is_told(
+    tmp_path: Path, words: Sequence[object]
+) -> None:
+    log, _ = ran(tmp_path, ticks([(bought(),)]))
+    (file,) = log.glob("*.paths.parquet")
+    for damaged in (file.read_bytes()[:40], next(log.glob("*.fills.parquet")).read_bytes()):
+        file.write_bytes(damaged)
+        told = said(log, *words)
+
+        assert 3 == told.exit_code
+        assert "cannot be read" in told.stderr

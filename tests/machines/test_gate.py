@@ -308,6 +308,49 @@ def test_an_unhedged_amount_that_was_hedged_meanwhile_begins_anew() -> None:
     assert TradingState.ACTIVE is one.trading_state("binance.spot", "carry")
 
 
+def test_a_margin_of_what_carries_nothing_any_more_is_forgotten() -> None:
+    told: list[Change] = []
+    one = gate(LIMITED, told)
+    for margins in ({"a": "1.0", "b": "2"}, {}, {"a": "1.05"}):
+        one.margins("carry", {name: Decimal(text) for name, text in margins.items()}, START)
+        one.scopes.resume(STRATEGY, "ann", "looked")
+
+    reduced = [change.reason for change in told if change.event == "reduce"]
+    assert ["margin of a is 1.0, below 1.1", "margin of a is 1.05, below 1.1"] == reduced
+
+
+def test_each_margin_is_held_by_itself() -> None:
+    told: list[Change] = []
+    one = gate(LIMITED, told)
+    for _ in range(3):
+        one.margins("carry", {"a": Decimal("1.0"), "b": Decimal("1.05")}, START)
+        one.scopes.resume(STRATEGY, "ann", "looked")
+
+    reduced = [change.reason for change in told if change.event == "reduce"]
+    assert ["margin of a is 1.0, below 1.1", "margin of b is 1.05, below 1.1"] == reduced
+
+
+def test_what_is_unhedged_is_counted_of_each_asset() -> None:
+    told: list[Change] = []
+    one = gate(LIMITED, told)
+    for asset, age_s in (("BTC", 0), ("ETH", 50), ("ETH", 110), ("BTC", 61)):
+        one.measure(Limit.NAKED_DELTA, "carry", Decimal(-3), START + age_s * S, of=asset)
+
+    assert ["naked_delta of BTC is -3, beyond 2 for more than 60 s"] == [one.reason for one in told]
+
+
+def test_an_operator_gives_what_is_unhedged_its_time_again() -> None:
+    one = gate(LIMITED)
+    for strategy in ("carry", "other"):
+        one.measure(Limit.NAKED_DELTA, strategy, Decimal(3), START, of="BTC")
+    one.excuse_naked("carry")
+    for strategy in ("carry", "other"):
+        one.measure(Limit.NAKED_DELTA, strategy, Decimal(3), START + 61 * S, of="BTC")
+
+    assert TradingState.ACTIVE is one.trading_state("binance.spot", "carry")
+    assert TradingState.REDUCING is one.trading_state("binance.spot", "other")
+
+
 @pytest.mark.parametrize("limit", Limit)
 def test_a_limit_that_was_not_set_is_none(limit: Limit) -> None:
     told: list[Change] = []

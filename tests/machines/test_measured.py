@@ -33,6 +33,7 @@ from tests.machines.support import (
     sell,
 )
 from tests.machines.test_lives import LIVE, check
+from verifill.assembly.hedges import Underlying
 from verifill.engine.errors import NotObserved, StateError
 from verifill.links import links_of_venue, to_header
 from verifill.machines.figures import Figures, Then
@@ -41,6 +42,7 @@ from verifill.machines.strategy import Plan
 from verifill.machines.thresholds import Thresholds
 from verifill.machines.tolerance import DAY_NS, Suspense, Tolerance
 from verifill.valuing import LiveWorth
+from verifill.venues.instructions import Side
 from verifill.venues.market import Market
 from verifill.venues.orders import Receipt, Request
 
@@ -57,7 +59,7 @@ def worth(market: Market) -> LiveWorth:
         "price_decimals": {PAIR_DATA: CENTS, CONTRACT_DATA: CENTS},
         "links": to_header(links_of_venue(RULES)),
     }
-    return LiveWorth(header, market)
+    return LiveWorth(header, market, [Underlying(asset="BTC", perpetuals=frozenset({SIZE}))])
 
 
 def limited(
@@ -72,7 +74,9 @@ def limited(
     stage, venue = scripted(Script(submits=submits or []), bars=Bars(0), opening=opening)
     mailbox = Mailbox({end: list(words) for end, words in (commands or {}).items()})
     made = World(folder, stage, venue, plans, LIVE, mailbox)
-    given: Any = {name: Decimal(text) for name, text in limits.items()}
+    given: Any = {
+        name: int(text) if name.endswith("_s") else Decimal(text) for name, text in limits.items()
+    }
     return evolve(made, limits=Thresholds(**given), worth=worth(stage.bars))
 
 
@@ -317,6 +321,77 @@ def test_a_reset_of_another_account_excuses_nothing(tmp_path: Path) -> None:
 
     counted.excuse_suspense("desk.spot")
     assert {"desk.spot": Decimal(0)} == counted.suspense()
+
+
+# What is not hedged.
+
+ONE_COIN = PRICED | {BTC: 10**8}
+
+
+def test_what_is_unhedged_for_too_long_lets_the_strategy_only_reduce(tmp_path: Path) -> None:
+    cure = go("1", reduce_only=True)
+    plans: list[Plan] = [[go("-1")], [buy("1")], [], [], [buy("1")], [cure]]
+    made = limited(tmp_path, *plans, opening=ONE_COIN, naked_delta_max="100", naked_delta_s="90")
+    made.live(3)
+    assert [] == made.asides  # hedged by the first tick, unhedged since the second
+    made.live(3)
+
+    assert [(STRATEGY, "reduce", "REDUCING")] == made.asides
+    assert "naked_delta of BTC is 40000.000000" in denials(made)[0]
+    assert "beyond 100 for more than 90 s" in denials(made)[0]
+    assert [-1, 1, 1] == [signed(one) for one in made.venue.sent]  # what reduces is sent
+
+
+def signed(request: Any) -> Decimal:  # noqa: ANN401 - an order
+    asked = request.instruction
+    quantity: Decimal = asked.quantity
+    return quantity if asked.side is Side.BUY else -quantity
+
+
+def test_how_long_it_is_unhedged_is_counted_over_restarts(tmp_path: Path) -> None:
+    made = limited(tmp_path, *BUYS, naked_delta_max="100", naked_delta_s="90")
+    made.live(1)
+    made.go(MINUTE_NS)
+    made.live(1)
+    assert [] == made.asides
+    made.go(MINUTE_NS)
+    made.live(1)
+
+    assert [(STRATEGY, "reduce", "REDUCING")] == made.asides
+    assert 2 == len(made.venue.sent)
+
+
+def test_a_hedge_in_time_narrows_nothing(tmp_path: Path) -> None:
+    plans: list[Plan] = [[buy("1", name="B"), go("-0.999")] for _ in range(5)]
+    made = limited(
+        tmp_path, *plans, opening=PRICED | {BTC: 0}, naked_delta_max="50000", naked_delta_s="0"
+    )
+    made.live(6)
+
+    assert [] == made.asides
+    assert 10 == len(made.venue.sent)
+
+
+def test_once_resumed_a_hedge_has_its_time_again(tmp_path: Path) -> None:
+    made = limited(tmp_path, *BUYS, naked_delta_max="100", naked_delta_s="90")
+    made.live(3)
+    made.mailbox.replies["IDLE"] = [f"resume {STRATEGY}"]
+    sent = len(made.venue.sent)
+    made.live(2)
+    assert ["reduce", "resume"] == [event for _, event, _ in made.asides]
+    assert len(made.venue.sent) > sent
+    made.live(2)
+
+    assert ["reduce", "resume", "reduce"] == [event for _, event, _ in made.asides]
+
+
+def test_an_unhedged_amount_without_a_price_blocks_the_strategy(tmp_path: Path) -> None:
+    made = limited(tmp_path, *BUYS, naked_delta_max="100")
+    del made.stage.bars.prices[PAIR_DATA]
+    made.live(2)
+
+    assert [(STRATEGY, "blocked", "OPEN.BLOCKED")] == made.asides
+    assert [] == made.venue.sent
 
 
 # What is not measured, and what is remembered.

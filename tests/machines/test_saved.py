@@ -127,6 +127,17 @@ def test_another_version_is_refused_by_each() -> None:
         Components.restored(forget, {"version": 0, "findings": {}, "failing": {}})
 
 
+def test_a_margin_that_was_told_of_is_known_in_the_next_life() -> None:
+    limits = evolve(LIMITS, margin_min=Decimal("1.1"))
+    one = gate(limits)
+    one.margins("carry", {"a": Decimal("1.0")}, START)
+    one.scopes.resume("strategy:carry", "ann", "looked")
+    other = Gate.restored(limits, forget, through_json(one.state()))
+    other.margins("carry", {"a": Decimal("1.0")}, START)
+
+    assert TradingState.ACTIVE is other.trading_state("wallet", "carry")
+
+
 def test_an_empty_state_is_no_beginning() -> None:
     with pytest.raises(StateError):
         Gate.restored(LIMITS, forget, {})

@@ -17,7 +17,7 @@ from verifill.page import window as module
 from verifill.page.badges import Judged
 from verifill.page.columns import column
 from verifill.page.data import Shown, content
-from verifill.page.html import SCRIPTS, html, script_of_page
+from verifill.page.html import LIVE, SCRIPTS, html, script_of_page
 
 ASSETS = Path(verifill.__path__[0]) / "page" / "assets"
 LINES_MAX = 400
@@ -203,10 +203,12 @@ def test_a_record_that_there_is_not_is_refused(log: Path, tmp_path: Path) -> Non
 
 
 def test_every_asset_is_short_and_every_script_is_in_the_page() -> None:
-    assert set(SCRIPTS) == {file.name for file in ASSETS.glob("*.js")}
+    assert {*SCRIPTS, LIVE} == {file.name for file in ASSETS.glob("*.js")}
     for file in ASSETS.iterdir():
         assert len(file.read_text().splitlines()) <= LINES_MAX, file.name
-    assert not re.search(r"</?script|<!--|innerHTML|document\.write|\beval\b", script_of_page())
+    assert not re.search(
+        r"</?script|<!--|innerHTML|document\.write|\beval\b", script_of_page(live=True)
+    )
 
 
 def test_a_run_without_a_record_has_a_page(log: Path, tmp_path: Path) -> None:

@@ -1,19 +1,18 @@
 """Chromium shows the page of a run: every view, every key, and nothing of a log runs in it."""
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, expect
 
-from tests.engine.test_drawing_foreign import needed
+from tests.live.test_reports import world
 from tests.page.pages import HOSTILE, empty, hostile, lived, long, page_of
+from verifill.engine.log.durable_reader import open_log
 from verifill.page.window import WINDOW_MAX
 from verifill.replay.travel import Jump, Travel
 
-PATIENCE_MS = 120_000.0
 CONTRAST_MIN = 4.5  # of WCAG 2.2, level AA, for text
 COLOURS = """() => {
     const style = getComputedStyle(document.documentElement);
@@ -27,20 +26,6 @@ COLOURS = """() => {
     return texts.map((name) => [...read('--' + name), ...read('--paper')]);
 }"""
 Open = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browsed() -> Iterator[Page]:
-    """A page of a browser that reaches no network."""
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=needed(shutil.which("chromium")),
-            args=["--no-sandbox", "--disable-dev-shm-usage"],
-        )
-        context = browser.new_context(offline=True, viewport={"width": 1280, "height": 1000})
-        context.set_default_timeout(PATIENCE_MS)
-        yield context.new_page()
-        browser.close()
 
 
 @pytest.fixture
@@ -307,3 +292,34 @@ def test_a_print_has_no_controls_and_a_whole_detail(
 
     assert hidden
     assert "visible" == overflow
+
+
+WIDTHS = (
+    "() => [...document.querySelectorAll('#lanes .pick')].map((one) => one.width.baseVal.value)"
+)
+
+
+def test_the_timeline_is_to_scale_in_time_when_asked_and_shows_when_ticks_are_due(
+    opened: Open, file: Path, log: Path
+) -> None:
+    page = opened(file)
+    page.keyboard.press("r")
+    even = page.evaluate(WIDTHS)
+    page.locator("#axis").select_option("time")
+    scaled = page.evaluate(WIDTHS)
+    rows = open_log(log).records().head(len(scaled) + 1).collect()["wall_ns"].diff().to_list()[1:]
+
+    assert max(even) - min(even) < 1
+    longest = max(range(len(rows)), key=lambda at: rows[at])
+    assert max(scaled) == scaled[longest] > 3 * min(scaled)
+    expect(page.locator("#lanes .ruler")).to_have_count(5)
+
+
+def test_the_timeline_shows_when_each_tick_is_to_be_over(opened: Open, tmp_path: Path) -> None:
+    one = world(tmp_path, "live")
+    one.live(3)
+    page = opened(page_of(one.log, tmp_path / "run.html"), "#seq=20")
+    page.locator("#axis").select_option("time")
+
+    due = page.locator("#lanes .due title").all_text_contents()
+    assert {"tick 1 is to be over", "tick 2 is to be over"} <= {one[:20] for one in due}

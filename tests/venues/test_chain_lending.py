@@ -193,6 +193,16 @@ def test_a_withdrawal_that_would_leave_the_debt_uncovered_reverts() -> None:
     assert units("1.2") == fine.moved()["dsa:BaseToken:weETH"]
 
 
+def test_a_health_factor_is_what_thresholds_allow_to_owe_over_the_debt() -> None:
+    venue = opened()
+    venue.send(supply(Decimal(10)))
+    assert {} == venue.chain.margins()
+    venue.send(borrow(Decimal(9)))
+
+    # 10 weETH at 3240 may owe 0.95 of their value, and owe 9 WETH at 3000
+    assert {"aave_v3": Decimal("1.13999999")} == venue.chain.margins()
+
+
 def test_caps_revert() -> None:
     rules = evolve(with_reserve("weETH", supply_cap=5 * ETHER))
     venue = opened(rules)

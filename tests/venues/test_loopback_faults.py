@@ -13,7 +13,7 @@ from tests.venues.exchanges import BTC, PERP, PRICES, buy, go, withdraw
 from tests.venues.loopback import Client, Host, Inside, Server
 from verifill.engine.errors import ConfigError, NotObserved
 from verifill.venues.instructions import Instruction
-from verifill.venues.interfaces import Entered, Resting
+from verifill.venues.interfaces import Entered, Margined, Resting
 from verifill.venues.loopback.admin import SITUATIONS
 from verifill.venues.loopback.faults import (
     CATALOGUE,
@@ -290,6 +290,22 @@ def test_a_reading_tells_what_perpetuals_were_entered_at(server: Inside) -> None
     client.read()
 
     assert {PERP: 5 * 10**7 * PRICES["binance.usdm:BTCUSDT"]} == client.entry_values()
+
+
+def test_a_venue_tells_how_far_its_accounts_are_from_a_liquidation(server: Inside) -> None:
+    client = server.exchange()
+    assert isinstance(client, Margined)
+    assert {} == client.margins()
+    client.submit(client.order(next(NUMBERS), go("0.5")))
+
+    (ratio,) = client.margins().values()
+    hosted = server.service.world.venue("binance").venue
+    assert isinstance(hosted, Margined)
+    assert client.margins() == hosted.margins()
+    assert 1 < ratio
+    server.service.can_read = False
+    with pytest.raises(NotObserved, match="this key may not read"):
+        client.margins()
 
 
 def test_an_order_that_is_cancelled_before_any_fill_expires(server: Inside) -> None:

@@ -231,6 +231,46 @@ def test_a_position_with_its_maintenance_margin_stays() -> None:
     assert "1" == venue.total(PERP)
 
 
+def test_a_margin_ratio_is_equity_over_maintenance_margin_rounded_down() -> None:
+    venue = margined("13000", "1")
+    assert {"binance.usdm": Decimal("40.60596595")} == venue.exchange.margins()  # 13000 of 320.15
+    venue.market.prices[PERP_DATA] = 51_300_00
+
+    assert {"binance.usdm": Decimal("1.05263157")} == venue.exchange.margins()  # 270 of 256.5
+
+
+@given(st.integers(-20, 20).filter(bool), st.integers(20_000_00, 120_000_00))
+def test_below_one_a_position_is_liquidated_and_from_one_on_it_stays(held: int, price: int) -> None:
+    venue = margined("70000", f"{held}e-1")
+    venue.market.prices[PERP_DATA] = price
+    (ratio,) = venue.exchange.margins().values()
+    venue.wait(1)
+
+    assert (ratio < 1) == (venue.total(PERP) == "0")
+
+
+def test_what_carries_nothing_has_no_margin_ratio() -> None:
+    assert {} == margined("13000").exchange.margins()
+    free = evolve(FREE, maintenance=0)
+    venue = world({PERP: "0", MARGIN: "80000"}, instruments=[free])
+    venue.send(go("1"))
+    assert {} == venue.exchange.margins()
+
+
+@pytest.mark.parametrize(
+    ("margin", "least"),
+    [("13000", "40.60596595"), ("1000000", "62.46096189")],  # 1000 BNB carry 16.01
+)
+def test_of_several_margins_of_an_account_the_least_is_told(margin: str, least: str) -> None:
+    other = evolve(OTHER, quote="BNB")
+    opening = {PERP: "0", MARGIN: margin, ETH_PERP: "0", "binance.usdm:BaseToken:BNB": "1000"}
+    venue = world(opening, instruments=[FREE, other], prices=PRICES | {OTHER.data: 3_202_00})
+    venue.send(go("1"))
+    venue.send(go("1", "ETHUSDT"))
+
+    assert {"binance.usdm": Decimal(least)} == venue.exchange.margins()
+
+
 def test_a_liquidation_takes_no_more_than_there_is() -> None:
     venue = margined("13000", "1")
     venue.market.prices[PERP_DATA] = 40_000_00

@@ -30,6 +30,7 @@ class Route(StrEnum):
     POSITIONS = "positions"
     FILLS = "fills"
     OPEN_ORDERS = "open_orders"
+    MARGINS = "margins"
     STATUS = "status"
     PRICES = "prices"
     CANDLES = "candles"

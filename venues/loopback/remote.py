@@ -5,7 +5,8 @@ clock as it stands in the answer, never by ours.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Final, TypeVar
 from urllib.parse import urlencode
@@ -23,6 +24,7 @@ from verifill.venues.loopback.wire import (
     Ack,
     Asked,
     Fills,
+    Margins,
     NotFound,
     OpenOrder,
     OpenOrders,
@@ -206,6 +208,14 @@ class Remote:
             NotObserved: no answer that can be read.
         """
         return ask(self._transport, f"/{self._rules.name}/open_orders", {}, OpenOrders).orders
+
+    def margins(self) -> Mapping[str, Decimal]:
+        """How far its accounts are from a liquidation.
+
+        Raises:
+            NotObserved: no answer that can be read.
+        """
+        return ask(self._transport, f"/{self._rules.name}/margins", {}, Margins).margins
 
     def start_up_failures(self) -> tuple[str, ...]:
         """Whether it is reached, is the venue of our rules, lets us trade, has our time."""

@@ -1,6 +1,7 @@
 """What the adapters of an exchange and of a chain have in common: the way to the server."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
 from verifill.venues.instructions import Instruction, Transfer
 from verifill.venues.loopback.remote import Remote
@@ -47,6 +48,14 @@ class RemoteVenue:
             NotObserved: nothing can be known of the positions now.
         """
         return self.remote.feed.read()
+
+    def margins(self) -> Mapping[str, Decimal]:
+        """See `Margined.margins`.
+
+        Raises:
+            NotObserved: nothing can be known of them now.
+        """
+        return self.remote.margins()
 
     def start_up_failures(self) -> tuple[str, ...]:
         """See `Venue.start_up_failures`."""

@@ -12,7 +12,7 @@ from attrs import frozen
 from msgspec import structs
 
 from verifill.engine.errors import ConfigError, DataError, EngineDefect
-from verifill.venues.interfaces import Entered
+from verifill.venues.interfaces import Entered, Margined
 from verifill.venues.loopback.effects import Effect, effects_of
 from verifill.venues.loopback.faults import (
     Break,
@@ -44,6 +44,7 @@ from verifill.venues.loopback.wire import (
     Asked,
     Candles,
     Code,
+    Margins,
     OpenOrders,
     Prices,
     Refusal,
@@ -114,6 +115,7 @@ class Service:
             Route.POSITIONS: self._positions,
             Route.FILLS: self._fills,
             Route.OPEN_ORDERS: self._open_orders,
+            Route.MARGINS: self._margins,
             Route.STATUS: self._status,
             Route.PRICES: self._prices,
             Route.CANDLES: self._candles,
@@ -295,6 +297,12 @@ class Service:
         if view.null:
             return Outgoing(body=encode({**structs.asdict(shown), "totals": None}))
         return in_json(shown)
+
+    def _margins(self, call: Call) -> Outgoing:
+        if not self.can_read:
+            return refused(Code.FORBIDDEN, "this key may not read")
+        own = self.world.venue(call.venue).venue
+        return in_json(Margins(dict(own.margins()) if isinstance(own, Margined) else {}))
 
     def _status(self, call: Call) -> Outgoing:
         hosted = self.world.venue(call.venue)

@@ -4,6 +4,7 @@ Integers are JSON numbers of any size and decimal amounts are strings, so every 
 exactly; a reader that makes doubles of numbers would not see them so.
 """
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -159,6 +160,12 @@ class OpenOrders(Struct, frozen=True):
     """All open orders of a venue."""
 
     orders: tuple[OpenOrder, ...]
+
+
+class Margins(Struct, frozen=True):
+    """Account or lending market -> margin ratio or health factor; see `Margined`."""
+
+    margins: dict[str, Decimal]
 
 
 class Status(Struct, frozen=True):

@@ -5,6 +5,7 @@ its own accounts. What it answers is all that anybody learns from it.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
 from verifill.venues.adapter import Adapter, single
@@ -166,6 +167,10 @@ class SimulatedExchange(Adapter):
     def entry_values(self) -> Mapping[str, int]:
         """See `Entered.entry_values`."""
         return self.margin.bases
+
+    def margins(self) -> Mapping[str, Decimal]:
+        """See `Margined.margins`."""
+        return self.margin.ratios()
 
     def query(self, request: Request) -> Receipt:
         """What became of an order; a withdrawal becomes final when it is credited."""

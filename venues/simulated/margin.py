@@ -9,12 +9,15 @@ more than there is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Protocol
 
+from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import ConfigError
+from verifill.venues.keys import account_of
 from verifill.venues.market import Market
 from verifill.venues.orders import Cause
-from verifill.venues.rules import RATE_UNIT, Instrument
+from verifill.venues.rules import RATE_DECIMALS, RATE_UNIT, Instrument
 from verifill.venues.simulated.ledger import Accounts
 from verifill.venues.transfers import leverage_key
 
@@ -119,6 +122,20 @@ class Margin:
         wallet = self._accounts.totals[quote_key]
         return wallet + sum(self._unrealised(i) for i in self.open_positions(quote_key))
 
+    def ratios(self) -> dict[str, Decimal]:
+        """Account -> equity over maintenance margin, rounded down; the least of its margins.
+
+        What has no maintenance margin is left out.
+        """
+        least: dict[str, Decimal] = {}
+        for quote_key in sorted({instrument.quote_key for instrument in self._perpetuals}):
+            maintenance = self._maintenance(quote_key)
+            if maintenance:
+                ratio = to_decimal(self.equity(quote_key) * RATE_UNIT // maintenance, RATE_DECIMALS)
+                account = account_of(quote_key)
+                least[account] = min(ratio, least.get(account, ratio))
+        return least
+
     def needed(self, quote_key: str) -> int:
         """Initial margin of the open positions, at the last prices."""
         return sum(
@@ -146,15 +163,18 @@ class Margin:
             ref = f"funding-{instrument.symbol}-{time_ns}"
             self._accounts.post(ref, instrument.quote_key, amount, Cause.FUNDING)
 
-    def _liquidate(self, quote_key: str) -> None:
-        held = self.open_positions(quote_key)
-        carried = sum(
+    def _maintenance(self, quote_key: str) -> int:
+        """Maintenance margin of the open positions, at the last prices."""
+        return sum(
             instrument.value_up(abs(self._size(instrument)), self._market.price(instrument.data))
             * instrument.maintenance
             // RATE_UNIT
-            for instrument in held
+            for instrument in self.open_positions(quote_key)
         )
-        if self.equity(quote_key) < carried:
+
+    def _liquidate(self, quote_key: str) -> None:
+        if self.equity(quote_key) < self._maintenance(quote_key):
+            held = self.open_positions(quote_key)
             # profits first, so that they pay for the losses
             for instrument in sorted(held, key=self._unrealised, reverse=True):
                 self._close(instrument)

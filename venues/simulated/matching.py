@@ -159,7 +159,7 @@ class Matching:
             perpetual=instrument.perpetual,
             buy=buy,
             sign=sign,
-            prefix=f"{instrument.account}-",
+            prefix=f"{self._model.refs}{instrument.account}-",
             data=instrument.data,
             factor=factor,
             up=unit - 1 if buy else 0,

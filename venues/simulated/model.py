@@ -34,6 +34,7 @@ class ExchangeModel:
         withdrawal_ns: from the request to the credit on the other side.
         withdrawal_fees: asset -> units, taken out of the amount.
         default_leverage: of a perpetual until SET_LEVERAGE says otherwise.
+        refs: begins the references of its fills, where others might be the same.
         away: how far from the last price a fill is, in 1e-8; half the spread and slippage.
     """
 
@@ -44,6 +45,7 @@ class ExchangeModel:
     withdrawal_ns: int = 0
     withdrawal_fees: Mapping[str, int] = Factory(dict[str, int])
     default_leverage: int = 5
+    refs: str = ""
     away: int = field(init=False, default=Factory(_away, takes_self=True))
 
     def __attrs_post_init__(self) -> None:

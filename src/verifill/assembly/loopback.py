@@ -46,6 +46,7 @@ class Hosting:
         chains: rules of the chains, by name.
         exchanges: builders of the exchanges, by name.
         positions: at the start.
+        refs: begins the references that simulated venues give, where others might be the same.
     """
 
     config: Config
@@ -54,6 +55,7 @@ class Hosting:
     chains: Mapping[str, ChainRules]
     exchanges: Mapping[str, ExchangeBuilder]
     positions: Positions
+    refs: str = ""
 
     @classmethod
     def of(cls, config: Config, history: History) -> "Hosting":
@@ -175,7 +177,7 @@ class ServerParts:
                 scales=scales,
                 market=market,
                 network=network,
-                model=builder.model(None),
+                model=evolve(builder.model(None), refs=hosting.refs),
                 opening=opening,
                 bases={key: basis for key, basis in bases.items() if key in opening},
                 funding=self.funding(name, market.time_ns),
@@ -188,6 +190,7 @@ class ServerParts:
                 network=network,
                 opening=positions.venues[name],
                 indices=opening_indices(hosting.amounts, name),
+                refs=hosting.refs,
             )
 
     def funding(self, exchange: str, start_ns: int) -> dict[str, SeriesPoints]:

@@ -48,6 +48,7 @@ app.command(epilog=audit.VERIFY)(audit.verify)
 app.command(epilog=replaying.EPILOG)(replaying.replay)
 app.command(epilog=observers.METRICS)(observers.metrics)
 app.command(epilog=observers.SPANS)(observers.spans)
+app.command(epilog=observers.SERVE)(observers.serve)
 
 
 def main() -> None:

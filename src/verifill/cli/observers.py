@@ -10,6 +10,7 @@ from verifill.cli.failures import told
 from verifill.cli.options import examples
 
 PORT = 9464
+PAGE_PORT = 8480
 
 METRICS = examples(
     "verifill metrics runs/live",
@@ -95,3 +96,42 @@ def spans(
         timeout_s=timeout_s,
         patience_s=patience_s,
     )
+
+
+SERVE = examples(
+    "verifill serve runs/live",
+    "verifill serve runs/live --port 8480 --no-anchor",
+)
+
+
+@told
+def serve(
+    folder: options.Folder,
+    *,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Where it listens; 0 for any.")
+    ] = PAGE_PORT,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST", help="Likewise; a client must call it so. There is no password."
+        ),
+    ] = "127.0.0.1",
+    quote: Annotated[str, options.QUOTE] = "",
+    market: Annotated[Path | None, options.MARKET] = None,
+    anchor: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The anchor.  [default: LOG.anchor]")
+    ] = None,
+    no_anchor: Annotated[bool, typer.Option("--no-anchor", help="Ask no anchor.")] = False,
+) -> None:
+    """Show the page of a run in a browser, as its log grows.
+
+    It reads the log from a process of its own, and nothing can be changed by it. The run is
+    checked each time, and not run again. Ctrl-C and SIGTERM end it, with exit code 0.
+    """
+    from verifill.cli.serve import serve as show  # noqa: PLC0415 - see `cli.app`
+    from verifill.page.badges import Judged  # noqa: PLC0415 - likewise
+    from verifill.page.data import Shown  # noqa: PLC0415 - likewise
+
+    judged = Judged(anchor=anchor, no_anchor=no_anchor, no_replay=True)
+    show(folder, judged, Shown(quote=quote, market=market), host=host, port=port)

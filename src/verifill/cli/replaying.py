@@ -27,6 +27,7 @@ EPILOG = examples(
     "verifill replay runs/live --next failure --after 120 --json",
     "verifill replay runs/live --diff 120 180",
     "verifill replay runs/live --tui",
+    "verifill replay runs/live --at 120 --what-if binance.submit --config live.toml",
     "verifill replay runs/live --until 120 --as-pytest tests/test_incident.py",
     codes=CODES,
 )
@@ -40,7 +41,7 @@ def replay(  # noqa: PLR0913 - one command, several questions
         Path | None,
         typer.Option(
             metavar="CONFIG.toml",
-            help="What it was run with; for a backtest, and with --strategy.",
+            help="What it was run with; for a backtest, and with --strategy or --what-if.",
         ),
     ] = None,
     strategy: Annotated[
@@ -77,36 +78,70 @@ def replay(  # noqa: PLR0913 - one command, several questions
         Path | None,
         typer.Option(metavar="FILE", help="Write a test that runs it again, up to --until."),
     ] = None,
+    what_if: Annotated[
+        str,
+        typer.Option(
+            "--what-if",
+            metavar="QUESTION[=JSON]",
+            help="With --at: fork the run there with this answer changed, and simulate on.",
+        ),
+    ] = "",
+    to_log: Annotated[
+        Path | None,
+        typer.Option(
+            "--log",
+            metavar="FOLDER",
+            help="With --what-if: log of the fork.  [default: LOG-what-if-N]",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
-    """Run a log again and compare every record, or look into it.
+    """Run a log again, look at any moment of it, or fork it there.
 
     A live log is run again on the answers that it holds, and nothing is reached; a backtest is
-    simulated anew. The exit code is 0 if it is identical, and 1 if it departs.
+    simulated anew. The exit code is 0 if it is identical, and 1 if it departs. With --what-if
+    it is forked: one answer is another, and from there on it is simulated.
     """
     asked_for = {"--at": at is not None, "--diff": diff is not None, "--next": to, "--tui": tui}
     _only_one([name for name, given in asked_for.items() if given])
-    if at is not None:
-        from verifill.cli.travel import show  # noqa: PLC0415 - see `cli.app`
+    from verifill.cli.log import told_by_polars  # noqa: PLC0415 - see `cli.app`
 
-        show(folder, at, as_json=as_json)
-    elif diff is not None:
-        from verifill.cli.travel import differ  # noqa: PLC0415 - see `cli.app`
+    with told_by_polars(folder):
+        if what_if:
+            from verifill.cli.forking import Wanted, fork  # noqa: PLC0415 - see `cli.app`
 
-        differ(folder, *diff, as_json=as_json)
-    elif to:
-        from verifill.cli.travel import jump  # noqa: PLC0415 - see `cli.app`
+            wanted = Wanted(
+                folder=folder,
+                seq=at or 0,
+                what_if=what_if,
+                config=config,
+                to=to_log,
+                start_from=start_from,
+            )
+            fork(wanted, as_json=as_json)
+        elif at is not None:
+            from verifill.cli.travel import show  # noqa: PLC0415 - see `cli.app`
 
-        jump(folder, to, after, as_json=as_json)
-    elif tui:
-        from verifill.cli.tui import look  # noqa: PLC0415 - see `cli.app`
+            show(folder, at, as_json=as_json)
+        elif diff is not None:
+            from verifill.cli.travel import differ  # noqa: PLC0415 - see `cli.app`
 
-        look(folder)
-    else:
-        from verifill.cli.replay import Asked, run_again  # noqa: PLC0415 - see `cli.app`
+            differ(folder, *diff, as_json=as_json)
+        elif to:
+            from verifill.cli.travel import jump  # noqa: PLC0415 - see `cli.app`
 
-        asked = Asked(folder, config=config, strategy=strategy, start_from=start_from, until=until)
-        run_again(asked, as_pytest=as_pytest, as_json=as_json)
+            jump(folder, to, after, as_json=as_json)
+        elif tui:
+            from verifill.cli.tui import look  # noqa: PLC0415 - see `cli.app`
+
+            look(folder)
+        else:
+            from verifill.cli.replay import Asked, run_again  # noqa: PLC0415 - see `cli.app`
+
+            asked = Asked(
+                folder, config=config, strategy=strategy, start_from=start_from, until=until
+            )
+            run_again(asked, as_pytest=as_pytest, as_json=as_json)
 
 
 def _only_one(given: list[str]) -> None:

@@ -67,9 +67,11 @@ def report(  # noqa: PLR0913 - each is an option of the command
     can be run again, the machine with the run over it, every record, and all exceptions.
     """
     if output is None:
-        from verifill.cli.report import report as tell  # noqa: PLC0415 - see `cli.app`
+        from verifill.cli.log import told_by_polars  # noqa: PLC0415 - see `cli.app`
+        from verifill.cli.report import report as tell  # noqa: PLC0415 - likewise
 
-        tell(folder, quote, market)
+        with told_by_polars(folder):
+            tell(folder, quote, market)
         return
     from verifill.cli.paged import write  # noqa: PLC0415 - see `cli.app`
     from verifill.page.badges import Judged  # noqa: PLC0415 - likewise

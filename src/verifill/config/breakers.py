@@ -1,10 +1,12 @@
 """The limits of circuit breakers, trading states and market-data feeds."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from attrs import asdict, field, frozen
 
-from verifill.config.rules import RATE, Each, Some, Within
+from verifill.config.exchanges import nothing
+from verifill.config.rules import RATE, All, Each, Name, Some, Within
 from verifill.machines.thresholds import KEPT_MAX, FeedLimits, Thresholds
 
 DAY_S = 86_400
@@ -32,11 +34,13 @@ class BreakersConfig:
         suspense_max: Unexplained differences of an account in a day beyond this hold it.
         slippage_max: Slippage of a strategy in a day beyond this holds it.
         daily_loss_max: A loss of the day beyond this lets a strategy only reduce.
-        margin_min: A margin or health factor below this lets a strategy only reduce; not measured
-            in live mode, and refused there.
-        naked_delta_max: An unhedged amount beyond this for too long lets a strategy only reduce;
-            likewise.
+        margin_min: A margin ratio or health factor below this lets a strategy only reduce; below 1
+            a venue liquidates.
+        naked_delta_max: An unhedged amount beyond this, either way, for too long lets a strategy
+            only reduce; of each asset that a perpetual is on.
         naked_delta_s: How long that may be, in seconds.
+        hedges: What counts as an asset that a perpetual is on, beside itself, by what it is worth:
+            `{ ETH = ["weETH"] }`; a token of debt counts as owed.
         executions_max: Sends of a strategy within the period; one more holds it.
         executions_period_s: The period, in seconds.
         named_persons: Who may reset a strategy that sent too often; any operator if left out.
@@ -58,6 +62,9 @@ class BreakersConfig:
     margin_min: Decimal | None = field(default=None, validator=Within(0))
     naked_delta_max: Decimal | None = field(default=None, validator=Within(0))
     naked_delta_s: int = field(default=60, validator=Within(0, DAY_S))
+    hedges: Mapping[str, tuple[str, ...]] = field(
+        factory=nothing, validator=Each(All(Some(), Each(Name())), key=Name())
+    )
     executions_max: int | None = field(default=None, validator=Within(1, 10_000))
     executions_period_s: int = field(default=3600, validator=Within(1, DAY_S))
     named_persons: tuple[str, ...] = field(default=(), validator=Each(Some()))
@@ -66,7 +73,8 @@ class BreakersConfig:
     @property
     def thresholds(self) -> Thresholds:
         """The limits as the machines take them."""
-        return Thresholds(**asdict(self))
+        told = asdict(self, filter=lambda one, _: one.name != "hedges")  # which is no limit
+        return Thresholds(**told)
 
 
 @frozen(kw_only=True)

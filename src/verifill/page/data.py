@@ -1,5 +1,6 @@
 """All that a page of a run holds, as plain values for JSON."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 from attrs import frozen
 
+from verifill.engine.clock import NANOSECONDS
 from verifill.engine.digest import sha256_hex
 from verifill.engine.drawing.model import picture
 from verifill.engine.drawing.overlay import overlay
@@ -98,6 +100,8 @@ def _head(result: RunResult) -> Mapping[str, Any]:
         "reason": outcome.reason,
         "state": outcome.state,
         "ticks": outcome.ticks,
+        "fork": _fork(header),
+        "interval_ns": _interval_ns(header),
         "counts": dict(result.counts),
         "digests": {
             "header.json": sha256_hex((result.log.folder / HEADER).read_bytes()),
@@ -108,6 +112,26 @@ def _head(result: RunResult) -> Mapping[str, Any]:
         "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
         "made_by": f"verifill {versions()['verifill']}",
     }
+
+
+def _fork(header: Mapping[str, Any]) -> str:
+    """Where a fork comes from; empty of a run that really was."""
+    told = header.get("fork")
+    if not told:
+        return ""
+    answer = "what the simulated venue says" if told["simulated"] else json.dumps(told["answer"])
+    parent = told["parent"]
+    return (
+        f"at record {told['seq']} of the {parent['mode']} run {parent['run']}: {told['question']} "
+        f"is {answer}. From there on it is simulated. Header of the parent: "
+        f"{parent['header_digest']}"
+    )
+
+
+def _interval_ns(header: Mapping[str, Any]) -> int:
+    """From a tick to the next, when it is to be over; 0 if the log does not say."""
+    loop: Mapping[str, Any] = header.get("config", {}).get("loop", {})
+    return int(loop.get("interval_s", 0)) * NANOSECONDS
 
 
 def _diagram(result: RunResult) -> tuple[str, bool, Mapping[str, tuple[str, ...]]]:

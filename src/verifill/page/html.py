@@ -21,20 +21,26 @@ SCRIPTS: Final = (
     "data.js", "run.js", "dom.js", "diagram.js", "timeline.js", "table.js", "detail.js",
     "plots.js", "exceptions.js", "head.js", "cursor.js", "main.js",
 )  # fmt: skip
+LIVE: Final = "live.js"  # of a page that is served
 
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _ESCAPES = str.maketrans({"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"})
 
 
-def html(content: Content) -> str:
-    """The page."""
+def html(content: Content, *, live: bool = False) -> str:
+    """The page.
+
+    Args:
+        content: what it shows.
+        live: whether it is served, and may ask where it comes from for what is new.
+    """
     run = str(content.data["head"]["run"])
-    script = script_of_page()
+    script = script_of_page(live=live)
     style, diagram = _asset("page.css"), _asset("diagram.css")
     drawing = content.drawing if content.drawn else f"<p>{escape(content.drawing)}</p>"
     styles = [style, diagram, *(_STYLE.findall(drawing) if content.drawn else ())]
     return Template(_asset("page.html")).substitute(
-        policy=_policy([script], styles),
+        policy=_policy([script], styles, live=live),
         run=escape(run),
         style=style,
         diagram=f"{drawing}<style>{diagram}</style>",
@@ -43,9 +49,10 @@ def html(content: Content) -> str:
     )
 
 
-def script_of_page() -> str:
+def script_of_page(*, live: bool = False) -> str:
     """All scripts as one, none of whose names are seen outside."""
-    parts = "\n".join(_asset(name) for name in SCRIPTS)
+    names = (*SCRIPTS, LIVE) if live else SCRIPTS
+    parts = "\n".join(_asset(name) for name in names)
     return f'"use strict";\n(() => {{\n{parts}}})();\n'
 
 
@@ -54,12 +61,13 @@ def as_block(data: Mapping[str, Any]) -> str:
     return json.dumps(data, separators=(",", ":")).translate(_ESCAPES)
 
 
-def _policy(scripts: list[str], styles: list[str]) -> str:
+def _policy(scripts: list[str], styles: list[str], *, live: bool) -> str:
     return "; ".join(
         (
             "default-src 'none'",
             f"script-src {' '.join(map(_hash, scripts))}",
             f"style-src {' '.join(map(_hash, styles))}",
+            *(["connect-src 'self'"] if live else ()),
             "base-uri 'none'",
             "form-action 'none'",
             "require-trusted-types-for 'script'",

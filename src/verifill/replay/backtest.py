@@ -13,7 +13,7 @@ from typing import Any, Final
 import polars as pl
 from attrs import evolve
 
-from verifill.backtest import run
+from verifill.backtest import Parts, run
 from verifill.build import Carried, build, described
 from verifill.config import Config
 from verifill.engine.digest import sha256_file
@@ -58,24 +58,19 @@ def replay_backtest(
     carried = None if start_from is None else Carried.read(start_from)
     settings = evolve(config, mode=BACKTEST)
     said = described(settings, carried)
-    _same_settings(folder, log.header["config"], said, config)
+    same_settings(folder, log.header["config"], said, config)
     if strategy:
         settings = evolve(settings, strategy=evolve(settings.strategy, source=strategy))
         said = described(settings, carried)
     with TemporaryDirectory(prefix="verifill-replay-") as work:
         again = Path(work) / "log"
         parts = build(settings, work=Path(work) / BESIDE, start_from=carried)
-        if parts.timeline.digest != log.header["data_digest"]:
-            problem = (
-                f"the data has the digest {parts.timeline.digest}, and {folder} was run on data of "
-                f"{log.header['data_digest']}; restore the files of [data]"
-            )
-            raise config.error(problem)
+        same_data(folder, log, parts, config)
         run(parts, again, config=said)
         count = log.last_seq
         difference = None
         if strategy or _chain(log) != _chain(Log(again)):
-            difference = _first_difference(log, Log(again), until)
+            difference = first_difference(log, Log(again), until)
     same = count if difference is None else difference.seq - 1
     return Replayed(
         run=str(log.header["run"]),
@@ -87,7 +82,7 @@ def replay_backtest(
     )
 
 
-def _same_settings(
+def same_settings(
     folder: Path, then: Mapping[str, Any], now: Mapping[str, Any], config: Config
 ) -> None:
     """Refuse to compare what was run with something else.
@@ -104,6 +99,20 @@ def _same_settings(
         raise config.error(problem)
 
 
+def same_data(folder: Path, log: Log, parts: Parts, config: Config) -> None:
+    """Refuse to compare what was run on other data.
+
+    Raises:
+        ConfigError: it was.
+    """
+    if parts.timeline.digest != log.header["data_digest"]:
+        problem = (
+            f"the data has the digest {parts.timeline.digest}, and {folder} was run on data of "
+            f"{log.header['data_digest']}; restore the files of [data]"
+        )
+        raise config.error(problem)
+
+
 def _chain(log: Log) -> list[object]:
     """What the chunks are, by their hashes now, and what their numbers mean: the same if equal."""
     names = [file["name"] for line in log.manifest for file in line.get("files", ())]
@@ -111,7 +120,7 @@ def _chain(log: Log) -> list[object]:
     return [[(name, sha256_file(log.folder / name)) for name in names], told]
 
 
-def _first_difference(log: Log, again: Log, until: int) -> Difference | None:
+def first_difference(log: Log, again: Log, until: int) -> Difference | None:
     """The first record that differs, or whose evidence does."""
     found = [
         one

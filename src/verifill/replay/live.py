@@ -83,7 +83,7 @@ def replay_live(
         if until and life.first > until:
             break
         count += 1  # its EPOCH begins it, and is written by whoever starts the process
-        if lacking := _lacking(life):
+        if lacking := lacking_in(life):
             limits.append(lacking)
             continue
         relived = _relived(folder, header, _cut(life, until), strategy, market, table)
@@ -103,7 +103,7 @@ def replay_live(
     )
 
 
-def _lacking(life: Life) -> str:
+def lacking_in(life: Life) -> str:
     """Why a life cannot be run again; empty if it can."""
     if not life.rows or KEY in (life.rows[0][PAYLOAD] or {}):
         return ""

@@ -4,6 +4,7 @@ A transaction works on a copy of the state. It is kept whole, or reverts and cos
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from verifill.engine.errors import ConfigError
 from verifill.venues.calls.indices import PublicIndices
@@ -56,7 +57,9 @@ class SimulatedChain(Judged):
         network: Network,
         opening: Mapping[str, int],
         indices: Mapping[str, int] | None = None,
+        refs: str = "",
     ) -> None:
+        self._refs = refs
         self._public = PublicIndices(chain.reserves, market, indices or {})
         terms = ChainTerms(chain, scales, market, indices=self._public)
         totals = dict.fromkeys(sorted(chain.positions()), 0)
@@ -117,6 +120,10 @@ class SimulatedChain(Judged):
         """A position as people read it now: shares of a lending market as an amount."""
         return self._terms.display(key, units)
 
+    def margins(self) -> Mapping[str, Decimal]:
+        """See `Margined.margins`."""
+        return dict(self._protocols.lending.health(State(self.accounts.totals, self._queue)))
+
     def indices(self) -> dict[str, int]:
         """Name of every index -> ray, for a run that continues this one."""
         return self._interest.as_dict()
@@ -148,7 +155,7 @@ class SimulatedChain(Judged):
             return Receipt(Outcome.REJECTED_DEFINITIVE, reason=f"gas: {refused.reason}")
         state.moves.clear()
         self._transactions += 1
-        ref = f"{self.rules.name}-tx-{self._transactions}"
+        ref = f"{self._refs}{self.rules.name}-tx-{self._transactions}"
         paid = self.post(f"{ref}:gas", [gas], Cause.GAS)
         try:
             self._run(state, request)

@@ -5,15 +5,17 @@ up, repayment down. A balance and a debt are their shares times the index, round
 Clearing all (`MAX`) burns every share for that amount.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
+from verifill.engine.amounts import to_decimal
 from verifill.venues.calls.protocols import Reserve
 from verifill.venues.calls.rules import ChainRules
 from verifill.venues.instructions import Borrow, Repay, Supply, Withdraw
 from verifill.venues.keys import Scales
 from verifill.venues.market import Market
 from verifill.venues.orders import MAX_UNITS, Order
-from verifill.venues.rules import RATE_UNIT
+from verifill.venues.rules import RATE_DECIMALS, RATE_UNIT
 from verifill.venues.simulated.chain.interest import ONE_RAY, Interest
 from verifill.venues.simulated.chain.state import Reverted, State
 from verifill.venues.simulated.chain.wallet import Wallet
@@ -106,6 +108,14 @@ class Lending:
             shares = amount * ONE_RAY // index
         self._wallet.take(state, call.account, call.asset, call.market, amount)
         state.move(reserve.debt_key, -shares)
+
+    def health(self, state: State) -> Iterator[tuple[str, Decimal]]:
+        """Each market with a debt, and its health factor, rounded down."""
+        for market in sorted({reserve.market for reserve in self._chain.reserves}):
+            debt = self._debt(state, market)
+            if debt:
+                carried = self._collateral(state, market, of_threshold=True)
+                yield market, to_decimal(carried * RATE_UNIT // debt, RATE_DECIMALS)
 
     def _supplied(self, state: State, reserve: Reserve) -> int:
         return state.totals[reserve.a_key] * self._interest.supply_index(reserve) // ONE_RAY

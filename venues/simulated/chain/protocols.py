@@ -47,6 +47,9 @@ class Protocols:
         scales: decimals of the assets.
         market: public rates.
         interest: indices of the lending markets.
+
+    Attributes:
+        lending: the lending markets.
     """
 
     def __init__(
@@ -56,7 +59,7 @@ class Protocols:
         self._scales = scales
         self._market = market
         self._wallet = Wallet(chain)
-        lending = Lending(chain, scales, market, interest, self._wallet)
+        self.lending = lending = Lending(chain, scales, market, interest, self._wallet)
         # each function is given instructions of its own type only: hence Any
         self._calls: Mapping[type[Instruction], Callable[[State, Any, Order], None]] = {
             InternalTransfer: self._transfer,

@@ -8,6 +8,7 @@ function buildHead() {
   const { first: from, last, of } = data.window;
   const rows = [
     ["mode", head.mode || "not told"],
+    ["what if", head.fork],
     ["outcome", [head.ending || "no end in the log", head.reason].filter(Boolean).join(": ")],
     ["rests in", head.state],
     ["counts", `${many(head.ticks, "tick")}, ${many(of, "record")}, ` + ["instructions", "fills", "moves", "notes"]

@@ -16,6 +16,7 @@ byId("range").addEventListener("input", (event) => go(Number(event.target.value)
 byId("number").addEventListener("change", (event) => goTo(Number(event.target.value)));
 byId("overview").addEventListener("click", (event) => go(Math.floor((event.offsetX / event.target.clientWidth) * count)));
 byId("play").addEventListener("click", play);
+byId("axis").addEventListener("change", showLanes);
 for (const button of document.querySelectorAll("[data-go]")) button.addEventListener("click", MOVES[button.dataset.go]);
 for (const button of document.querySelectorAll("[data-next]")) {
   button.addEventListener("click", (event) => jump(button.dataset.next, event.shiftKey ? -1 : 1));

@@ -41,29 +41,79 @@ function gravestOf(width) {
   return found;
 }
 
+const RULERS = 6;
+const interval = BigInt(data.head.interval_ns);
+
+/** Where records and times stand: one after another, or to scale by the wall clock. */
+function scaleOf(from, to, width) {
+  const room = width - LEFT;
+  const time = (at) => BigInt(rec.wall_ns.at(Math.min(at, count - 1)));
+  const begin = count ? time(from) : 0n;
+  const long = count ? Number(time(to) - begin) : 0;
+  if (byId("axis").value === "time" && long > 0) {
+    const at = (ns) => LEFT + (Number(ns - begin) / long) * room;
+    return { x: (one) => at(time(one)), at, begin, long };
+  }
+  const step = room / Math.max(1, to - from);
+  const x = (one) => LEFT + (one - from) * step;
+  const later = (ns) => {
+    let one = from;
+    while (one < to && time(one) < ns) one += 1;
+    return x(one);
+  };
+  return { x, at: later, begin, long: 0 };
+}
+
 function showLanes() {
   const from = Math.max(0, Math.min(cursor.at - SPAN / 2, count - SPAN));
   const to = Math.min(count, from + SPAN);
   const width = Math.max(320, byId("lanes").clientWidth || 900);
-  const step = (width - LEFT) / Math.max(1, to - from);
   const names = [...data.levels.map(([table]) => table), OTHERS];
-  const height = names.length * LANE + 34;
-  const x = (at) => LEFT + (at - from) * step;
+  const height = names.length * LANE + 38;
+  const scale = scaleOf(from, to, width);
+  const { x } = scale;
   const sheet = svg("svg", { class: "lane", width, height, viewBox: `0 0 ${width} ${height}`, role: "img",
     "aria-label": `States of every level, records ${first + from} to ${first + to - 1}` });
   names.forEach((name, row) => {
     sheet.append(svg("text", { class: "name", x: 0, y: row * LANE + 19 }, name));
-    if (name === OTHERS) sheet.append(...besides(from, to, x, step, row * LANE));
+    if (name === OTHERS) sheet.append(...besides(from, to, x, row * LANE));
     else sheet.append(...segments(name, from, to, x, row * LANE));
   });
   const foot = names.length * LANE;
-  sheet.append(svg("line", { class: "here", x1: x(cursor.at + 0.5), x2: x(cursor.at + 0.5), y1: 0, y2: foot + 4 }));
-  for (const [at, anchor] of count ? [[from, "start"], [to - 1, "end"]] : []) {
-    sheet.append(svg("text", { x: anchor === "end" ? width : LEFT, y: foot + 20, "text-anchor": anchor },
-      `${first + at}: ${moment(rec.wall_ns.at(at))}`));
-  }
-  for (let at = from; at < to; at += 1) sheet.append(picked(at, x(at), step, foot));
+  sheet.append(...deadlines(from, to, scale, foot, width));
+  const here = scale.long ? x(cursor.at) : (x(cursor.at) + x(cursor.at + 1)) / 2;
+  sheet.append(svg("line", { class: "here", x1: here, x2: here, y1: 0, y2: foot + 4 }));
+  if (count) sheet.append(...rulers(from, to, scale, foot, width));
+  for (let at = from; at < to; at += 1) sheet.append(picked(at, x(at), Math.max(1, x(at + 1) - x(at)), foot));
   byId("lanes").replaceChildren(sheet);
+}
+
+/** When each tick is to be over: where the next one is due. */
+function deadlines(from, to, scale, foot, width) {
+  const lines = [];
+  for (let at = Math.max(0, from - SPAN); at < to && interval > 0n; at += 1) {
+    if (rec.event.at(at) !== "tick" || !tables.has(rec.machine.at(at)) || SPECIAL[rec.kind.at(at)]) continue;
+    const due = BigInt(rec.wall_ns.at(at)) + interval;
+    const left = scale.at(due);
+    const known = due <= BigInt(rec.wall_ns.at(Math.min(to, count - 1))) && due >= scale.begin;
+    if (!known || left > width) continue;
+    lines.push(svg("line", { class: "due", x1: left, x2: left, y1: 0, y2: foot },
+      svg("title", {}, `tick ${rec.instance.at(at)} is to be over at ${moment(due)}`)));
+  }
+  return lines;
+}
+
+/** What the axis says: the times of both ends, and to scale how long after the first. */
+function rulers(from, to, scale, foot, width) {
+  const texts = [[from, "start"], [to - 1, "end"]].map(([at, anchor]) =>
+    svg("text", { x: anchor === "end" ? width : LEFT, y: foot + 20, "text-anchor": anchor },
+      `${first + at}: ${moment(rec.wall_ns.at(at))}`));
+  for (let part = 1; scale.long && part < RULERS; part += 1) {
+    const left = LEFT + ((width - LEFT) * part) / RULERS;
+    texts.push(svg("line", { class: "ruler", x1: left, x2: left, y1: foot, y2: foot + 6 }));
+    texts.push(svg("text", { x: left, y: foot + 33, "text-anchor": "middle" }, `+${span((scale.long * part) / RULERS)}`));
+  }
+  return texts;
 }
 
 /** The states of one level as boxes, each as long as the level stays in it. */
@@ -88,12 +138,12 @@ function segments(table, from, to, x, top) {
 }
 
 /** Records of machines beside the loops, such as breakers, and of the process. */
-function besides(from, to, x, step, top) {
+function besides(from, to, x, top) {
   const marks = [];
   for (let at = from; at < to; at += 1) {
     const sort = SPECIAL[rec.kind.at(at)] ?? "";
     if (tables.has(rec.machine.at(at)) && !sort) continue;
-    marks.push(svg("circle", { class: `mark ${sort}`, cx: x(at) + step / 2, cy: top + LANE / 2, r: 4 }));
+    marks.push(svg("circle", { class: `mark ${sort}`, cx: (x(at) + Math.min(x(at + 1), x(at) + 12)) / 2, cy: top + LANE / 2, r: 4 }));
   }
   return marks;
 }
