@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import define, field
-from msgspec import structs
 
 from verifill.assembly.loopback import Connected, Hosting
 from verifill.assembly.strategy import load_strategy
@@ -77,13 +77,14 @@ class LaterVenue(Later):
 
     def _own(self, value: object) -> object:
         if isinstance(value, Bundle):
-            return structs.replace(value, orders=tuple(map(self._own, value.orders)))
+            orders: Any = tuple(map(self._own, value.orders))
+            return replace(value, orders=orders)
         if not isinstance(value, Order):
             return value
         made = self._target().resolve(value.instruction, value.number, value.quantity)
-        names = {one.name for one in structs.fields(made)} - {"ticket"}
-        told = {one.name: getattr(value, one.name) for one in structs.fields(value)}
-        return structs.replace(made, **{n: part for n, part in told.items() if n in names})
+        names = {one.name for one in fields(made)} - {"ticket"}
+        told = {one.name: getattr(value, one.name) for one in fields(value)}
+        return replace(made, **{n: part for n, part in told.items() if n in names})
 
 
 class LaterClock:
