@@ -286,7 +286,8 @@ class Outside:
             return
         told = self.given.coming(MARKET)
         self.log.tell(MARKET, told)
-        self.market.take(told)
+        if told is not None:  # else the life was cut off before any record with prices
+            self.market.take(told)
 
 
 class NoMail:
