@@ -308,7 +308,7 @@ class World:
             left -= 1
             return Look(self.stale.pop(0) if self.stale else "")
 
-        thinker: object = self.strategy  # of any kind
+        thinker: Any = self.strategy  # of any kind
         names = {client.rules.name} if self.subscribed is None else self.subscribed
         setup = Setup(
             decimals=self.stage.scales.as_dict(),
