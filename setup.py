@@ -16,20 +16,27 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 KERNEL = (
+    "engine/amounts.py",
     "engine/executor.py",
     "engine/log/writer.py",
     "engine/paths.py",
+    "machines/desk.py",
     "machines/continuity.py",
+    "machines/execution.py",
     "machines/express.py",
     "machines/loop.py",
     "machines/monitor.py",
+    "machines/strategy.py",
     "venues/adapter.py",
     "venues/lanes.py",
+    "venues/orders.py",
     "venues/simulated/exchange.py",
     "venues/simulated/ledger.py",
     "venues/simulated/matching.py",
     "venues/simulated/timeline.py",
+    "venues/tickets.py",
 )
+FLAGS = ("-fvisibility=hidden", "-fno-semantic-interposition")  # so that C calls C straight
 OPTIONS = ("--config-file=", "--explicit-package-bases", "--ignore-missing-imports")
 
 
@@ -63,6 +70,9 @@ def kernel() -> list[Extension]:
     os.environ["MYPYPATH"] = "src"
     files = [f"src/verifill/{module}" for module in KERNEL]
     built: list[Extension] = mypycify([*OPTIONS, *files], debug_level="0", group_name="verifill")
+    if os.name == "posix":
+        for extension in built:
+            extension.extra_compile_args += FLAGS
     return built
 
 

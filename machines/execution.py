@@ -6,8 +6,7 @@ where that leads is the table's business. Nothing here chooses a next state.
 """
 
 from collections.abc import Callable, Mapping
-
-from msgspec import structs
+from dataclasses import replace
 
 from verifill.engine.clock import NANOSECONDS, Clock
 from verifill.engine.digest import intent_key
@@ -291,7 +290,7 @@ class ExecutionManager:
         key = intent_key(self.run, context.tick, context.chain, leg.number, leg.sends)
         deadline_of = getattr(handler, "deadline_ns", None)  # of those that are `Dated`
         deadline_ns = deadline_of() if deadline_of else 0
-        return structs.replace(request, key=key, deadline_ns=deadline_ns)
+        return replace(request, key=key, deadline_ns=deadline_ns)
 
     def _denied(self, leg: Leg, reason: str) -> Receipt:
         """The answer to what never left."""
@@ -337,7 +336,7 @@ class ExecutionManager:
 
     def _expect_part(self, leg: Leg) -> None:
         """Expect no more than the part that was executed, which is final."""
-        part = structs.replace(leg.order, quantity=leg.assessment.executed)
+        part = replace(leg.order, quantity=leg.assessment.executed)
         leg.expectation = leg.handler.expect(part, leg.monitor)
 
     def _pend(self, leg: Leg) -> TightEvent:

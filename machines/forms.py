@@ -1,12 +1,12 @@
 """How the answers of a live engine are written down, and who stands where nobody is asked."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, make_dataclass
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 import msgspec
-from msgspec import defstruct, structs
 
 from verifill.engine.answers import Form, form
 from verifill.engine.command import Command
@@ -21,11 +21,11 @@ from verifill.venues.rules import VenueRules
 from verifill.venues.tickets import TradeOrder, ticket
 
 
-def _lean(value: msgspec.Struct) -> dict[str, Any]:
-    """A value without the fields that are as they are by default."""
-    told: dict[str, Any] = msgspec.to_builtins(value)
-    usual = {one.name: one.default for one in structs.fields(value)}
-    return {name: part for name, part in told.items() if getattr(value, name) != usual[name]}
+def _lean(receipt: Receipt) -> dict[str, Any]:
+    """A receipt without the fields that are as they are by default."""
+    told: dict[str, Any] = msgspec.to_builtins(receipt)
+    usual = {one.name: one.default for one in fields(receipt)}
+    return {name: part for name, part in told.items() if getattr(receipt, name) != usual[name]}
 
 
 def pairs(units: Mapping[str, int]) -> list[list[Any]]:
@@ -123,6 +123,5 @@ def order_made(told: Sequence[Any], asked: Instruction, number: int, rules: Venu
 @cache
 def _kind_of_order(names: tuple[str, ...]) -> type[Order]:
     """The type of orders that have further numbers."""
-    fields = [(name, int) for name in names]
-    made = defstruct("HeardOrder", fields, bases=(Order,), frozen=True, kw_only=True)
-    return cast("type[Order]", made)
+    further = [(name, int) for name in names]
+    return make_dataclass("HeardOrder", further, bases=(Order,), kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from msgspec import structs, to_builtins
+from msgspec import to_builtins
 
 from verifill.engine.answers import MONOTONIC, WALL, Answers, Form
 from verifill.engine.clock import WallClock
@@ -145,7 +145,9 @@ class HeardFeed:
             told: dict[str, Any] = {"changed": pairs(changed)}
         else:
             told = {"totals": pairs(totals)}
-        told["rows"] = to_builtins([structs.astuple(row) for row in reading.rows])
+        told["rows"] = to_builtins(
+            [(row.ref, row.key, row.amount, row.cause, row.time_ns) for row in reading.rows]
+        )
         told["behind"] = pairs(reading.behind)
         return {"as_of_ns": reading.as_of_ns} | {name: part for name, part in told.items() if part}
 

@@ -43,6 +43,7 @@ COMPLETE: Final = FullEvent.COMPLETE
 REST: Final = FullEvent.REST
 DONE: Final = Fate.DONE
 PLAN: Final = "PLAN"
+SPOT: Final = SpotTrade
 
 
 @frozen(kw_only=True)
@@ -229,8 +230,8 @@ class FullLoop:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy may raise anything
             return self._blame(error)
         kind = type(plan)  # by name, or a type checker forgets what is in it
-        if kind is list and len(plan) == 1 and type(plan[0]) is SpotTrade:
-            event = self._take_one(plan, plan[0])
+        if kind is list and len(plan) == 1 and type(first := plan[0]) is SPOT:
+            event = self._take_one(plan, first)
             if event is not INSTRUCT:
                 return event
         self._desk.outputs.clear()

@@ -7,10 +7,11 @@ newest one in the log and the last state say all that a new process life needs.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
 from typing import Any
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from verifill.engine.digest import at_one_go, is_exact
 from verifill.engine.errors import StateError
@@ -105,9 +106,9 @@ class OrderMemory(Struct, frozen=True, omit_defaults=True):
         """The memory of an order."""
         own = {"number", "quantity", "limit", "deadline_ns"}
         prices = {
-            name: value
-            for name in order.__struct_fields__
-            if name not in own and type(value := getattr(order, name)) is int
+            one.name: value
+            for one in fields(order)
+            if one.name not in own and type(value := getattr(order, one.name)) is int
         }
         instruction: Any = order.instruction
         exact = order.number, order.quantity, order.limit, order.key
@@ -125,7 +126,7 @@ class OrderMemory(Struct, frozen=True, omit_defaults=True):
         if not self.prices:
             return Order(instruction=self.instruction, **exact)
         made = handler.resolve(self.instruction, self.number, self.quantity)
-        return structs.replace(made, **exact, **self.prices)
+        return replace(made, **(exact | self.prices))
 
 
 class LegMemory(Struct, frozen=True, omit_defaults=True):

@@ -5,11 +5,12 @@ it is told what became of what it wanted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol, cast
+from typing import Protocol, cast, final
 
-from msgspec import Struct
+from mypy_extensions import mypyc_attr
 
 from verifill.engine.errors import StrategyError
 from verifill.venues.chains import Atomicity, Chain, Step
@@ -35,7 +36,10 @@ class Fate(StrEnum):
     EXPIRED = "EXPIRED"  # never sent, because an entry before it failed
 
 
-class Entry(Struct, frozen=True, gc=False):
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False)
+class Entry:
     """One entry of a plan and what became of it.
 
     Attributes:
@@ -48,11 +52,22 @@ class Entry(Struct, frozen=True, gc=False):
     fate: Fate
     reason: str = ""
 
+    def __init__(self, wanted: Instruction | Chain, fate: Fate, reason: str = "") -> None:
+        self.wanted = wanted
+        self.fate = fate
+        self.reason = reason
 
-class PlanReport(Struct, frozen=True, gc=False):
+
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False)
+class PlanReport:
     """What became of the last plan, entry by entry; empty before the first one."""
 
     entries: tuple[Entry, ...] = ()
+
+    def __init__(self, entries: tuple[Entry, ...] = ()) -> None:
+        self.entries = entries
 
     @property
     def done(self) -> bool:

@@ -1,9 +1,9 @@
 """The classic bugs, as patches of the real functions: whoever plants one must see it caught."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from msgspec import structs
 
 from verifill.machines.execution import ExecutionManager
 from verifill.machines.full_loop import FullEvent
@@ -40,7 +40,7 @@ def take_a_time_out_as_refused(patch: pytest.MonkeyPatch) -> None:
         receipt = real(manager, leg)
         if receipt.outcome is not Outcome.UNKNOWN:
             return receipt
-        return structs.replace(receipt, outcome=Outcome.REJECTED_DEFINITIVE, retryable=True)
+        return replace(receipt, outcome=Outcome.REJECTED_DEFINITIVE, retryable=True)
 
     patch.setattr(ExecutionManager, "_submit", submit)
 
@@ -51,7 +51,7 @@ def apply_again_what_was_seen(patch: pytest.MonkeyPatch) -> None:
     def observe(monitor: PositionMonitor) -> Reading:
         looked = bool(monitor._rows)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # likewise
         reading = real(monitor)
-        return structs.replace(reading, rows=reading.rows * 2) if looked else reading
+        return replace(reading, rows=reading.rows * 2) if looked else reading
 
     patch.setattr(PositionMonitor, "observe", observe)
 

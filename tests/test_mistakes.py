@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import structs
 
 from tests.machines.support import (
     BTC,
@@ -77,8 +77,8 @@ def test_mistake_3_a_backtest_compares_a_thing_with_itself(tmp_path: Path) -> No
 
     def copied(request: Request, ask: Ask) -> Receipt:
         receipt = ask(request)
-        expected = structs.replace(receipt.fills[0], price=PRICE)
-        return structs.replace(receipt, fills=(expected,))
+        expected = replace(receipt.fills[0], price=PRICE)
+        return replace(receipt, fills=(expected,))
 
     stage, _ = scripted(
         Script(submits=[copied]), model=ExchangeModel(slippage=RATE_UNIT // 1000), bars=Bars(1)
@@ -158,7 +158,7 @@ def test_mistake_8_pending_is_never_handled(tmp_path: Path) -> None:
 def test_mistake_8_a_missing_key_is_read_as_zero(tmp_path: Path) -> None:
     def view(reading: Reading) -> Reading:
         there = {k: t for k, t in reading.totals.items() if k != BTC or not reading.rows}
-        return structs.replace(reading, totals=there)
+        return replace(reading, totals=there)
 
     stage, _ = scripted(Script(view=view), bars=Bars(1))
 

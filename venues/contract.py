@@ -10,6 +10,7 @@ check is a method that raises `ContractBreach`, or does not.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 from msgspec import structs
@@ -203,7 +204,7 @@ class Contract:
         """
         trying = self._try()
         asked = trying.request(trying.subject.trials[0])
-        request = structs.replace(asked, number=NEVER_SENT, key=trial_key(NEVER_SENT))
+        request = replace(asked, number=NEVER_SENT, key=trial_key(NEVER_SENT))
         provable = trying.venue.rules.idempotency is not Idempotency.N
         outcome = trying.venue.query(request).outcome
         for _ in range(ASKED_AGAIN if provable and outcome is Outcome.UNKNOWN else 0):

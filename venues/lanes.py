@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from verifill.engine.amounts import LARGEST, reduced, to_units
+from verifill.engine.amounts import LARGEST, divide_up, reduced, to_units
 from verifill.engine.errors import AmountError
 from verifill.venues.instructions import Amount, Side, SpotTrade
 from verifill.venues.orders import LedgerRow, Reading, Receipt
 from verifill.venues.rules import RATE_UNIT
 from verifill.venues.spot import FILLS_MAX
 from verifill.venues.tickets import Ticket, TradeOrder
+
+LAST_MAX: Final = 10**18
+"""Highest last price that a lane takes, in ticks: the kernel compares 64 bits faster."""
 
 
 def is_plain(ticket: Ticket) -> bool:
@@ -34,15 +37,15 @@ class Size:
         quantity: as the strategy gives it.
         units: of the base asset.
         last_min: lowest last price, in ticks, at which it is worth the least notional.
-        last_max: highest, at which its value can be counted.
+        last_max: highest, at which its value can be counted, and no more than `LAST_MAX`.
         base: what comes in of the base asset before the fee, negative to sell.
         base_net: likewise, after it.
         base_fee: fee in the base asset.
         base_low: least change of the base asset.
         paid: times a price, divided by
-        scale: this, is the change of the quote asset before the fee, negative to buy.
+        scale: this, is what changes hands of the quote asset, before the fee.
         charge: times a price, divided by
-        fee_unit: this, is its change by the fee; 0 where that is in the base asset.
+        fee_unit: this, is the fee in the quote asset; 0 where that is in the base asset.
     """
 
     quantity: Decimal
@@ -57,6 +60,14 @@ class Size:
     scale: int
     charge: int
     fee_unit: int
+
+    def up(self, price: int) -> int:
+        """What changes hands of the quote asset at a price, rounded up."""
+        return divide_up(price * self.paid, self.scale)
+
+    def fee(self, price: int) -> int:
+        """The fee in the quote asset at a price, which is rounded up."""
+        return divide_up(price * self.charge, self.fee_unit)
 
 
 NO_SIZE: Final = Size(quantity=Decimal(0), units=0, last_min=1, last_max=0, base=0, base_net=0,
@@ -127,18 +138,18 @@ class Lane:
         if not size.last_min <= last <= size.last_max:
             return None
         width = last * self._collar // self._collar_unit
-        self._low = low = worst = last - width
-        self._high = high = best = last + width
-        if self._buy:
-            worst, best = high, low
+        self._low = low = last - width
+        self._high = high = last + width
         before = opening[self.base_key]
         self.base_low = before + size.base_low
         self.base_high = before + size.base
         before = opening[self.quote_key]
-        scale, paid = size.scale, size.paid
-        fee = high * size.charge // size.fee_unit
-        self.quote_low = before + worst * paid // scale + fee - self._slack
-        self.quote_high = before - best * -paid // scale
+        least = low * size.paid // size.scale
+        most = size.up(high)
+        if self._buy:
+            least, most = -most, -least
+        self.quote_low = before + least - size.fee(high) - self._slack
+        self.quote_high = before + most
         return TradeOrder(
             number, trade, size.units,
             ticket=self.ticket, last=last, low=low, high=high, fee_price=1,
@@ -158,17 +169,17 @@ class Lane:
             return NO_SIZE
         if units <= 0 or units % instrument.lot:
             return NO_SIZE
-        charge, fee, slack = -units * ticket.fee_rate, 0, 0
+        charge, fee, slack = units * ticket.fee_rate, 0, 0
         if ticket.fee_on_quantity:
-            charge, fee, slack = 0, -(charge // ticket.fee_unit), FILLS_MAX
+            charge, fee, slack = 0, divide_up(charge, ticket.fee_unit), FILLS_MAX
         base = ticket.sign * units
-        paid, scale = reduced(-base, ticket.scale)
+        paid, scale = reduced(units, ticket.scale)
         charge, fee_unit = reduced(charge, ticket.fee_unit)
         return Size(
             quantity=quantity,
             units=units,
             last_min=-(-instrument.min_notional * ticket.scale // units),
-            last_max=((LARGEST + 1) * ticket.scale - 1) // units,
+            last_max=min(((LARGEST + 1) * ticket.scale - 1) // units, LAST_MAX),
             base=base,
             base_net=base - fee,
             base_fee=fee,
@@ -200,19 +211,19 @@ class Lane:
         except ValueError:
             return None
         price, fee = fill.price, fill.fee
-        charged = price * size.charge // size.fee_unit
+        charged = size.fee(price)
         if (
             fill.quantity != size.units
             or not self._low <= price <= self._high
-            or fee != size.base_fee - charged
+            or fee != size.base_fee + charged
             or fill.fee_asset != self._fee_asset
             or receipt.moves
             or receipt.reason
         ):
             return None
         base_key, quote_key = self.base_key, self.quote_key
-        traded = price * size.paid // size.scale
-        quote = traded + charged
+        traded = -size.up(price) if self._buy else price * size.paid // size.scale
+        quote = traded - charged
         base = size.base_net
         ledger = opening.copy()
         ledger[base_key] = base_total = ledger[base_key] + base

@@ -4,14 +4,18 @@ All amounts here are integers in units of their asset (see `engine.amounts`), al
 integer nanoseconds since the epoch in UTC. A receipt is what the venue says of an
 order; a reading is what it says of the accounts. The two are never mixed.
 
-None of these can be part of a cycle, so the garbage collector need not know of them.
+None of these is changed once it is made, and none can be part of a cycle, so the garbage
+collector need not know of them. A run makes eight at each tick: so `__init__` is written
+out, with which the compiled kernel makes one and reads its fields without asking Python
+(docs/decisions/0017-compiled-kernel.md).
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import final
+from typing import Final, final
 
-from msgspec import Struct
+from mypy_extensions import mypyc_attr
 
 from verifill.venues.instructions import Instruction
 
@@ -75,7 +79,9 @@ UNASKED = frozenset({Cause.FUNDING, Cause.INTEREST, Cause.LIQUIDATION})
 """Causes of rows that no instruction has, and that explain a difference all the same."""
 
 
-class Order(Struct, frozen=True, gc=False):
+@mypyc_attr(acyclic=True, allow_interpreted_subclasses=True)
+@dataclass(init=False)
+class Order:
     """An instruction made exact: what is sent, once.
 
     Attributes:
@@ -95,12 +101,30 @@ class Order(Struct, frozen=True, gc=False):
     key: str = ""
     deadline_ns: int = 0
 
+    def __init__(
+        self,
+        number: int,
+        instruction: Instruction,
+        quantity: int,
+        limit: int = 0,
+        key: str = "",
+        deadline_ns: int = 0,
+    ) -> None:
+        self.number = number
+        self.instruction = instruction
+        self.quantity = quantity
+        self.limit = limit
+        self.key = key
+        self.deadline_ns = deadline_ns
+
 
 MAX_UNITS = -1
 
 
 @final
-class Bundle(Struct, frozen=True):
+@mypyc_attr(acyclic=True)
+@dataclass(init=False)
+class Bundle:
     """The orders of a ONE_TX chain, sent as one transaction.
 
     Attributes:
@@ -117,11 +141,28 @@ class Bundle(Struct, frozen=True):
     key: str = ""
     deadline_ns: int = 0
 
+    def __init__(
+        self,
+        number: int,
+        account: str,
+        orders: tuple[Order, ...],
+        key: str = "",
+        deadline_ns: int = 0,
+    ) -> None:
+        self.number = number
+        self.account = account
+        self.orders = orders
+        self.key = key
+        self.deadline_ns = deadline_ns
+
 
 Request = Order | Bundle
 
 
-class Fill(Struct, frozen=True, gc=False):
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False)
+class Fill:
     """One trade of an order.
 
     Attributes:
@@ -140,8 +181,27 @@ class Fill(Struct, frozen=True, gc=False):
     fee_asset: str
     realised: int = 0
 
+    def __init__(
+        self,
+        ref: str,
+        quantity: int,
+        price: int,
+        fee: int,
+        fee_asset: str,
+        realised: int = 0,
+    ) -> None:
+        self.ref = ref
+        self.quantity = quantity
+        self.price = price
+        self.fee = fee
+        self.fee_asset = fee_asset
+        self.realised = realised
 
-class Move(Struct, frozen=True, gc=False):
+
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False)
+class Move:
     """One transfer that an order caused, such as an event of a transaction.
 
     Attributes:
@@ -158,8 +218,18 @@ class Move(Struct, frozen=True, gc=False):
     cause: Cause
     step: int = -1
 
+    def __init__(self, ref: str, key: str, amount: int, cause: Cause, step: int = -1) -> None:
+        self.ref = ref
+        self.key = key
+        self.amount = amount
+        self.cause = cause
+        self.step = step
 
-class Receipt(Struct, frozen=True, gc=False):
+
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False)
+class Receipt:
     """What a venue says of one order.
 
     Attributes:
@@ -183,8 +253,32 @@ class Receipt(Struct, frozen=True, gc=False):
     trouble: Trouble = Trouble.NONE
     wait_s: int = 0
 
+    def __init__(
+        self,
+        outcome: Outcome,
+        fills: tuple[Fill, ...] = (),
+        moves: tuple[Move, ...] = (),
+        effect_ns: int = 0,
+        reason: str = "",
+        *,
+        retryable: bool = False,
+        trouble: Trouble = Trouble.NONE,
+        wait_s: int = 0,
+    ) -> None:
+        self.outcome = outcome
+        self.fills = fills
+        self.moves = moves
+        self.effect_ns = effect_ns
+        self.reason = reason
+        self.retryable = retryable
+        self.trouble = trouble
+        self.wait_s = wait_s
 
-class LedgerRow(Struct, frozen=True, gc=False):
+
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False)
+class LedgerRow:
     """One row of a venue's own account ledger.
 
     Attributes:
@@ -201,8 +295,21 @@ class LedgerRow(Struct, frozen=True, gc=False):
     cause: Cause
     time_ns: int
 
+    def __init__(self, ref: str, key: str, amount: int, cause: Cause, time_ns: int) -> None:
+        self.ref = ref
+        self.key = key
+        self.amount = amount
+        self.cause = cause
+        self.time_ns = time_ns
 
-class Reading(Struct, frozen=True, gc=False):
+
+NOT_BEHIND: Final[dict[str, int]] = {}
+
+
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False)
+class Reading:
     """What a venue says of the accounts it keeps, or what several say taken together.
 
     Attributes:
@@ -215,7 +322,19 @@ class Reading(Struct, frozen=True, gc=False):
     as_of_ns: int
     totals: dict[str, int]
     rows: tuple[LedgerRow, ...] = ()
-    behind: dict[str, int] = {}
+    behind: dict[str, int] = field(default_factory=dict[str, int])
+
+    def __init__(
+        self,
+        as_of_ns: int,
+        totals: dict[str, int],
+        rows: tuple[LedgerRow, ...] = (),
+        behind: dict[str, int] = NOT_BEHIND,
+    ) -> None:
+        self.as_of_ns = as_of_ns
+        self.totals = totals
+        self.rows = rows
+        self.behind = behind
 
     def shows(self, keys: Iterable[str], time_ns: int) -> bool:
         """Whether the view of all these positions was taken at this time or later."""

@@ -1,11 +1,15 @@
 """Trade tickets: what is fixed of a trade by its instrument and side, worked out once."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import final
 
 from msgspec import Struct
+from mypy_extensions import mypyc_attr
 
 from verifill.engine.amounts import LARGEST
 from verifill.venues.expectation import Assessment, Expectation
+from verifill.venues.instructions import Instruction
 from verifill.venues.market import Books
 from verifill.venues.orders import Order, Receipt
 from verifill.venues.rules import QUOTE, RATE_UNIT, RECEIVED, Instrument
@@ -79,7 +83,10 @@ class Ticket(Struct, frozen=True, kw_only=True):
         return f"{instrument.symbol}: quantity {instrument.quantity(quantity):f} {problem}"
 
 
-class TradeOrder(Order, frozen=True, kw_only=True, gc=False):
+@final
+@mypyc_attr(acyclic=True)
+@dataclass(init=False, kw_only=True)
+class TradeOrder(Order):
     """The exact order of a trade.
 
     Attributes:
@@ -95,6 +102,28 @@ class TradeOrder(Order, frozen=True, kw_only=True, gc=False):
     low: int
     high: int
     fee_price: int
+
+    def __init__(  # noqa: PLR0913 - it has as many fields
+        self,
+        number: int,
+        instruction: Instruction,
+        quantity: int,
+        limit: int = 0,
+        key: str = "",
+        deadline_ns: int = 0,
+        *,
+        ticket: Ticket,
+        last: int,
+        low: int,
+        high: int,
+        fee_price: int,
+    ) -> None:
+        super().__init__(number, instruction, quantity, limit, key, deadline_ns)
+        self.ticket = ticket
+        self.last = last
+        self.low = low
+        self.high = high
+        self.fee_price = fee_price
 
 
 Expect = Callable[[TradeOrder, Books], Expectation]

@@ -1,9 +1,10 @@
 """Trying a venue out: what it takes, and one instruction after the other carried out."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from attrs import field, frozen
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from verifill.engine.errors import VenueDefect
 from verifill.venues.expectation import Assessment, Expectation
@@ -119,7 +120,7 @@ class Trying:
         if isinstance(trial, Instruction):
             self._number += 1
             order = self.venue.resolve(trial, self._number, None)
-            return structs.replace(order, key=trial_key(self._number))
+            return replace(order, key=trial_key(self._number))
         demand(isinstance(self.venue, Forkable), "a chain of instructions needs a venue to fork")
         assert isinstance(self.venue, Forkable)  # noqa: S101 - for the type checkers
         fork = self.venue.fork()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Final, Self, cast
 
 from polars.exceptions import PolarsError
 
@@ -26,8 +26,8 @@ SCHEMA_VERSION = 1
 
 # Rows of the longest stream in a chunk, and how many of them are kept as Python values:
 # few enough to stay in the caches of a processor.
-CHUNK_ROWS = 32_768
-LOOSE_ROWS = 4_096
+CHUNK_ROWS: Final = 32_768
+LOOSE_ROWS: Final = 4_096
 
 
 class Codes(dict[str, int]):

@@ -1,16 +1,17 @@
 """The limits that a live run is held to, from its configuration: what its guard works within."""
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
 from typing import Any, Final
 
 from verifill.assembly.hedges import underlyings_of
-from verifill.assembly.loopback import Connected, Hosting
+from verifill.assembly.loopback import Hosting
+from verifill.engine.errors import ConfigError
 from verifill.links import is_valued
 from verifill.machines.surroundings import Surroundings, Write
 from verifill.valuing import LiveWorth
 from verifill.venues.interfaces import Margined
 from verifill.venues.keys import in_transit
+from verifill.venues.market import Market
 
 MEASURED: Final = ("suspense_max", "slippage_max", "daily_loss_max", "naked_delta_max")
 """The limits that are held by what things are worth; margins are what the venues say."""
@@ -38,25 +39,43 @@ def surroundings(
     )
 
 
-def worth_of(hosting: Hosting, header: Mapping[str, Any], connected: Connected) -> LiveWorth | None:
+def check_margins(hosting: Hosting, venues: Mapping[str, object]) -> None:
+    """Refuse a limit of margins where they are not told.
+
+    Args:
+        hosting: knows the configuration.
+        venues: by name.
+
+    Raises:
+        ConfigError: it is set, and a venue that has margins does not tell them, or none has.
+    """
+    if hosting.config.breakers.margin_min is not None:
+        for why in _untold(hosting, venues):
+            raise _refused(hosting, "margin_min", why)
+
+
+def worth_of(hosting: Hosting, header: Mapping[str, Any], market: Market) -> LiveWorth | None:
     """What limits of money are counted by; None if there are none.
 
     Args:
         hosting: knows the configuration.
         header: of the log.
-        connected: the venues, and prices as of the last look.
+        market: prices as of the last look.
 
     Raises:
         ConfigError: a limit is set that cannot be measured exactly in live mode.
     """
     config, limits = hosting.config, hosting.config.breakers
-    worth = LiveWorth(header, connected.market, underlyings_of(config, header["quote"]))
-    unmeasured = chain(_unmeasured(hosting, worth), _untold(hosting, connected.venues))
-    for name, why in unmeasured:
+    worth = LiveWorth(header, market, underlyings_of(config, header["quote"]))
+    for name, why in _unmeasured(hosting, worth):
         if getattr(limits, name) is not None:
-            problem = f"breakers.{name} is set, and cannot be measured here: {why}; leave it out"
-            raise config.error(problem)
+            raise _refused(hosting, name, why)
     return worth if any(getattr(limits, name) is not None for name in MEASURED) else None
+
+
+def _refused(hosting: Hosting, name: str, why: str) -> ConfigError:
+    problem = f"breakers.{name} is set, and cannot be measured here: {why}; leave it out"
+    return hosting.config.error(problem)
 
 
 def _unmeasured(hosting: Hosting, worth: LiveWorth) -> Iterator[tuple[str, str]]:
@@ -78,7 +97,7 @@ def _unmeasured(hosting: Hosting, worth: LiveWorth) -> Iterator[tuple[str, str]]
             yield "slippage_max", f"swaps on {name} are limited by their least output instead"
 
 
-def _untold(hosting: Hosting, venues: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def _untold(hosting: Hosting, venues: Mapping[str, object]) -> Iterator[str]:
     """Why margins cannot be measured: a venue that has some and does not tell, or none has."""
     liquidating = {
         name
@@ -91,10 +110,10 @@ def _untold(hosting: Hosting, venues: Mapping[str, object]) -> Iterator[tuple[st
         if any(reserve.debt_token for reserve in rules.reserves)
     }
     if not liquidating:
-        yield "margin_min", "no venue has a perpetual, or lends"
+        yield "no venue has a perpetual, or lends"
     for name in sorted(liquidating):
         if not isinstance(venues[name], Margined):
-            yield "margin_min", f"{name} does not tell its margins"
+            yield f"{name} does not tell its margins"
 
 
 def _unpriced(asset: str, worth: LiveWorth) -> str:

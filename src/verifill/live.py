@@ -36,7 +36,7 @@ from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
 from verifill.header import MARKET, RECORDED, Running, same_mode
 from verifill.interrupts import Interrupts
-from verifill.limited import worth_of
+from verifill.limited import check_margins, worth_of
 from verifill.machines.assembling import Beyond, Look, assemble
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.nesting import nesting
@@ -135,6 +135,7 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
     with log, Interrupts() as interrupts:
         cursors = found.memory.books.cursors if found.memory else {}
         connected = start.connect(hosting, found, cursors)
+        check_margins(hosting, connected.venues)
         live = LiveLog(log, Nesting(**said["nesting"]), outside.moment)
         live.on_record = start.tell
         machine = DurableExecutor(compiled, live)
@@ -152,7 +153,7 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
             cursors=lambda: cursors_of(connected),
             look=looks.look,
             seen=partial(Quotes(live).tell, connected.market),
-            worth=worth_of(hosting, said, connected),
+            worth=worth_of(hosting, said, connected.market),
         )
         setup = setup_of(hosting, connected, strategy, measured=beyond.worth is not None)
         setup = answers.ask("setup", lambda: setup, SETUP)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve
 
 from tests.cli.conftest import Verifill
 from tests.live.inside import START_NS, Inside
@@ -20,7 +19,7 @@ from verifill.engine.inbox import last_posted
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.engine.log.record import Record
 from verifill.guarded import guarded
-from verifill.limited import worth_of
+from verifill.limited import check_margins
 from verifill.machines.breaker import Breaker
 from verifill.machines.circuit import HINTS
 from verifill.machines.recovery import Found
@@ -300,13 +299,10 @@ def test_a_venue_that_does_not_tell_its_margins_is_refused(tmp_path: Path) -> No
     config = load_config(made.config)
     hosting = Hosting.of(config, prepared(config, tmp_path / "work", None))
     told = over(Local(made.service), made.time.times())(hosting, Found(), {})
-    mute: Any = object()
-    untold = evolve(told, venues={"binance": mute})
-    header = {"quote": "USDT", "decimals": {}, "price_decimals": {}, "links": []}
 
-    assert worth_of(hosting, header, told) is None
+    check_margins(hosting, told.venues)
     with pytest.raises(ConfigError, match="here: binance does not tell its margins; leave it out"):
-        worth_of(hosting, header, untold)
+        check_margins(hosting, {"binance": object()})
 
 
 PERP = """naked_delta_s = 0

@@ -6,11 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
 from tests.cli.conftest import Verifill
 from tests.serving import Serving
@@ -97,7 +97,7 @@ def connected(
 def order(connection: Connected, venue: str, number: int, instruction: Instruction) -> Order:
     made = connection.venues[venue].resolve(instruction, number, None)
     assert "" == connection.venues[venue].deny(made)
-    return structs.replace(made, key=key(number))
+    return replace(made, key=key(number))
 
 
 def test_a_server_killed_goes_on_where_it_was(

@@ -308,6 +308,7 @@ class World:
             left -= 1
             return Look(self.stale.pop(0) if self.stale else "")
 
+        thinker: Any = self.strategy  # of any kind
         names = {client.rules.name} if self.subscribed is None else self.subscribed
         setup = Setup(
             decimals=self.stage.scales.as_dict(),
@@ -316,7 +317,7 @@ class World:
             venues=(VenueSetup(rules=client.rules, abilities=abilities_of(client)),),
             feeds=len(self.feeds),
             subscribed=frozenset(names),
-            stateful=isinstance(self.strategy, Stateful),
+            stateful=isinstance(thinker, Stateful),
             measured=self.worth is not None,
             limits=self.limits,
         )

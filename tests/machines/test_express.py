@@ -1,6 +1,7 @@
 """The usual way in one go leaves the log that the activities leave, one after the other."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -110,10 +111,10 @@ def skewed(**changes: int) -> Act:
     def act(request: Request, ask: Ask) -> Receipt:
         receipt = ask(request)
         changed = [
-            structs.replace(f, **{name: getattr(f, name) + by for name, by in changes.items()})
+            replace(f, **{name: getattr(f, name) + by for name, by in changes.items()})
             for f in receipt.fills
         ]
-        return structs.replace(receipt, fills=tuple(changed))
+        return replace(receipt, fills=tuple(changed))
 
     return act
 
@@ -151,20 +152,20 @@ def shown(change: View) -> Callable[[], View]:
 def row(reading: Reading, **changes: Any) -> Reading:  # noqa: ANN401 - fields of any type
     """The reading with its first row changed."""
     first, *rest = reading.rows
-    return structs.replace(reading, rows=(structs.replace(first, **changes), *rest))
+    return replace(reading, rows=(replace(first, **changes), *rest))
 
 
 def one_more(reading: Reading) -> Reading:
     """Rows and balances agree, and are a unit more than the fill says."""
     first = reading.rows[0]
     totals = reading.totals | {first.key: reading.totals[first.key] + 1}
-    return structs.replace(row(reading, amount=first.amount + 1), totals=totals)
+    return replace(row(reading, amount=first.amount + 1), totals=totals)
 
 
 def beside(reading: Reading) -> Reading:
     first = reading.rows[0]
     more = LedgerRow("f1", first.key, 0, first.cause, first.time_ns)
-    return structs.replace(reading, rows=(*reading.rows, more))
+    return replace(reading, rows=(*reading.rows, more))
 
 
 VIEWS: Mapping[str, View] = {
@@ -175,11 +176,11 @@ VIEWS: Mapping[str, View] = {
     "another amount": lambda reading: row(reading, amount=1),
     "another key": lambda reading: row(reading, key=BTC),
     "unknown key": lambda reading: row(reading, key="desk:BaseToken:KING"),
-    "one missing": lambda reading: structs.replace(reading, rows=reading.rows[1:]),
-    "all missing": lambda reading: structs.replace(reading, rows=()),
-    "old": lambda reading: structs.replace(reading, as_of_ns=reading.as_of_ns - 1),
-    "another total": lambda reading: structs.replace(reading, totals=reading.totals | {USDT: 7}),
-    "no total": lambda reading: structs.replace(reading, totals={BTC: reading.totals[BTC]}),
+    "one missing": lambda reading: replace(reading, rows=reading.rows[1:]),
+    "all missing": lambda reading: replace(reading, rows=()),
+    "old": lambda reading: replace(reading, as_of_ns=reading.as_of_ns - 1),
+    "another total": lambda reading: replace(reading, totals=reading.totals | {USDT: 7}),
+    "no total": lambda reading: replace(reading, totals={BTC: reading.totals[BTC]}),
 }
 
 

@@ -1,12 +1,12 @@
 """The full loop: ticks, plans and their reports, start-up, what moves between instructions."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from attrs import evolve
-from msgspec import structs
 
 from tests.machines.support import (
     BNB,
@@ -280,7 +280,7 @@ def test_an_opening_that_cannot_be_seen_halts(tmp_path: Path, drop: str) -> None
 
 def lacking(key: str) -> Callable[[Reading], Reading]:
     """Readings in which a position is missing."""
-    return lambda reading: structs.replace(
+    return lambda reading: replace(
         reading, totals={k: total for k, total in reading.totals.items() if k != key}
     )
 
@@ -415,7 +415,7 @@ def test_a_balance_that_moved_between_ticks_without_a_row_stops(tmp_path: Path) 
 
     def view(reading: Reading) -> Reading:
         late = reading.as_of_ns > START_NS + MINUTE_NS
-        return structs.replace(reading, totals=reading.totals | {BNB: OPENING[BNB] - late})
+        return replace(reading, totals=reading.totals | {BNB: OPENING[BNB] - late})
 
     stage, venue = scripted(Script(view=view), bars=bars)
     played = play(tmp_path, stage, Plans([buy()], [buy()]), policy=GOING_ON)
@@ -457,9 +457,7 @@ def test_a_reading_between_ticks_that_lacks_a_position_is_no_reading_of_zero(
 def test_an_unknown_asset_stops_nothing(tmp_path: Path) -> None:
     def view(reading: Reading) -> Reading:
         late = reading.as_of_ns > START_NS
-        return structs.replace(
-            reading, totals=reading.totals | ({f"{SPOT}:KING": 5} if late else {})
-        )
+        return replace(reading, totals=reading.totals | ({f"{SPOT}:KING": 5} if late else {}))
 
     stage, _ = scripted(Script(view=view))
     played = play(tmp_path, stage, Plans([buy()], [buy()]))
@@ -471,7 +469,7 @@ def test_an_unknown_asset_stops_nothing(tmp_path: Path) -> None:
 def test_a_tolerated_drift_between_ticks_is_posted_to_suspense(tmp_path: Path) -> None:
     def view(reading: Reading) -> Reading:
         late = reading.as_of_ns > START_NS + MINUTE_NS
-        return structs.replace(reading, totals=reading.totals | {BNB: OPENING[BNB] - late})
+        return replace(reading, totals=reading.totals | {BNB: OPENING[BNB] - late})
 
     stage, _ = scripted(Script(view=view))
     wide = Tolerance(absolute={BNB: 1}, budget={BNB: 1})

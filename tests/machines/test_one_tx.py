@@ -1,6 +1,7 @@
 """ONE_TX: rehearsed step by step on a dry run, then committed as one transaction, or not."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -163,7 +164,7 @@ class LyingFork(ChainFork):
     """Does what it is asked, and says that it refused."""
 
     def submit(self, request: Request) -> Receipt:
-        return structs.replace(super().submit(request), outcome=Outcome.REJECTED_DEFINITIVE)
+        return replace(super().submit(request), outcome=Outcome.REJECTED_DEFINITIVE)
 
 
 def rehearsing(dry_run: type[ChainFork]) -> type[SimulatedChain]:

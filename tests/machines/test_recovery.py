@@ -1,12 +1,12 @@
 """What a new process life makes of what an earlier one left: chains, remainders, refusals."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import define, evolve
-from msgspec import structs
 
 from tests.machines import test_one_tx
 from tests.machines.lives import Client, KilledError, Mailbox, Moments, World
@@ -312,8 +312,8 @@ def test_a_saga_is_gone_on_with_from_wherever_it_was(
 def mismatches(request: Request, ask: Ask) -> Receipt:
     """Does it, and tells of more than it did."""
     receipt = ask(request)
-    fills = [structs.replace(f, quantity=f.quantity + 1000) for f in receipt.fills]
-    return structs.replace(receipt, fills=tuple(fills))
+    fills = [replace(f, quantity=f.quantity + 1000) for f in receipt.fills]
+    return replace(receipt, fills=tuple(fills))
 
 
 @pytest.mark.parametrize("number", [0, 2])

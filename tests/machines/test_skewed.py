@@ -1,11 +1,11 @@
 """A venue that is wrong by one unit, in its report, its ledger, its balances, or all of them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import structs
 
 from tests.machines.support import (
     BNB,
@@ -83,10 +83,10 @@ def reports(**skewed: Callable[[Fill], Any]) -> Act:
     def act(request: Request, ask: Ask) -> Receipt:
         receipt = ask(request)
         fills = tuple(
-            structs.replace(fill, **{name: skew(fill) for name, skew in skewed.items()})
+            replace(fill, **{name: skew(fill) for name, skew in skewed.items()})
             for fill in receipt.fills
         )
-        return structs.replace(receipt, fills=fills)
+        return replace(receipt, fills=fills)
 
     return act
 
@@ -120,7 +120,7 @@ def test_a_fee_reported_in_another_asset(tmp_path: Path, trade: Trade) -> None:
 def test_a_fill_reported_twice(tmp_path: Path, trade: Trade) -> None:
     def act(request: Request, ask: Ask) -> Receipt:
         receipt = ask(request)
-        return structs.replace(receipt, fills=receipt.fills * 2)
+        return replace(receipt, fills=receipt.fills * 2)
 
     assert is_a_mismatch(run(tmp_path, trade, Script(submits=[act])))
 
@@ -130,9 +130,7 @@ def test_a_fill_reported_twice(tmp_path: Path, trade: Trade) -> None:
 
 def rows(skew: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> Callable[[Reading], Reading]:
     """A reading with other rows, where it has any."""
-    return lambda reading: (
-        structs.replace(reading, rows=skew(reading.rows)) if reading.rows else reading
-    )
+    return lambda reading: replace(reading, rows=skew(reading.rows)) if reading.rows else reading
 
 
 @TRADES
@@ -151,7 +149,7 @@ def test_a_ledger_row_that_is_there_twice(tmp_path: Path, trade: Trade) -> None:
 @TRADES
 @pytest.mark.parametrize("by", [1, -1])
 def test_a_ledger_row_that_is_wrong_by_one_unit(tmp_path: Path, trade: Trade, by: int) -> None:
-    view = rows(lambda there: (structs.replace(there[0], amount=there[0].amount + by), *there[1:]))
+    view = rows(lambda there: (replace(there[0], amount=there[0].amount + by), *there[1:]))
 
     assert is_a_mismatch(run(tmp_path, trade, Script(view=view)))
 
@@ -178,7 +176,7 @@ def drifted(key: str, by: int) -> Callable[[Reading], Reading]:
     def view(reading: Reading) -> Reading:
         moved.extend([by] if reading.rows and not moved else [])
         totals = reading.totals | {key: reading.totals[key] + sum(moved)}
-        return structs.replace(reading, totals=totals)
+        return replace(reading, totals=totals)
 
     return view
 
@@ -222,7 +220,7 @@ def test_a_price_one_tick_beyond_the_limit_that_was_really_paid(tmp_path: Path, 
 
     def act(request: Request, ask: Ask) -> Receipt:
         assert isinstance(request, Order)
-        return ask(structs.replace(request, limit=0))
+        return ask(replace(request, limit=0))
 
     cent = ExchangeModel(slippage=RATE_UNIT // PRICE)
 
@@ -236,7 +234,7 @@ def test_a_price_one_tick_beyond_the_limit_that_was_really_paid(tmp_path: Path, 
 def test_one_lot_more_than_was_ordered_that_was_really_traded(tmp_path: Path, trade: Trade) -> None:
     def act(request: Request, ask: Ask) -> Receipt:
         assert isinstance(request, Order)
-        return ask(structs.replace(request, quantity=request.quantity + 1000))
+        return ask(replace(request, quantity=request.quantity + 1000))
 
     played = run(tmp_path, trade, Script(submits=[act]))
 

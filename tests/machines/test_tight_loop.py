@@ -1,6 +1,7 @@
 """The tight loop on a venue that follows a script: what it does, sends, waits and logs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -76,8 +77,8 @@ def hides(times: int) -> Callable[[Reading], Reading]:
         if not kept or len(kept) > times + 1:
             return reading
         if len(kept) == times + 1:
-            return structs.replace(reading, rows=kept[0].rows)
-        return structs.replace(reading, rows=())
+            return replace(reading, rows=kept[0].rows)
+        return replace(reading, rows=())
 
     return view
 

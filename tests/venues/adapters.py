@@ -1,6 +1,7 @@
 """Adapters that are wrong on purpose, each in one way; and the right one they are made of."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from msgspec import structs
 
@@ -193,8 +194,8 @@ class SkewsAFill(Honest):
 
     def submit(self, request: Request) -> Receipt:
         receipt = self.real.submit(request)
-        fills = tuple(structs.replace(fill, fee=fill.fee + 1) for fill in receipt.fills)
-        return structs.replace(receipt, fills=fills)
+        fills = tuple(replace(fill, fee=fill.fee + 1) for fill in receipt.fills)
+        return replace(receipt, fills=fills)
 
 
 class FindsNothing(Honest):
@@ -208,7 +209,7 @@ class LosesARow(Honest):
     def read(self) -> Reading:
         reading = self.real.read()
         rows = tuple(row for row in reading.rows if not row.ref.endswith("-1"))
-        return structs.replace(reading, rows=rows)
+        return replace(reading, rows=rows)
 
 
 class RepeatsARow(Honest):
@@ -216,7 +217,7 @@ class RepeatsARow(Honest):
 
     def read(self) -> Reading:
         reading = self.real.read()
-        return structs.replace(reading, rows=reading.rows * 2)
+        return replace(reading, rows=reading.rows * 2)
 
 
 class RepeatsAReading(Honest):
@@ -227,7 +228,7 @@ class RepeatsAReading(Honest):
     def read(self) -> Reading:
         reading = self.real.read()
         self.last = reading.rows or self.last
-        return structs.replace(reading, rows=self.last)
+        return replace(reading, rows=self.last)
 
 
 class ChangesByBeingRead(Honest):
@@ -236,7 +237,7 @@ class ChangesByBeingRead(Honest):
     def read(self) -> Reading:
         self.reads += 1
         reading = self.real.read()
-        return structs.replace(reading, totals=reading.totals | {BTC: self.reads})
+        return replace(reading, totals=reading.totals | {BTC: self.reads})
 
 
 class NamesAllTheSame(Honest):
@@ -244,15 +245,13 @@ class NamesAllTheSame(Honest):
 
     def submit(self, request: Request) -> Receipt:
         receipt = self.real.submit(request)
-        fills = tuple(structs.replace(fill, ref="t") for fill in receipt.fills)
-        moves = tuple(structs.replace(move, ref="t") for move in receipt.moves)
-        return structs.replace(receipt, fills=fills, moves=moves)
+        fills = tuple(replace(fill, ref="t") for fill in receipt.fills)
+        moves = tuple(replace(move, ref="t") for move in receipt.moves)
+        return replace(receipt, fills=fills, moves=moves)
 
     def read(self) -> Reading:
         reading = self.real.read()
-        return structs.replace(
-            reading, rows=tuple(structs.replace(row, ref="t") for row in reading.rows)
-        )
+        return replace(reading, rows=tuple(replace(row, ref="t") for row in reading.rows))
 
 
 class MovesWithoutARow(Honest):
@@ -265,7 +264,7 @@ class LacksWhatIsZero(Honest):
     def read(self) -> Reading:
         reading = self.real.read()
         held = {key: total for key, total in reading.totals.items() if total or not self.sent}
-        return structs.replace(reading, totals=held)
+        return replace(reading, totals=held)
 
 
 class ReadsThePast(Honest):
@@ -273,21 +272,19 @@ class ReadsThePast(Honest):
 
     def read(self) -> Reading:
         reading = self.real.read()
-        return structs.replace(reading, as_of_ns=reading.as_of_ns - 24 * HOUR_NS)
+        return replace(reading, as_of_ns=reading.as_of_ns - 24 * HOUR_NS)
 
 
 class DatesRowsAhead(Honest):
     def read(self) -> Reading:
         reading = self.real.read()
-        rows = tuple(
-            structs.replace(row, time_ns=row.time_ns + 24 * HOUR_NS) for row in reading.rows
-        )
-        return structs.replace(reading, rows=rows)
+        rows = tuple(replace(row, time_ns=row.time_ns + 24 * HOUR_NS) for row in reading.rows)
+        return replace(reading, rows=rows)
 
 
 class TellsOtherwise(Honest):
     def query(self, request: Request) -> Receipt:
-        return structs.replace(self.real.query(request), reason="something else")
+        return replace(self.real.query(request), reason="something else")
 
 
 class NeverEnds(Honest):
@@ -296,7 +293,7 @@ class NeverEnds(Honest):
     def query(self, request: Request) -> Receipt:
         receipt = self.real.query(request)
         pending = receipt.outcome is Outcome.EXECUTED and len(receipt.moves) > 2
-        return structs.replace(receipt, outcome=Outcome.ACCEPTED) if pending else receipt
+        return replace(receipt, outcome=Outcome.ACCEPTED) if pending else receipt
 
 
 class SendsByAsking(Honest):

@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 from attrs import define, evolve, field
-from msgspec import structs
 
 from tests.venues import exchanges
 from tests.venues.loopback_server import JOURNAL, READY, WORLDS, service
@@ -59,7 +59,7 @@ class Client(LoopbackExchange):
     def order(self, number: int, instruction: Instruction, named: int | None = None) -> Order:
         """The exact order, with a key of its own unless it is named after another."""
         order = self.resolve(instruction, number, None)
-        return structs.replace(order, key=key(number if named is None else named))
+        return replace(order, key=key(number if named is None else named))
 
 
 class Chain(LoopbackChain):

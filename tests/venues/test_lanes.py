@@ -1,7 +1,9 @@
 """A lane comes to the numbers of the terms, and leaves to them whatever is not plain."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -112,42 +114,42 @@ def test_a_value_below_the_least_or_above_what_can_be_counted_is_left_to_the_ter
 Skew = Callable[[Receipt, Reading], tuple[Receipt, Reading]]
 
 
-def fill(**changes: object) -> Skew:
+def fill(**changes: Any) -> Skew:  # noqa: ANN401 - fields of any type
     """Another fill than the venue's."""
 
     def skew(receipt: Receipt, reading: Reading) -> tuple[Receipt, Reading]:
-        fills = tuple(structs.replace(one, **changes) for one in receipt.fills)
-        return structs.replace(receipt, fills=fills), reading
+        fills = tuple(replace(one, **changes) for one in receipt.fills)
+        return replace(receipt, fills=fills), reading
 
     return skew
 
 
-def said(**changes: object) -> Skew:
+def said(**changes: Any) -> Skew:  # noqa: ANN401 - likewise
     """Another receipt."""
-    return lambda receipt, reading: (structs.replace(receipt, **changes), reading)
+    return lambda receipt, reading: (replace(receipt, **changes), reading)
 
 
-def row(**changes: object) -> Skew:
+def row(**changes: Any) -> Skew:  # noqa: ANN401 - likewise
     """Another first ledger row."""
 
     def skew(receipt: Receipt, reading: Reading) -> tuple[Receipt, Reading]:
         first, *rest = reading.rows
-        rows = (structs.replace(first, **changes), *rest)
-        return receipt, structs.replace(reading, rows=rows)
+        rows = (replace(first, **changes), *rest)
+        return receipt, replace(reading, rows=rows)
 
     return skew
 
 
 def rowless(receipt: Receipt, reading: Reading) -> tuple[Receipt, Reading]:
-    return receipt, structs.replace(reading, rows=())
+    return receipt, replace(reading, rows=())
 
 
 def twice(receipt: Receipt, reading: Reading) -> tuple[Receipt, Reading]:
-    return structs.replace(receipt, fills=receipt.fills * 2), reading
+    return replace(receipt, fills=receipt.fills * 2), reading
 
 
 def poorer(receipt: Receipt, reading: Reading) -> tuple[Receipt, Reading]:
-    return receipt, structs.replace(reading, totals=reading.totals | {USDT: 0})
+    return receipt, replace(reading, totals=reading.totals | {USDT: 0})
 
 
 SKEWS: Mapping[str, Skew] = {

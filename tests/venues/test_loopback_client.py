@@ -1,5 +1,6 @@
 """What a client refuses before it asks, and what it does not believe."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,13 +56,13 @@ def test_a_dry_run_takes_steps_only_and_tells_of_them_again(tmp_path: Path) -> N
     wrap = fork.resolve(CALLS[2], 1, None)  # type: ignore[arg-type]  # it is a single instruction
     fine = fork.submit(wrap)
     whole = fork.submit(Bundle(2, "wallet", (wrap,)))
-    odd = fork.submit(structs.replace(wrap, number=3, instruction=buy("1")))
+    odd = fork.submit(replace(wrap, number=3, instruction=buy("1")))
 
     assert Outcome.EXECUTED is fine.outcome
     assert fine == fork.query(wrap)
     assert "one step at a time" in whole.reason
     assert "does not support SPOT_TRADE" in odd.reason
-    assert Outcome.ABSENT is fork.query(structs.replace(wrap, number=9)).outcome
+    assert Outcome.ABSENT is fork.query(replace(wrap, number=9)).outcome
 
 
 ROW = LedgerRow("r", "k", 1, Cause.TRADE, 1)
@@ -90,4 +91,4 @@ def test_rows_that_do_not_go_on_from_the_cursor_are_no_observation(shown: Shown)
 def test_a_key_goes_with_every_copy_of_an_order(tmp_path: Path) -> None:
     order: Order = Inside(tmp_path).exchange().order(7, buy("0.01"))
 
-    assert key(7) == order.key == structs.replace(order, number=8).key
+    assert key(7) == order.key == replace(order, number=8).key

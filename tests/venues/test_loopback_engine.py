@@ -1,10 +1,10 @@
 """The engine itself on a server process: its own loop decides what to make of the answers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
 from tests.runs import Deciding
 from tests.venues.exchanges import BTC, SCALES, buy, internal
@@ -68,7 +68,7 @@ class Keyed(Client):
     """The adapter, with a key for each intent."""
 
     def resolve(self, instruction: Instruction, number: int, late: int | None) -> Order:
-        return structs.replace(super().resolve(instruction, number, late), key=key(number))
+        return replace(super().resolve(instruction, number, late), key=key(number))
 
 
 @pytest.fixture

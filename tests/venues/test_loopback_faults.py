@@ -1,6 +1,7 @@
 """Every fault: the outcome that the client sees, and how often the venue executed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -335,7 +336,7 @@ def test_a_transfer_can_be_taken_late_too(server: Inside) -> None:
 def test_two_different_fills_of_one_reference_are_unknown(server: Inside) -> None:
     client = server.exchange()
     fill = client.submit(client.order(next(NUMBERS), buy("0.01"))).fills[0]
-    fills = (fill, structs.replace(fill, price=1))
+    fills = (fill, replace(fill, price=1))
 
     assert UNKNOWN is told(Ack("key", "order", Receipt(EXECUTED, fills), 0)).outcome
 

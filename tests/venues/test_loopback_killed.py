@@ -4,12 +4,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import structs
 
 from tests.venues.exchanges import BTC, buy, internal, set_leverage, withdraw
 from tests.venues.loopback import LAG_S, PATIENCE_S, Client, Host, Inside
@@ -376,7 +376,7 @@ def test_a_request_without_a_key_is_our_own_mistake(tmp_path: Path) -> None:
 def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
     client = Inside(tmp_path).exchange()
     order = client.resolve(buy("0.01"), 1, None)
-    receipt = client.submit(structs.replace(order, key="Not A Key"))
+    receipt = client.submit(replace(order, key="Not A Key"))
 
     assert Outcome.REJECTED_DEFINITIVE is receipt.outcome
     assert "32 characters" in receipt.reason

@@ -4,6 +4,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 
@@ -398,9 +399,9 @@ def test_a_market_that_does_not_move_has_the_time() -> None:
 def test_what_breaks_the_rules_of_the_venue_is_refused_with_its_reason(server: Inside) -> None:
     client = server.exchange()
     fine = client.order(1, buy("0.01"))
-    odd = msgspec.structs.replace(fine, quantity=-5)
+    odd = replace(fine, quantity=-5)
     far = client.order(2, buy("0.01", "1000"))
-    twisted = msgspec.structs.replace(client.order(3, buy("0.01", "64100")), limit=1)
+    twisted = replace(client.order(3, buy("0.01", "64100")), limit=1)
 
     assert "is not positive" in client.submit(odd).reason
     assert "outside the collar" in client.submit(far).reason

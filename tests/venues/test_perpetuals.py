@@ -1,5 +1,6 @@
 """Perpetuals: entry value, realised profit, margin asset; two accounts of it that agree."""
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -7,7 +8,6 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import structs
 
 from tests.venues.exchanges import (
     BNB,
@@ -335,12 +335,12 @@ def test_an_honest_fill_has_no_flaw() -> None:
 @pytest.mark.parametrize(
     "skewed",
     [
-        structs.replace(HONEST, realised=1),
-        structs.replace(HONEST, realised=-1),
-        structs.replace(HONEST, fee=3_201_499_999),
-        structs.replace(HONEST, fee_asset="BNB"),
-        structs.replace(HONEST, price=70_000_00),
-        structs.replace(HONEST, quantity=0, fee=0),
+        replace(HONEST, realised=1),
+        replace(HONEST, realised=-1),
+        replace(HONEST, fee=3_201_499_999),
+        replace(HONEST, fee_asset="BNB"),
+        replace(HONEST, price=70_000_00),
+        replace(HONEST, quantity=0, fee=0),
     ],
     ids=["profit too high", "too low", "fee", "fee asset", "price", "zero"],
 )
@@ -349,11 +349,11 @@ def test_a_fill_that_breaks_a_rule_is_a_flaw(skewed: Fill) -> None:
 
 
 def test_a_fill_without_a_fee_moves_no_fee() -> None:
-    assert {PERP: 10**8, MARGIN: 0} == assess("1", structs.replace(HONEST, fee=0)).effects
+    assert {PERP: 10**8, MARGIN: 0} == assess("1", replace(HONEST, fee=0)).effects
 
 
 def test_a_fee_in_a_wrong_asset_is_an_effect_on_that_asset() -> None:
-    wrong = assess("1", structs.replace(HONEST, fee_asset="BNB"))
+    wrong = assess("1", replace(HONEST, fee_asset="BNB"))
 
     assert -HONEST.fee == wrong.effects["binance.usdm:BaseToken:BNB"]
     assert BNB not in wrong.effects

@@ -1,6 +1,7 @@
 """Spot trades: what is sent, what is refused before it is sent, and what fills amount to."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -326,7 +327,7 @@ def _filled(venue: World, trade: Instruction, price: int, ref: str) -> Fill:
     venue.market.prices[BTC_DATA] = price
     (fill,) = venue.submit(trade).fills
     venue.market.prices[BTC_DATA] = PRICES[BTC_DATA]
-    return structs.replace(fill, ref=ref)
+    return replace(fill, ref=ref)
 
 
 # What fills amount to, and what is wrong with them.
@@ -354,13 +355,13 @@ def test_no_fill_amounts_to_nothing() -> None:
 @pytest.mark.parametrize(
     "skewed",
     [
-        structs.replace(HONEST, fee=99_999),
-        structs.replace(HONEST, fee=100_001),
-        structs.replace(HONEST, fee_asset="USDT"),
-        structs.replace(HONEST, price=67_210_51),
-        structs.replace(HONEST, price=60_809_49),
-        structs.replace(HONEST, quantity=0, fee=0),
-        structs.replace(HONEST, quantity=-1, fee=0),
+        replace(HONEST, fee=99_999),
+        replace(HONEST, fee=100_001),
+        replace(HONEST, fee_asset="USDT"),
+        replace(HONEST, price=67_210_51),
+        replace(HONEST, price=60_809_49),
+        replace(HONEST, quantity=0, fee=0),
+        replace(HONEST, quantity=-1, fee=0),
     ],
     ids=["fee too low", "fee too high", "fee asset", "price too high", "too low", "zero", "minus"],
 )
@@ -369,15 +370,15 @@ def test_a_fill_that_breaks_a_rule_is_a_flaw(skewed: Fill) -> None:
 
 
 def test_more_than_was_ordered_is_a_flaw() -> None:
-    more = structs.replace(HONEST, quantity=10**8 + 1, fee=100_001)
+    more = replace(HONEST, quantity=10**8 + 1, fee=100_001)
 
     assert "filled 100000001 of 100000000: more than was ordered" == assess([more]).flaw
 
 
 def test_the_first_flaw_is_the_one_that_is_told() -> None:
-    first = structs.replace(HONEST, ref="first", fee=1)
+    first = replace(HONEST, ref="first", fee=1)
 
-    assert "first" in assess([first, structs.replace(HONEST, ref="second", fee=2)]).flaw
+    assert "first" in assess([first, replace(HONEST, ref="second", fee=2)]).flaw
 
 
 def test_the_price_of_the_moment_of_the_order_decides_and_not_a_later_one() -> None:
@@ -425,7 +426,7 @@ def test_a_partial_fill_is_within_the_expectation_of_the_part() -> None:
     model = ExchangeModel(liquidity=lambda _instrument, _side, quantity: quantity // 4)
     venue = rich(model=model)
     sent = venue.send(buy())
-    part = structs.replace(sent.order, quantity=sent.assessment.executed)
+    part = replace(sent.order, quantity=sent.assessment.executed)
     bounds = venue.exchange.expect(part, venue.books).bounds
 
     for key, moved in sent.assessment.effects.items():

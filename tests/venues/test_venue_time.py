@@ -1,8 +1,7 @@
 """Deadlines are in the venue's time, whatever our own clock says."""
 
+from dataclasses import replace
 from pathlib import Path
-
-from msgspec import structs
 
 from tests.venues.exchanges import buy
 from tests.venues.loopback import LAG_S, WINDOW_S, Inside
@@ -86,7 +85,7 @@ def test_every_answer_about_an_order_tells_the_time(tmp_path: Path) -> None:
 def test_a_new_life_that_knows_the_deadline_needs_not_wait_as_if_just_sent(tmp_path: Path) -> None:
     server = Inside(tmp_path, klass=Idempotency.D)
     first = server.exchange()
-    order = structs.replace(first.order(1, buy("0.01")), deadline_ns=first.deadline_ns())
+    order = replace(first.order(1, buy("0.01")), deadline_ns=first.deadline_ns())
     server.arm("timeout_before")
     first.submit(order)
     server.wait(WINDOW_S + LAG_S + 1)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from msgspec import Struct, structs
@@ -269,7 +270,7 @@ class Book:
             entry.rest = 1
 
     def _part(self, request: Order, units: int) -> Order:
-        return structs.replace(request, number=self._number(), quantity=units)
+        return replace(request, number=self._number(), quantity=units)
 
     def _rest(self, key: str, entry: Entry) -> None:
         """Execute what rests, unless it was cancelled meanwhile."""

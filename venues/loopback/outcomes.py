@@ -4,6 +4,7 @@ What never left is DENIED_LOCAL; what the venue refuses in so many words is
 REJECTED_DEFINITIVE; everything else without a readable answer is UNKNOWN.
 """
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
@@ -74,7 +75,7 @@ def told(ack: Ack) -> Receipt:
         return ack.receipt
     if any(_differs(fill, fills) for fill in ack.receipt.fills):
         return unknown("two different fills have one reference")
-    return msgspec.structs.replace(ack.receipt, fills=tuple(fills.values()))
+    return replace(ack.receipt, fills=tuple(fills.values()))
 
 
 def _differs(fill: Fill, fills: dict[str, Fill]) -> bool:

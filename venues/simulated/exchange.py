@@ -42,7 +42,9 @@ LEVERAGE_MAX: Final = 125
 
 ORDERS_KEPT: Final = 1_024
 
-ACCEPTED: Final = Outcome.ACCEPTED  # bound once: Python 3.11 looks enum members up slowly
+# bound once: Python 3.11 looks enum members up slowly, and the kernel what it has not compiled
+ACCEPTED: Final = Outcome.ACCEPTED
+SPOT: Final = SpotTrade
 
 
 class SimulatedExchange(Adapter):
@@ -133,7 +135,7 @@ class SimulatedExchange(Adapter):
 
     def submit(self, request: Request) -> Receipt:
         """Execute an order at once, as a market or limit-IOC order does."""
-        if type(request) is TradeOrder and type(trade := request.instruction) is SpotTrade:
+        if type(request) is TradeOrder and type(trade := request.instruction) is SPOT:
             receipt = self._matching.trade(request, trade)
         else:
             receipt = self._serve(single(request))

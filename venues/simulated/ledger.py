@@ -33,15 +33,18 @@ class Accounts:
         self, ref: str, quote_key: str, quote: int, base_key: str, base: int, fee_key: str, fee: int
     ) -> None:
         """Change both positions of a trade and the one that pays its fee, as posts would."""
-        totals, now_ns = self.totals, self.now_ns
-        totals[quote_key] += quote
-        totals[base_key] += base
-        rows, row = self._rows, LedgerRow
-        rows.append(row(ref, quote_key, quote, TRADE, now_ns))
-        rows.append(row(ref, base_key, base, TRADE, now_ns))
-        if fee:
+        totals, change = self.totals, quote
+        if fee_key == quote_key:  # nearly always: one look-up for both
+            change -= fee
+        elif fee:
             totals[fee_key] -= fee
-            rows.append(row(ref, fee_key, -fee, FEE, now_ns))
+        totals[quote_key] += change
+        totals[base_key] += base
+        rows, now_ns = self._rows, self.now_ns
+        rows.append(LedgerRow(ref, quote_key, quote, TRADE, now_ns))
+        rows.append(LedgerRow(ref, base_key, base, TRADE, now_ns))
+        if fee:
+            rows.append(LedgerRow(ref, fee_key, -fee, FEE, now_ns))
 
     def read(self) -> Reading:
         """The accounts as of now less the lag, with the rows not yet delivered."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from verifill.engine.amounts import reduced
+from verifill.engine.amounts import divide_up, reduced
 from verifill.venues.instructions import PerpTrade, Side, SpotTrade
 from verifill.venues.market import Market
 from verifill.venues.orders import Cause, Fill, Order, Outcome, Receipt
@@ -34,8 +34,9 @@ class Book:
         prefix: of the references of its fills.
         data: market data that prices it.
         factor: a fill's price is the last one times this,
+        up: plus this, which rounds against the one who buys,
         unit: divided by this,
-        tick: times this; to buy, both are negative, which rounds against the one who buys.
+        tick: times this.
         lot: least step of a quantity.
         scale: quantity times price, divided by it, is in units of quote.
         base_key: position of the base asset, or of the perpetual.
@@ -43,11 +44,10 @@ class Book:
         gives: position that is given away.
         fee_asset: what the fee is taken in.
         fee_key: position that pays it.
-        charge: numerator of the fee, negative; it is rounded against the one who trades.
+        charge: numerator of the fee; it is rounded against the one who trades.
         fee_unit: its denominator, before the price of a third asset.
         fee_on_quantity: whether it is a part of the quantity, not of the value.
         fee_price: market data of a third asset that pays fees, else empty.
-        fee_in_quote: whether the quote asset pays it, not a third one, and not the base asset.
         fee_given: whether it is paid by the position that is given away.
         fee_apart: whether it is paid by a third position.
     """
@@ -59,6 +59,7 @@ class Book:
     prefix: str
     data: str
     factor: int
+    up: int
     unit: int
     tick: int
     lot: int
@@ -72,7 +73,6 @@ class Book:
     fee_unit: int
     fee_on_quantity: bool
     fee_price: str
-    fee_in_quote: bool
     fee_given: bool
     fee_apart: bool
 
@@ -80,7 +80,8 @@ class Book:
         """What this exchange charges, rounded up to a unit of the asset that it takes."""
         amount = quantity if self.fee_on_quantity else quantity * price
         unit = self.fee_unit * price_of(self.fee_price) if self.fee_price else self.fee_unit
-        return -(amount * self.charge // unit)
+        # in two parts, because small numbers are multiplied faster
+        return amount // unit * self.charge + divide_up(amount % unit * self.charge, unit)
 
 
 class Matching:
@@ -119,7 +120,7 @@ class Matching:
         except KeyError:
             book = self._open(trade)
         price_of = self._price
-        price = price_of(book.data) * book.factor // book.unit * book.tick
+        price = (price_of(book.data) * book.factor + book.up) // book.unit * book.tick
         quantity, limit = order.quantity, order.limit
         if limit and (price > limit if book.buy else price < limit):
             tell = book.instrument.price
@@ -147,9 +148,10 @@ class Matching:
         base_key, quote_key = instrument.base_key, instrument.quote_key
         gives = quote_key if buy else base_key
         sign = 1 if buy else -1
-        factor, unit = reduced(-sign * RATE_UNIT - self._model.away, RATE_UNIT * instrument.tick)
+        away = sign * self._model.away
+        factor, unit = reduced(RATE_UNIT + away, RATE_UNIT * instrument.tick)
         charge, fee_unit = reduced(
-            -fees.rate * (10**fees.exponent if third else 1),
+            fees.rate * (10**fees.exponent if third else 1),
             RATE_UNIT * (1 if on_quantity else instrument.scale),
         )
         book = self._books[trade.account, trade.symbol, trade.side] = Book(
@@ -160,8 +162,9 @@ class Matching:
             prefix=f"{self._model.refs}{instrument.account}-",
             data=instrument.data,
             factor=factor,
+            up=unit - 1 if buy else 0,
             unit=unit,
-            tick=-sign * instrument.tick,
+            tick=instrument.tick,
             lot=instrument.lot,
             scale=instrument.scale,
             base_key=base_key,
@@ -173,7 +176,6 @@ class Matching:
             fee_unit=fee_unit,
             fee_on_quantity=on_quantity,
             fee_price=fees.price if third else "",
-            fee_in_quote=not third and not on_quantity,
             fee_given=fee_key == gives,
             fee_apart=fee_key not in (base_key, quote_key),
         )
@@ -195,20 +197,17 @@ class Matching:
         """Move two positions, and the one that pays the fee, if there are funds for it."""
         accounts, value = self._accounts, quantity * price
         # what is paid is rounded up, what is received down
-        quote = value * -book.sign // book.scale
-        if book.fee_in_quote:  # the usual one, without a detour
-            fee = -(value * book.charge // book.fee_unit)
-        else:
-            fee = book.fee(quantity, price, self._price)
+        quote = (-value if book.buy else value) // book.scale
+        fee = book.fee(quantity, price, self._price)
         needed = -quote if book.buy else quantity
         if book.fee_given:
             needed += fee
         totals = accounts.totals
         if totals[book.gives] < needed or (book.fee_apart and totals[book.fee_key] < fee):
             return Receipt(REJECTED, reason=self._short_of(book, needed, fee))
-        base = quantity * book.sign
+        base = quantity if book.buy else -quantity
         self._fills = number = self._fills + 1
-        ref = f"{book.prefix}{number}"
+        ref = book.prefix + str(number)
         accounts.trade(ref, book.quote_key, quote, book.base_key, base, book.fee_key, fee)
         return Receipt(
             EXECUTED if quantity == order.quantity else EXECUTED_PARTIAL,

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import define, field
-from msgspec import structs
 
 from verifill.assembly.hedges import underlyings_of
 from verifill.assembly.loopback import Connected, Hosting
@@ -78,13 +78,14 @@ class LaterVenue(Later):
 
     def _own(self, value: object) -> object:
         if isinstance(value, Bundle):
-            return structs.replace(value, orders=tuple(map(self._own, value.orders)))
+            orders: Any = tuple(map(self._own, value.orders))
+            return replace(value, orders=orders)
         if not isinstance(value, Order):
             return value
         made = self._target().resolve(value.instruction, value.number, value.quantity)
-        names = {one.name for one in structs.fields(made)} - {"ticket"}
-        told = {one.name: getattr(value, one.name) for one in structs.fields(value)}
-        return structs.replace(made, **{n: part for n, part in told.items() if n in names})
+        names = {one.name for one in fields(made)} - {"ticket"}
+        told = {one.name: getattr(value, one.name) for one in fields(value)}
+        return replace(made, **{n: part for n, part in told.items() if n in names})
 
 
 class LaterClock:
@@ -291,7 +292,8 @@ class Outside:
             return
         told = self.given.coming(MARKET)
         self.log.tell(MARKET, told)
-        self.market.take(told)
+        if told is not None:  # else the life was cut off before any record with prices
+            self.market.take(told)
 
 
 class NoMail:
