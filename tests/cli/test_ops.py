@@ -165,7 +165,7 @@ def test_the_log_of_a_backtest_takes_no_commands(copied: Path, command: Verifill
 def test_a_folder_that_holds_no_log_takes_no_commands(tmp_path: Path, command: Verifill) -> None:
     told = command("ops", "kill", tmp_path, *BECAUSE)
 
-    assert ExitCode.ENVIRONMENT == told.exit_code
+    assert ExitCode.BAD_INPUT == told.exit_code
     assert "is no log" in told.stderr
     assert [] == list(tmp_path.iterdir())
 

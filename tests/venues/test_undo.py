@@ -181,7 +181,7 @@ def test_a_swap_goes_back_through_its_pool_at_a_bounded_loss() -> None:
     assert Reversal(expected, 4) == back
 
 
-@pytest.mark.parametrize("amount", ["1", "0.000002", "462.981988838153221713", "1e23", "7.7e-5"])
+@pytest.mark.parametrize("amount", ["1", "0.000002", "462.981988838153221713", "1e20", "7.7e-5"])
 def test_the_bound_of_a_swap_back_is_an_amount_of_its_asset(amount: str) -> None:
     """To the unit of a token of 18 decimals, and never more than the loss allows."""
     back = reversal(swap(amount), {WEETH: 4}).instruction
