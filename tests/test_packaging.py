@@ -156,6 +156,6 @@ def test_every_direct_dependency_is_pinned() -> None:
     groups, project = METADATA["dependency-groups"], METADATA["project"]
     extras = project["optional-dependencies"].values()
     wanted = [*project["dependencies"], *chain(*extras), *groups["test"], *groups["lint"]]
-    names = {re.split(r"[\[>=<~!]", line)[0] for line in wanted}
+    names = {re.split(r"[\[>=<~!]", line)[0].replace("_", "-") for line in wanted}
 
     assert set() == names - pinned

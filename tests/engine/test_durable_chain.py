@@ -112,9 +112,10 @@ def made_anew(database: sqlite3.Connection) -> None:
 
 def unindexed(database: sqlite3.Connection) -> None:
     """An index that says it is whole and holds nothing: an intent could be sent twice."""
-    (sql,) = database.execute("SELECT sql FROM sqlite_master WHERE type = 'index'").fetchone()
+    one = "SELECT sql FROM sqlite_master WHERE name = 'one_intent'"
+    (sql,) = database.execute(one).fetchone()
     database.execute("PRAGMA writable_schema = ON")
-    told = "UPDATE sqlite_master SET sql = ? WHERE type = 'index'"
+    told = "UPDATE sqlite_master SET sql = ? WHERE name = 'one_intent'"
     database.execute(told, (sql.replace("INTENT", "NOTHING"),))
     database.execute("PRAGMA writable_schema = RESET")
     database.execute("REINDEX")

@@ -68,7 +68,7 @@ def _one(value: int) -> pl.Series:
 def _wide(values: list[int]) -> pl.Series:
     try:
         return pl.Series(values, dtype=pl.Int128)
-    except OverflowError as error:
+    except (OverflowError, TypeError) as error:  # as polars says it, by how far
         msg = (
             "a value does not fit 128 bits in units of the quote asset; choose a quote asset "
             "with fewer decimals"
