@@ -312,7 +312,7 @@ def test_standard_output_holds_lines_of_json_alone(
     assert 2 == len([json.loads(line) for line in told.stdout.splitlines()])
     assert "exported 3 traces" in told.stderr
     told = command("spans", logged("held"), "--to", "-")
-    assert "one is under way since record 13, and not exported" in told.stderr
+    assert re.search(r"one is under way since record \d+, and not exported", told.stderr)
 
 
 def test_ctrl_c_ends_a_server_without_a_word(logged: Callable[[str], Path]) -> None:
