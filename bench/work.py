@@ -16,7 +16,7 @@ from bench.meter import Meter, tell
 from verifill.backtest import EXECUTORS, Parts, run
 from verifill.ending import Ending
 from verifill.machines.strategy import Plan, PlanReport, Positions
-from verifill.venues.data.generate import bars
+from verifill.venues.data.generate import Walk, bars
 from verifill.venues.data.history import HEADER, History
 from verifill.venues.data.prepare import prepare
 from verifill.venues.data.sources import BarFile
@@ -34,6 +34,7 @@ SCALES = Scales({"BTC": 8, "USDT": 8})
 OPENING = {f"{ACCOUNT}:BaseToken:BTC": 0, f"{ACCOUNT}:BaseToken:USDT": 10**16}
 QUANTITY = Decimal("0.01")
 INTERVAL_S = 60
+LONG = 3_000_000  # bars, in which a price may fall so far that a trade is too small to be sent
 SEED = 2024
 
 INSTRUMENT = Instrument(
@@ -55,7 +56,8 @@ def history_of(folder: Path, rows: int) -> Path:
     target = folder / f"bars-{rows}-seed-{SEED}"
     if not (target / HEADER).exists():
         file = target / "bars.parquet"
-        bars(file, seed=SEED, rows=rows, interval_s=INTERVAL_S)
+        walk = Walk(start_price=Decimal(200_000)) if rows > LONG else Walk()
+        bars(file, seed=SEED, rows=rows, interval_s=INTERVAL_S, walk=walk)
         instrument = f"{ACCOUNT}:{SYMBOL}"
         prepare([BarFile(file, instrument, price_decimals=2, interval_s=INTERVAL_S)], [], target)
         file.unlink()
