@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--gate", action="store_true", help="fail if an area's coverage is below its share"
     )
     parser.addoption(
-        "--every", type=int, default=24, help="cut runs off at every so-manieth moment; 1 is all"
+        "--every", type=int, default=36, help="cut runs off at every so-manieth moment; 1 is all"
     )
     parser.addoption("--cells", metavar="FILE", help="write there which cells were come to")
     parser.addoption(
