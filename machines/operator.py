@@ -15,6 +15,7 @@ from verifill.engine.command import Command
 from verifill.engine.errors import InboxError, VerifillError
 from verifill.engine.executor import Executor
 from verifill.engine.log.live import LiveLog
+from verifill.engine.log.record import OPERATOR
 
 
 class Mailbox(Protocol):
@@ -138,7 +139,7 @@ class Operators:
             "answer": reply.text,
         }
         self._log.tell("command", said)
-        self._log.note("OPERATOR", self._machine.state, self._machine.context)
+        self._log.note(OPERATOR, self._machine.state, self._machine.context)
         self._done.add((command.id, command.at_ns))
         self._answer(command, reply)
 

@@ -28,14 +28,13 @@ DATABASE = "log.sqlite"  # in the folder of a log
 KILLED_AT = 14  # the order that is in flight when the engine is killed
 LAST_TICKS = 3  # of the second process life
 PATIENCE_S = 60
+MADE_BY = "audit-demo.txt"  # tells a folder that this made from any other
 IDENTICAL, DEPARTS = 0, 1  # exit codes of `verify` and `replay`
 
 
 def main(folder: Path) -> None:
     """The whole of it, into a folder that is made anew."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    make_anew(folder)
     log, page = folder / "log", folder / "run.html"
     with venues(folder) as port:
         say("A live run. Its venues lose answers, cut orders short, and are wrong once.")
@@ -56,6 +55,20 @@ def main(folder: Path) -> None:
     say("Written:")
     for what, path in (("the page", page), ("the log", log), ("its anchor", f"{log}.anchor")):
         print(f"  {what:<10}  {path}")
+
+
+def make_anew(folder: Path) -> None:
+    """An empty folder; only one that an earlier run has made is emptied for it."""
+    if folder.exists():
+        ours = folder == FOLDER or (folder / MADE_BY).exists()
+        if any(folder.iterdir()) and not ours:
+            sys.exit(
+                f"{folder} holds other things than an audit demo, and was left as it is. "
+                "Name a folder that does not exist yet, or an empty one"
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / MADE_BY).write_text("Made by docs/examples/audit_demo.py, and made anew by it.\n")
 
 
 @contextmanager

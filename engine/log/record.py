@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cache
-from typing import Any, Literal, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 import msgspec
 from attrs import frozen
@@ -28,7 +28,7 @@ Kind = Literal[
 KINDS: frozenset[str] = frozenset(get_args(Kind))
 INTENT = "INTENT"
 EPOCH = "EPOCH"
-OPERATOR = "OPERATOR"
+OPERATOR: Final = "OPERATOR"
 
 COLUMNS: Mapping[str, str] = {
     "seq": INT,

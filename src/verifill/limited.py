@@ -1,13 +1,12 @@
 """The limits that a live run is held to, from its configuration: what its guard works within."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from verifill.assembly.hedges import underlyings_of
 from verifill.assembly.loopback import Hosting
 from verifill.engine.errors import ConfigError
 from verifill.links import is_valued
-from verifill.machines.surroundings import Surroundings, Write
 from verifill.valuing import LiveWorth
 from verifill.venues.interfaces import Margined
 from verifill.venues.keys import in_transit
@@ -15,28 +14,6 @@ from verifill.venues.market import Market
 
 MEASURED: Final = ("suspense_max", "slippage_max", "daily_loss_max", "naked_delta_max")
 """The limits that are held by what things are worth; margins are what the venues say."""
-
-
-def surroundings(
-    hosting: Hosting, worth: LiveWorth | None, *, write: Write, now_ns: Callable[[], int]
-) -> Surroundings:
-    """What the guard of a live run works within.
-
-    Args:
-        hosting: knows the configuration.
-        worth: what `worth_of` says.
-        write: where changes are written.
-        now_ns: wall time.
-    """
-    config = hosting.config
-    return Surroundings(
-        limits=config.breakers.thresholds,
-        feed_limits=config.feeds.limits,
-        strategy=config.strategy.source.rpartition("/")[2],
-        worth=worth,
-        write=write,
-        now_ns=now_ns,
-    )
 
 
 def check_margins(hosting: Hosting, venues: Mapping[str, object]) -> None:

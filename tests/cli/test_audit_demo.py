@@ -78,6 +78,21 @@ def test_much_went_wrong_in_it_and_no_order_was_executed_twice(ran: tuple[Path, 
     assert {0, 1} == {effect.effects for effect in effects}
 
 
+def test_a_folder_that_it_did_not_make_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "examples" / "audit_demo.py"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+    assert 0 != done.returncode
+    assert "was left as it is" in done.stderr
+    assert "years of work" == (tmp_path / "thesis.txt").read_text()
+
+
 def test_its_venues_are_gone(ran: tuple[Path, str]) -> None:
     folder, _ = ran
     pid = json.loads((folder / "ready.json").read_text())["pid"]

@@ -19,6 +19,7 @@ from verifill.engine.amounts import to_decimal
 from verifill.engine.log.expand import Nesting
 from verifill.engine.log.reader import Log
 from verifill.exports.entries import entries
+from verifill.machines.leg import REHEARSAL
 from verifill.machines.tight_loop import Tight
 from verifill.observing.decisions import Decisions
 from verifill.observing.following import Entry
@@ -57,7 +58,6 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "refs": pl.String,
     "reason": pl.String,
 }
-REHEARSAL: Final = "REHEARSAL"
 SENT, SENT_AGAIN, JUDGED, ENDED = "SENT", "SENT_AGAIN", "JUDGED", "ENDED"
 BATCH: Final = 10_000
 

@@ -5,16 +5,15 @@ from typing import Any, Final
 
 import polars as pl
 
-from verifill.engine.log.expand import INTENT, OBSERVED, TRANSITION, Nesting
+from verifill.engine.log.expand import IGNORED, INTENT, OBSERVED, TRANSITION, Nesting
 from verifill.engine.log.reader import Log
+from verifill.engine.log.record import OPERATOR
 from verifill.engine.verify.machine import Machine
 from verifill.page.columns import table
 from verifill.replay.travel import Jump, is_of
 
 SHOWN_MAX: Final = 2_000  # of exceptions; how many there are in all is told beside them
 RESOLVED: Final = "RESOLVED"
-OPERATOR: Final = "OPERATOR"
-IGNORED: Final = "IGNORED"
 
 _COLUMNS = ("seq", "sort", "machine", "instance", "from", "event", "to", "wall_ns")
 

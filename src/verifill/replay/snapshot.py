@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from attrs import asdict, frozen
 
 Row = Mapping[str, Any]
 """A record, by the columns of docs/reference/log.md."""
-
-NOWHERE: Final = "(absent)"
 
 
 @frozen(kw_only=True)

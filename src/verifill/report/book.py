@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 
 from verifill.engine.log.reader import Log
+from verifill.engine.log.record import OPERATOR
 from verifill.header import is_recorded
+from verifill.machines.leg import REHEARSAL
 from verifill.report.transit import comparisons, with_both_sides
 from verifill.report.worth import Worth
 from verifill.venues.instructions import Operation
@@ -22,7 +24,6 @@ from verifill.venues.perpetuals import after_fill
 UNEXPLAINED = "UNEXPLAINED"
 ADOPTED = "ADOPTED"
 OPENING = "OPENING"
-REHEARSAL = "REHEARSAL"
 
 _TRADES = (Operation.SPOT_TRADE, Operation.PERP_TRADE)
 _TRANSFERS = (Operation.TRANSFER, Operation.INTERNAL_TRANSFER)
@@ -66,7 +67,7 @@ def adoptions(log: Log) -> Mapping[int, Mapping[str, int]]:
     if not is_recorded(log.header):
         return {}
     holding = pl.col("payload").str.contains('"adopted":', literal=True)
-    told = log.records().filter(holding).filter(kind="OPERATOR").select("seq", "payload")
+    told = log.records().filter(holding).filter(kind=OPERATOR).select("seq", "payload")
     return {
         seq: json.loads(payload)["memory"]["books"]["bases"]
         for seq, payload in told.collect().iter_rows()
