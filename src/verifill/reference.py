@@ -179,10 +179,11 @@ DURABLE: Final = """\
 
 Live trading keeps its log in SQLite, because what is logged must be on the disk before anything
 rests on it. Such a log is a folder of `header.json`, with `"store": "sqlite"` beside the keys
-above, and `log.sqlite`; SQLite keeps `log.sqlite-wal` and `log.sqlite-shm` beside it while it is
-open. `inbox.sqlite`, where [operators' commands](operations-live.md) wait, is no part of it. Files
-are for their owner alone (0600, a new folder 0700). `verifill log` and `RunResult` read it as they
-read any other; `open_log(folder)` gives the reader that fits.
+above, `log.sqlite`, and `mark`, which says how far it was acknowledged; SQLite keeps
+`log.sqlite-wal` and `log.sqlite-shm` beside it while it is open. `inbox.sqlite`, where
+[operators' commands](operations-live.md) wait, is no part of it. Files are for their owner alone
+(0600, a new folder 0700). `verifill log` and `RunResult` read it as they read any other;
+`open_log(folder)` gives the reader that fits.
 
 * **A step is whole or not there.** `append` writes the records of one engine step in one
   transaction, in the write-ahead log with `synchronous=FULL`, both read back when the log is
