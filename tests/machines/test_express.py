@@ -291,6 +291,12 @@ def test_several_trades_of_a_plan_go_the_usual_way_one_by_one(tmp_path: Path) ->
     )
 
 
+def test_one_of_several_trades_that_goes_wrong_stops_those_after_it(tmp_path: Path) -> None:
+    skewed_second = plain(plans=[[buy("1"), sell("2"), buy("3")]], submits=[honest, SKEWED["more"]])
+
+    assert "STOPPED" == assert_one_log(tmp_path, skewed_second)
+
+
 def test_a_position_that_is_not_tracked_has_no_usual_way(tmp_path: Path) -> None:
     opening = {key: total for key, total in OPENING.items() if key != BTC}
     stage, _ = scripted(bars=Bars(2), opening=OPENING)
