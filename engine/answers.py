@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from attrs import frozen
+from mypy_extensions import mypyc_attr
 
 from verifill.engine.log.live import LiveLog
 
@@ -43,6 +44,7 @@ def form(kind: type[T]) -> Form[T]:
     return Form(msgspec.to_builtins, lambda told: msgspec.convert(told, kind))
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Answers(ABC):
     """Where an engine asks for everything that it does not work out itself."""
 
@@ -82,6 +84,7 @@ class Answers(ABC):
         """The reading of a clock, `WALL` or `MONOTONIC`, in nanoseconds."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Keeping(Answers):
     """The answers of a live run, kept in its log.
 

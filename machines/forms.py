@@ -20,12 +20,14 @@ from verifill.venues.orders import Order, Receipt
 from verifill.venues.rules import VenueRules
 from verifill.venues.tickets import TradeOrder, ticket
 
+USUAL: Final[Mapping[str, Any]] = {one.name: one.default for one in fields(Receipt)}
+"""Of a receipt, as far as nothing else is said."""
+
 
 def _lean(receipt: Receipt) -> dict[str, Any]:
     """A receipt without the fields that are as they are by default."""
     told: dict[str, Any] = msgspec.to_builtins(receipt)
-    usual = {one.name: one.default for one in fields(receipt)}
-    return {name: part for name, part in told.items() if getattr(receipt, name) != usual[name]}
+    return {name: part for name, part in told.items() if getattr(receipt, name) != USUAL[name]}
 
 
 def pairs(units: Mapping[str, int]) -> list[list[Any]]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from msgspec import to_builtins
+from mypy_extensions import mypyc_attr
 
 from verifill.engine.answers import MONOTONIC, WALL, Answers, Form
 from verifill.engine.clock import WallClock
@@ -116,6 +117,7 @@ class HeardClock(WallClock):
         return self._answers.wait("wait", wait, COUNT, self.between)
 
 
+@mypyc_attr(native_class=False)
 class HeardFeed:
     """Position updates; what has not changed since the reading before is not written again.
 
@@ -161,6 +163,7 @@ class HeardFeed:
         return Reading(told["as_of_ns"], totals, rows, dict(told.get("behind", ())))
 
 
+@mypyc_attr(native_class=False)  # it has those methods that its venue has
 class HeardVenue(HeardFeed):
     """A venue; implements `Venue`, and what its abilities say.
 
