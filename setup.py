@@ -36,7 +36,6 @@ KERNEL = (
     "machines/gate.py",
     "machines/guarding.py",
     "machines/health.py",
-    "machines/heard.py",
     "machines/hearing.py",
     "machines/live_loop.py",
     "machines/live_records.py",

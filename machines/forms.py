@@ -8,10 +8,10 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
-from verifill.engine.answers import Form, form
 from verifill.engine.command import Command
 from verifill.engine.commands import CommandName
 from verifill.engine.errors import EngineDefect
+from verifill.engine.form import Form, form
 from verifill.machines.memory import OrderMemory, entries_of, plain, plan_of
 from verifill.machines.strategy import Plan
 from verifill.venues.expectation import Assessment, Bound, Expectation, Origin

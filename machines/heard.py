@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from msgspec import to_builtins
-from mypy_extensions import mypyc_attr
 
-from verifill.engine.answers import MONOTONIC, WALL, Answers, Form
+from verifill.engine.answers import MONOTONIC, WALL, Answers
 from verifill.engine.clock import WallClock
 from verifill.engine.command import Command
+from verifill.engine.form import Form
 from verifill.machines.forms import (
     ASSESSMENT,
     COMMANDS,
@@ -117,7 +117,6 @@ class HeardClock(WallClock):
         return self._answers.wait("wait", wait, COUNT, self.between)
 
 
-@mypyc_attr(native_class=False)
 class HeardFeed:
     """Position updates; what has not changed since the reading before is not written again.
 
@@ -163,7 +162,6 @@ class HeardFeed:
         return Reading(told["as_of_ns"], totals, rows, dict(told.get("behind", ())))
 
 
-@mypyc_attr(native_class=False)  # it has those methods that its venue has
 class HeardVenue(HeardFeed):
     """A venue; implements `Venue`, and what its abilities say.
 

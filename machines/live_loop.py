@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, cast, runtime_checkable
 
-from verifill.engine.answers import Answers, form
+from verifill.engine.answers import Answers
 from verifill.engine.clock import SLICE_NS, WallClock
 from verifill.engine.commands import CommandName
+from verifill.engine.form import form
 from verifill.engine.log.live import LiveLog
 from verifill.machines.adopting import Adopting
 from verifill.machines.full_loop import Full, FullEvent

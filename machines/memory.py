@@ -105,7 +105,8 @@ class OrderMemory(Struct, frozen=True, omit_defaults=True):
     @classmethod
     def of(cls, order: Order) -> "OrderMemory":
         """The memory of an order."""
-        told = {name: getattr(order, name) for name in _beside(type(order))}
+        kind: Any = type(order)  # which mypy takes for unhashable
+        told = {name: getattr(order, name) for name in _beside(kind)}
         prices = {name: value for name, value in told.items() if type(value) is int}
         instruction: Any = order.instruction
         exact = order.number, order.quantity, order.limit, order.key
