@@ -53,8 +53,10 @@ LIVES_MAX = 200
 SAMPLE_RECORDS = 400
 PATIENCE_NS = 120 * NANOSECONDS  # longer than a tick waits for the next
 
+ENGINE = ("/verifill/engine/", "/verifill/machines/")
 VENUES = ("/faults/", "/venues/loopback/", "/venues/data/", "/venues/simulated/")
 """Parts of the process that stand for the venues; a live engine holds nothing of a simulation."""
+FRAMES = 12  # of a memory block's origin: between the engine or a venue and what it has called
 
 HELD, GONE = Delivery(before=Break.HOLD), Delivery(after=Break.HOLD)
 FAILS, FAILED = Delivery(before=Break.STATUS), Delivery(after=Break.STATUS)
@@ -258,18 +260,22 @@ def _sample(world: World, day: Day) -> None:
 
 
 def _held() -> tuple[int, int]:
-    """Bytes that the engine's modules hold, and those of all."""
-    held = [(one.traceback[0].filename, one.size) for one in _traces()]
-    own = sum(size for name, size in held if "/verifill/" in name and not _is_venue(name))
-    return own, sum(size for _, size in held)
+    """Bytes that the engine's modules have asked for and still hold, and those of all."""
+    held = tracemalloc.take_snapshot().statistics("traceback")
+    return sum(one.size for one in held if _is_engine(one)), sum(one.size for one in held)
 
 
-def _traces() -> Iterator[tracemalloc.Statistic]:
-    yield from tracemalloc.take_snapshot().statistics("filename")
+def _is_engine(held: tracemalloc.Statistic) -> bool:
+    """Whether the engine has asked for it: the first of both that the way outwards comes to.
 
-
-def _is_venue(name: str) -> bool:
-    return any(part in name for part in VENUES)
+    What both call, such as the language of orders, says nothing of who keeps an order.
+    """
+    for frame in reversed(held.traceback):
+        if any(part in frame.filename for part in VENUES):
+            return False
+        if any(part in frame.filename for part in ENGINE):
+            return True
+    return False
 
 
 def _ticks(world: World) -> int:
@@ -292,7 +298,7 @@ def _judge(world: World, day: Day) -> None:
 
 def main(ticks: int, seed: int) -> None:
     """Live a day, and tell of it."""
-    tracemalloc.start(1)
+    tracemalloc.start(FRAMES)
     with TemporaryDirectory(dir=Path.cwd()) as folder:
         day = lived(Path(folder), ticks, seed)
     met = sum(day.faults.values())

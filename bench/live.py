@@ -34,7 +34,7 @@ from tests.machines.lives import Client, Kept, Moments, Scheduled, World
 from tests.machines.support import Bars, buy, scripted, sell
 from verifill.engine.answers import Keeping
 from verifill.engine.clock import WallClock
-from verifill.engine.log import durable, record
+from verifill.engine.log import durable, stored
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.connection import DATABASE
 from verifill.engine.log.durable import DurableLog
@@ -56,7 +56,7 @@ ANCHOR = "anchor"
 APART = (VENUE, STRATEGY, WAIT, BENCH, ANCHOR)
 
 PARTS: Sequence[tuple[Any, str, str]] = (
-    (record, "canonical_json", "log, JSON"),
+    (stored, "canonical_json", "log, JSON"),
     (durable, "stored", "log, row"),
     *((Keeping, name, "answers") for name in ("ask", "ask_if", "clock")),
     *((LiveRecords, name, "memory") for name in ("remember", "plan", "intent")),

@@ -8,11 +8,11 @@ of its log, and it is the same code that runs both times.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, TypeVar
 
-import msgspec
-from attrs import frozen
+from mypy_extensions import mypyc_attr
 
+from verifill.engine.form import Form
 from verifill.engine.log.live import LiveLog
 
 KEY: Final = "answers"  # of a payload
@@ -25,24 +25,7 @@ ERROR: Final = "error"
 T = TypeVar("T")
 
 
-@frozen
-class Form(Generic[T]):
-    """How answers of one sort are written down.
-
-    Attributes:
-        plain: an answer as mappings, lists, texts, integers and None.
-        made: the answer that such values stand for.
-    """
-
-    plain: Callable[[T], Any]
-    made: Callable[[Any], T]
-
-
-def form(kind: type[T]) -> Form[T]:
-    """The form of a type that `msgspec` can write."""
-    return Form(msgspec.to_builtins, lambda told: msgspec.convert(told, kind))
-
-
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Answers(ABC):
     """Where an engine asks for everything that it does not work out itself."""
 
@@ -82,6 +65,7 @@ class Answers(ABC):
         """The reading of a clock, `WALL` or `MONOTONIC`, in nanoseconds."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Keeping(Answers):
     """The answers of a live run, kept in its log.
 

@@ -79,10 +79,19 @@ def at_one_go(value: object) -> Any:  # noqa: ANN401 - text, or plain values
         text = _encode(value)
     except UnicodeEncodeError:  # half a surrogate pair
         return msgspec.to_builtins(value)
-    return msgspec.to_builtins(value) if _FLOAT.search(text) else msgspec.Raw(text)
+    return msgspec.to_builtins(value) if _has_float(text) else msgspec.Raw(text)
 
 
-_FLOAT = re.compile(rb"[:\[,]-?\d+[.eE]")  # or a text that has the like of one in it
+def _has_float(text: bytes) -> bool:
+    """Whether a JSON text has a float in it, or a text that has the like of one."""
+    return b":." in text.translate(_POINTS, _DIGITS) and _FLOAT.search(text) is not None
+
+
+_FLOAT = re.compile(rb"[:\[,]-?\d+[.eE]")
+# Without its digits each float is the end of whatever is before it, and then a point. To look
+# for that first takes a tenth of the time.
+_DIGITS = b"-0123456789"
+_POINTS = bytes.maketrans(b"[,eE", b"::..")
 
 
 def sha256_hex(data: bytes) -> str:

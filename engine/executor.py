@@ -219,6 +219,9 @@ class TransitionLog(PathLog, Protocol):
 class DurableExecutor(Executor):
     """Runs the flat table; each transition is on the disk before the state moves (law 4).
 
+    It has written each transition by itself, so that every path of it is an empty one, in the
+    state that it is in: what it remembers of where it was does not grow.
+
     Args:
         compiled: the flat table.
         log: what it writes to.
@@ -243,6 +246,7 @@ class DurableExecutor(Executor):
         elif cell != IGNORED:
             target, move = cell, MOVED
         self._transitions.transition(names[state], event, names[target], move, self.context)
+        self.base += 1
         if move is REFUSED_MOVE:
-            raise self._refuse(event)
-        self._take(event, target, move)
+            raise compiled.illegal(state, compiled.event(event))
+        self.node = self.paths.nodes[target]

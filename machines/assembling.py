@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import frozen
 from msgspec import Struct
 
-from verifill.engine.answers import Answers, Form, form
+from verifill.engine.answers import Answers
 from verifill.engine.clock import WallClock
 from verifill.engine.executor import DurableExecutor
+from verifill.engine.form import Form, form
 from verifill.engine.log.live import LiveLog
 from verifill.machines.desk import Desk
 from verifill.machines.figures import Worth

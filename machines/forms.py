@@ -8,10 +8,10 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
-from verifill.engine.answers import Form, form
 from verifill.engine.command import Command
 from verifill.engine.commands import CommandName
 from verifill.engine.errors import EngineDefect
+from verifill.engine.form import Form, form
 from verifill.machines.memory import OrderMemory, entries_of, plain, plan_of
 from verifill.machines.strategy import Plan
 from verifill.venues.expectation import Assessment, Bound, Expectation, Origin
@@ -20,12 +20,14 @@ from verifill.venues.orders import Order, Receipt
 from verifill.venues.rules import VenueRules
 from verifill.venues.tickets import TradeOrder, ticket
 
+USUAL: Final[Mapping[str, Any]] = {one.name: one.default for one in fields(Receipt)}
+"""Of a receipt, as far as nothing else is said."""
+
 
 def _lean(receipt: Receipt) -> dict[str, Any]:
     """A receipt without the fields that are as they are by default."""
     told: dict[str, Any] = msgspec.to_builtins(receipt)
-    usual = {one.name: one.default for one in fields(receipt)}
-    return {name: part for name, part in told.items() if getattr(receipt, name) != usual[name]}
+    return {name: part for name, part in told.items() if getattr(receipt, name) != USUAL[name]}
 
 
 def pairs(units: Mapping[str, int]) -> list[list[Any]]:

@@ -10,9 +10,10 @@ from typing import Any, Final, TypeVar
 
 from msgspec import to_builtins
 
-from verifill.engine.answers import MONOTONIC, WALL, Answers, Form
+from verifill.engine.answers import MONOTONIC, WALL, Answers
 from verifill.engine.clock import WallClock
 from verifill.engine.command import Command
+from verifill.engine.form import Form
 from verifill.machines.forms import (
     ASSESSMENT,
     COMMANDS,

@@ -7,11 +7,12 @@ remembers in its log what it cannot ask the venues for.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, cast
 
-from verifill.engine.answers import Answers, form
+from verifill.engine.answers import Answers
 from verifill.engine.clock import SLICE_NS, WallClock
 from verifill.engine.commands import CommandName
+from verifill.engine.form import form
 from verifill.engine.log.live import LiveLog
 from verifill.machines.adopting import Adopting
 from verifill.machines.full_loop import Full, FullEvent
@@ -25,25 +26,13 @@ from verifill.machines.operator import Handler, Operators, ParkedError
 from verifill.machines.purpose import FLATTEN
 from verifill.machines.recovering import Bases, Recovering
 from verifill.machines.recovery import Found
+from verifill.machines.stateful import Stateful
 from verifill.machines.strategy import Entry, Fate, Plan, PlanReport
 from verifill.machines.tight_loop import Tight
 from verifill.venues.chains import Chain, Step
 
 FLAG = form(bool)
 HOLDERS = (Full.INSTRUCTION, "ATOMIC.COMMIT", "ATOMIC.STEP", "ATOMIC.COMPENSATE")
-
-
-@runtime_checkable
-class Stateful(Protocol):
-    """A strategy that has a state of its own, as a small plain value that JSON can hold."""
-
-    def state(self) -> Mapping[str, Any]:
-        """What it wants to know again after a restart."""
-        ...
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take it back."""
-        ...
 
 
 class LiveLoop(Hearing):

@@ -383,8 +383,10 @@ def blamed(error: BaseException) -> StrategyError:
 
 
 def _where(error: BaseException) -> str:
-    """File and line of the strategy that raised."""
+    """File and line of the strategy that raised, or how it is called if it never ran."""
     trace = error.__traceback__
+    if isinstance(error, TypeError) and trace and not trace.tb_next:
+        return " (it is called as decide(market, positions, last))"
     while trace and trace.tb_next:
         trace = trace.tb_next
     return f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})" if trace else ""

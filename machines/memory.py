@@ -8,6 +8,7 @@ newest one in the log and the last state say all that a new process life needs.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -104,12 +105,9 @@ class OrderMemory(Struct, frozen=True, omit_defaults=True):
     @classmethod
     def of(cls, order: Order) -> "OrderMemory":
         """The memory of an order."""
-        own = {"number", "quantity", "limit", "deadline_ns"}
-        prices = {
-            one.name: value
-            for one in fields(order)
-            if one.name not in own and type(value := getattr(order, one.name)) is int
-        }
+        kind: Any = type(order)  # which mypy takes for unhashable
+        told = {name: getattr(order, name) for name in _beside(kind)}
+        prices = {name: value for name, value in told.items() if type(value) is int}
         instruction: Any = order.instruction
         exact = order.number, order.quantity, order.limit, order.key
         return cls(instruction, *exact, prices, order.deadline_ns)
@@ -127,6 +125,13 @@ class OrderMemory(Struct, frozen=True, omit_defaults=True):
             return Order(instruction=self.instruction, **exact)
         made = handler.resolve(self.instruction, self.number, self.quantity)
         return replace(made, **(exact | self.prices))
+
+
+@cache
+def _beside(kind: type[Order]) -> tuple[str, ...]:
+    """The fields of an order beside its own numbers."""
+    own = {"number", "quantity", "limit", "deadline_ns"}
+    return tuple(one.name for one in fields(kind) if one.name not in own)
 
 
 class LegMemory(Struct, frozen=True, omit_defaults=True):

@@ -22,8 +22,8 @@ ONE_TX = "ONE_TX"
 Spelt = tuple[str, str, str, str, str, str]
 """Role, operation, account, subject, side and name of an instruction."""
 
-Subject = tuple[int, int, int, int, int, int]
-"""Their codes."""
+Subject = tuple[Any, Any, Any, Any, Any, Any]
+"""Their codes: numbers, or in a live log the texts themselves."""
 
 SUBJECTS_MAX = 256  # of which the codes are kept
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from verifill.engine.answers import Form
+from verifill.engine.form import Form
 from verifill.machines.loop import LoopPolicy
 from verifill.machines.plain import made, plain
 from verifill.machines.thresholds import FeedLimits, Thresholds

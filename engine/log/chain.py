@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from verifill.engine.errors import LogError
-from verifill.engine.log.record import COLUMNS, EPOCH, Origin, Row, misfit
+from verifill.engine.log.record import COLUMNS, EPOCH, Origin, Row
+from verifill.engine.log.stored import misfit
 
 Anchored = tuple[int, str] | None
 """A record's number and the hash that it must have, as the second place holds them."""

@@ -17,7 +17,8 @@ from verifill.engine.log.anchor import Anchor
 from verifill.engine.log.chain import Tail, after, hash_of
 from verifill.engine.log.connection import INSERT, Connection, reading
 from verifill.engine.log.mark import Mark
-from verifill.engine.log.record import EPOCH, Origin, Record, Row, stored
+from verifill.engine.log.record import EPOCH, Origin, Record, Row
+from verifill.engine.log.stored import stored
 
 
 class DurableLog:

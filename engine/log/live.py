@@ -8,6 +8,8 @@ state are one transaction.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
+from mypy_extensions import mypyc_attr
+
 from verifill.engine.executor import Context
 from verifill.engine.log.expand import Nesting
 from verifill.engine.log.record import EVIDENCE, Kind, Record
@@ -91,6 +93,7 @@ class Store(Protocol):
         ...
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class LiveLog:
     """Writes records with the evidence that came since the one before.
 

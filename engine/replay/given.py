@@ -12,8 +12,9 @@ from typing import Any, Final, TypeVar, cast
 import msgspec
 
 from verifill.engine import errors
-from verifill.engine.answers import BETWEEN, KEY, SLICES, WALL, Answers, Form
+from verifill.engine.answers import BETWEEN, KEY, SLICES, WALL, Answers
 from verifill.engine.digest import canonical_json
+from verifill.engine.form import Form
 from verifill.engine.log.live import Moment
 from verifill.engine.log.record import Record
 from verifill.engine.replay.difference import PAYLOAD, Difference, Field, Row, Sort, fields_of

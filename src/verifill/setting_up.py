@@ -4,8 +4,8 @@ from verifill.assembly.loopback import Connected, Hosting
 from verifill.assembly.references import venue_names
 from verifill.build import policy_of, tolerance_of
 from verifill.machines.heard import abilities_of
-from verifill.machines.live_loop import Stateful
 from verifill.machines.setup import Setup, VenueSetup
+from verifill.machines.stateful import Stateful
 from verifill.machines.strategy import Strategy
 
 

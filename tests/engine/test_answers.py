@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from verifill.engine.answers import BETWEEN, MONOTONIC, SLICES, WALL, Answers, Keeping, form
+from verifill.engine.answers import BETWEEN, MONOTONIC, SLICES, WALL, Answers, Keeping
 from verifill.engine.errors import DataError, IllegalEvent, NotObserved
 from verifill.engine.executor import Context
+from verifill.engine.form import form
 from verifill.engine.log.expand import Nesting
 from verifill.engine.log.live import LiveLog, Moment
 from verifill.engine.log.record import Record

@@ -34,12 +34,13 @@ from verifill.machines.assembling import Beyond, Look, assemble
 from verifill.machines.figures import Worth
 from verifill.machines.full_loop import FULL_LOOP
 from verifill.machines.heard import abilities_of
-from verifill.machines.live_loop import LiveLoop, Stateful
+from verifill.machines.live_loop import LiveLoop
 from verifill.machines.loop import LoopPolicy
 from verifill.machines.nesting import nesting
 from verifill.machines.recovering import Bases
 from verifill.machines.recovery import Found, found_in
 from verifill.machines.setup import SETUP, Setup, VenueSetup
+from verifill.machines.stateful import Stateful
 from verifill.machines.strategy import Plan, PlanReport, Positions
 from verifill.machines.thresholds import Thresholds
 from verifill.machines.tolerance import EXACT, Tolerance

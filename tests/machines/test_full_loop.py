@@ -218,6 +218,20 @@ def test_a_strategy_that_raises_is_blamed_with_file_and_line(tmp_path: Path) -> 
     assert isinstance(played.loop.error.__cause__, KeyError)
 
 
+def test_a_strategy_that_takes_other_arguments_is_told_which_it_is_given(tmp_path: Path) -> None:
+    class Short:
+        def decide(self, market: MarketView) -> Plan:  # noqa: ARG002 - too few, on purpose
+            return []
+
+    short: Any = Short()
+
+    played = play(tmp_path, scripted()[0], short)
+
+    assert "Short.decide() takes 2 positional arguments but 4 were given" in played.reason
+    assert "(it is called as decide(market, positions, last))" in played.reason
+    assert "loop.py" not in played.reason
+
+
 def test_a_strategys_own_word_is_passed_on(tmp_path: Path) -> None:
     error = StrategyError("no funding today")
 

@@ -21,9 +21,10 @@ from verifill.engine.replay.given import Given
 from verifill.live import cursors_of
 from verifill.machines.assembling import Beyond, Look
 from verifill.machines.full_loop import Full
-from verifill.machines.live_loop import LiveLoop, Stateful
+from verifill.machines.live_loop import LiveLoop
 from verifill.machines.replaying import MARKET
 from verifill.machines.setup import Setup
+from verifill.machines.stateful import Stateful
 from verifill.machines.strategy import Plan, PlanReport, Positions, Strategy
 from verifill.quotes import Quotes
 from verifill.replay.simulated import Implied, PastPrices, VirtualTime, prices_in, world

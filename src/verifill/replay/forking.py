@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 from msgspec import structs
 
-from verifill.engine.answers import KEY, Form, Keeping
+from verifill.engine.answers import KEY, Keeping
+from verifill.engine.form import Form
 from verifill.engine.log.live import LiveLog, Store
 from verifill.engine.log.record import Record
 from verifill.engine.replay.given import Given

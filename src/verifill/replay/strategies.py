@@ -7,7 +7,7 @@ from typing import Any
 from verifill.engine.errors import StrategyError
 from verifill.machines.assembling import Deciding
 from verifill.machines.heard import HeardState
-from verifill.machines.live_loop import Stateful
+from verifill.machines.stateful import Stateful
 from verifill.machines.strategy import Plan, PlanReport, Positions, Strategy
 from verifill.venues.market import MarketView
 

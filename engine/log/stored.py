@@ -1,0 +1,152 @@
+"""A record as it is stored: made of what its writer was given, and refused if it does not fit."""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from functools import cache
+from typing import cast
+
+from verifill.engine.digest import canonical_json
+from verifill.engine.errors import EngineDefect
+from verifill.engine.log.record import (
+    COLUMNS,
+    EVIDENCE,
+    INTENT,
+    KINDS,
+    OPTIONAL,
+    Evidence,
+    Origin,
+    Record,
+    Row,
+)
+from verifill.engine.log.streams import AMOUNT, CODE, INT, TEXT
+
+
+def stored(record: Record, origin: Origin, *, seq: int, epoch: int, previous: str) -> Row:
+    """A record as it is stored, up to `prev_hash`.
+
+    Args:
+        record: what it says.
+        origin: what it has in common with the others.
+        seq: its number.
+        epoch: the process life.
+        previous: hash of the record before.
+
+    Raises:
+        EngineDefect: a value is of another type, or does not fit its column.
+    """
+    cause_seq = seq - 1 if record.cause_seq is None else record.cause_seq
+    row = (
+        seq,
+        origin.run,
+        epoch,
+        record.machine,
+        record.instance,
+        record.parent,
+        record.source,
+        record.event,
+        record.target,
+        record.attempt,
+        record.kind,
+        cause_seq,
+        record.intent_id,
+        record.venue_ref,
+        record.wall_ns,
+        record.mono_ns,
+        record.venue_ns,
+        origin.definition_hash,
+        _text("quantity", record.quantity),
+        _text("price", record.price),
+        _payload(record.payload),
+        previous,
+    )
+    if column := misfit(tuple(map(type, row))) or _overflow(record, cause_seq):
+        raise _unfit(column, COLUMNS[column], row[list(COLUMNS).index(column)])
+    if record.kind not in KINDS:
+        msg = f"a record is of kind {record.kind!r}; allowed are {', '.join(sorted(KINDS))}"
+        raise EngineDefect(msg)
+    if record.kind == INTENT and not record.intent_id:
+        msg = "an INTENT has no intent_id; without a key it cannot be kept from being sent twice"
+        raise EngineDefect(msg)
+    return row
+
+
+@cache
+def misfit(types: tuple[type, ...]) -> str:
+    """The first column that is never stored with a value of its type; none if all may be.
+
+    Rows come in few shapes, so that each is looked at once.
+    """
+    for (column, kind), given in zip(COLUMNS.items(), types, strict=False):
+        wanted = int if kind == INT else str  # an amount is stored as text
+        right = given is wanted or (issubclass(given, wanted) and issubclass(given, Enum))
+        if not (right or (given is type(None) and column in OPTIONAL)):
+            return column
+    return ""
+
+
+def _overflow(record: Record, cause_seq: int) -> str:
+    """The first column whose integer is too great for 64 bits; none if all fit."""
+    venue_ns = record.venue_ns or 0
+    whole = (record.instance, record.parent, record.attempt, cause_seq)
+    moments = (record.wall_ns, record.mono_ns, venue_ns)
+    if min(*whole, *moments) >= -_INT_LIMIT and max(*whole, *moments) < _INT_LIMIT:
+        return ""
+    names = ("instance", "parent", "attempt", "cause_seq", "wall_ns", "mono_ns", "venue_ns")
+    told = zip(names, (*whole, *moments), strict=True)
+    return next(name for name, value in told if not _fits(INT, value))
+
+
+def _payload(payload: Mapping[str, object] | None) -> str | None:
+    if payload is None:
+        return None
+    streams = cast("Evidence", payload.get("streams") or {})
+    for stream, rows in streams.items():
+        _check_evidence(stream, rows)
+    return canonical_json(payload).decode("ascii")
+
+
+def _check_evidence(stream: str, rows: Sequence[Sequence[object]]) -> None:
+    columns = EVIDENCE.get(stream)
+    if columns is None or any(len(row) != len(columns) for row in rows):
+        msg = (
+            f"a payload holds {rows} for the stream {stream!r}; the streams of a record are "
+            + "; ".join(f"{name}: {', '.join(columns)}" for name, columns in EVIDENCE.items())
+        )
+        raise EngineDefect(msg)
+    for row in rows:
+        for (column, kind), value in zip(columns.items(), row, strict=True):
+            if not _fits(kind, value):
+                raise _unfit(column, kind, value)
+
+
+_INT_LIMIT = 1 << 63
+_LIMITS = {INT: _INT_LIMIT, AMOUNT: 1 << 127}
+_WANTED = {
+    INT: "an integer of 64 bits",
+    AMOUNT: "an integer of 128 bits",
+    TEXT: "a text",
+    CODE: "a text",
+}
+
+
+def _fits(kind: str, value: object) -> bool:
+    limit = _LIMITS.get(kind)
+    if limit is None:
+        return isinstance(value, str)
+    return type(value) is int and -limit <= value < limit  # so not a bool
+
+
+def _unfit(column: str, kind: str, value: object) -> EngineDefect:
+    msg = (
+        f"column {column!r} of a record holds {value!r}; it takes {_WANTED[kind]}. "
+        "Nothing was written"
+    )
+    return EngineDefect(msg)
+
+
+def _text(column: str, amount: int | None) -> str | None:
+    if amount is None:
+        return None
+    if not _fits(AMOUNT, amount):
+        raise _unfit(column, AMOUNT, amount)
+    return str(amount)
