@@ -6,15 +6,19 @@ digest of the header, so a record belongs to one place of one log.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, compress, count, islice, repeat
+from operator import itemgetter, lt, ne
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from verifill.engine.errors import LogError
 from verifill.engine.log.record import COLUMNS, EPOCH, Origin, Row
-from verifill.engine.log.stored import misfit
+from verifill.engine.log.stored import may_hold
+
+BATCH_ROWS: Final = 1_000
+"""How many records are looked at together."""
 
 Anchored = tuple[int, str] | None
 """A record's number and the hash that it must have, as the second place holds them."""
@@ -62,16 +66,13 @@ def follow(rows: Iterable[Row], origin: Origin, tail: Tail, anchored: Anchored =
         LogError: a record was edited, deleted, inserted or moved, or breaks time or process
             without an EPOCH, or the chain is not the anchored one; with the place.
     """
-    for row in rows:
-        if fault := _fault(row, tail, origin):
+    for batch in _batches(rows):
+        _, fault = min(_faults(batch, tail, origin, anchored), key=itemgetter(0), default=(0, ""))
+        if fault:
             raise _broken(origin, fault)
-        tail = after(row, tail, origin)
-        if anchored and anchored[0] == tail.seq and anchored[1] != tail.hash:
-            fault = (
-                f"record {tail.seq} has the hash {tail.hash}, and the anchor holds {anchored[1]}: "
-                "records up to it were made anew, or the anchor is of another log"
-            )
-            raise _broken(origin, fault)
+        moved = [row for row in batch if _target_of(row, origin) is not None]
+        state = _target_of(moved[-1], origin) if moved else tail.state
+        tail = after(batch[-1], tail, origin)._replace(state=state)
     return tail
 
 
@@ -96,42 +97,128 @@ def beginning(origin: Origin) -> Tail:
 
 def after(row: Row, tail: Tail, origin: Origin) -> Tail:
     """Where a chain ends that has one more record."""
-    seq, digest, epoch, machine, target, wall_ns, mono_ns = _end_of(row)
-    moved = target is not None and machine in origin.tables
-    return Tail(seq, digest, epoch, target if moved else tail.state, wall_ns, mono_ns)
+    seq, digest, epoch, wall_ns, mono_ns = _end_of(row)
+    return Tail(seq, digest, epoch, _target_of(row, origin) or tail.state, wall_ns, mono_ns)
 
 
-def _fault(row: Row, tail: Tail, origin: Origin) -> str:
-    """What is wrong with a record that stands after that tail; nothing if all is well."""
-    seq, run, definition_hash, previous, digest = _identity_of(row)
-    if seq != tail.seq + 1:
-        return f"record {tail.seq + 1} is missing: after record {tail.seq} comes record {seq}"
-    if misfit(tuple(map(type, row))) or digest != hash_of(row[:-1]):
-        return f"record {seq} was edited: its columns do not give its hash"
-    if previous != tail.hash:
-        before = f"record {tail.seq}" if tail.seq else "the header"
-        return f"record {seq} does not follow {before}: one of them was replaced"
-    if (run, definition_hash) != (origin.run, origin.definition_hash):
-        return (
-            f"record {seq} is of run {run} and table {definition_hash}, the header of run "
-            f"{origin.run} and table {origin.definition_hash}"
+def _target_of(row: Row, origin: Origin) -> str | None:
+    """The leaf that a record says the machine went to; None if it says nothing of it."""
+    target, machine = _move_of(row)
+    return target if machine in origin.tables else None
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows, many at a time; where reading them fails, those before come first."""
+    left = iter(rows)
+    batch: list[Row] = []
+    try:
+        while True:
+            batch.extend(islice(left, BATCH_ROWS))
+            if not batch:
+                return
+            yield batch
+            batch = []
+    except LogError:
+        if batch:
+            yield batch
+        raise
+
+
+def _faults(
+    batch: Sequence[Row], tail: Tail, origin: Origin, anchored: Anchored
+) -> Iterator[tuple[int, str]]:
+    """What is wrong in records that stand after that tail, each kind where it is first.
+
+    Column by column, because what all records share is compared many times faster so.
+
+    Yields:
+        The place in the batch, and the fault. Of one place the gravest comes first.
+    """
+    shown = _columns_of(batch)
+    seqs = shown["seq"]
+    for at in _unlike(seqs, range(tail.seq + 1, tail.seq + 1 + len(seqs))):
+        due = tail.seq + 1 + at
+        yield at, f"record {due} is missing: after record {due - 1} comes record {seqs[at]}"
+        break
+    odd = min((at for name, told in shown.items() for at in _misfits(name, told)), default=None)
+    if odd is not None:
+        yield odd, f"record {seqs[odd]} was edited: its columns do not give its hash"
+        batch = batch[:odd]  # what stands there may not even be compared
+        shown = {name: told[:odd] for name, told in shown.items()}
+    yield from _links(batch, shown, tail, origin, anchored)
+    yield from _breaks_in_time(shown, tail)
+
+
+def _links(
+    batch: Sequence[Row],
+    shown: Mapping[str, Sequence[Any]],
+    tail: Tail,
+    origin: Origin,
+    anchored: Anchored,
+) -> Iterator[tuple[int, str]]:
+    """Every record gives its hash, names that of the one before, and is of this log."""
+    seqs, hashes = shown["seq"], shown["hash"]
+    for at in _unlike(hashes, map(hash_of, (row[:-1] for row in batch))):
+        yield at, f"record {seqs[at]} was edited: its columns do not give its hash"
+        break
+    for at in _unlike(shown["prev_hash"], (tail.hash, *hashes)):
+        before = f"record {tail.seq + at}" if tail.seq + at else "the header"
+        yield at, f"record {seqs[at]} does not follow {before}: one of them was replaced"
+        break
+    runs, definitions = shown["run"], shown["definition_hash"]
+    for at in (
+        *islice(_unlike(runs, repeat(origin.run)), 1),
+        *islice(_unlike(definitions, repeat(origin.definition_hash)), 1),
+    ):
+        yield (
+            at,
+            (
+                f"record {seqs[at]} is of run {runs[at]} and table {definitions[at]}, the header "
+                f"of run {origin.run} and table {origin.definition_hash}"
+            ),
         )
-    return _break_in_time(row, tail)
+    place = anchored[0] - tail.seq - 1 if anchored else -1
+    if anchored and 0 <= place < len(hashes) and hashes[place] != anchored[1]:
+        fault = (
+            f"record {anchored[0]} has the hash {hashes[place]}, and the anchor holds "
+            f"{anchored[1]}: records up to it were made anew, or the anchor is of another log"
+        )
+        yield place, fault
 
 
-def _break_in_time(row: Row, tail: Tail) -> str:
+def _breaks_in_time(shown: Mapping[str, Sequence[Any]], tail: Tail) -> Iterator[tuple[int, str]]:
     """Time and process go on from record to record; only an EPOCH may break them."""
-    seq, kind, epoch, mono_ns = _life_of(row)
-    if kind == EPOCH:
-        if epoch != tail.epoch + 1:
-            return f"record {seq} begins process life {epoch} after {tail.epoch}"
-    elif epoch != tail.epoch:
-        return f"record {seq} is of process life {epoch} and stands in {tail.epoch}: no EPOCH"
-    elif mono_ns < tail.mono_ns:
-        return (
-            f"record {seq} has mono_ns {mono_ns}, before the {tail.mono_ns} of the last: no EPOCH"
-        )
-    return ""
+    seqs, kinds, epochs, monos = (shown[name] for name in ("seq", "kind", "epoch", "mono_ns"))
+    begins = [kind == EPOCH for kind in kinds]
+    due = [*accumulate(begins, initial=tail.epoch)][1:]
+    for at in _unlike(epochs, due):
+        if begins[at]:
+            yield at, f"record {seqs[at]} begins process life {epochs[at]} after {due[at] - 1}"
+        else:
+            told = f"record {seqs[at]} is of process life {epochs[at]} and stands in {due[at]}"
+            yield at, f"{told}: no EPOCH"
+        break
+    before = (tail.mono_ns, *monos)
+    for at in compress(count(), map(lt, monos, before)):
+        if not begins[at]:
+            told = f"record {seqs[at]} has mono_ns {monos[at]}, before the {before[at]} of the last"
+            yield at, f"{told}: no EPOCH"
+            break
+
+
+def _columns_of(batch: Sequence[Row]) -> dict[str, Sequence[Any]]:
+    return dict(zip(COLUMNS, zip(*batch, strict=True), strict=True))
+
+
+def _unlike(found: Iterable[object], due: Iterable[object]) -> Iterator[int]:
+    """The places where two columns differ."""
+    return compress(count(), map(ne, found, due))
+
+
+def _misfits(name: str, told: Sequence[object]) -> Iterator[int]:
+    """The places of a column where there is a value of a type that it never has."""
+    odd = {kind for kind in set(map(type, told)) if not may_hold(name, kind)}
+    return (at for at, value in enumerate(told) if type(value) in odd) if odd else iter(())
 
 
 _encode = msgspec.json.Encoder().encode
@@ -142,9 +229,8 @@ def _columns(*names: str) -> Callable[[Row], tuple[Any, ...]]:
     return itemgetter(*map(at, names))
 
 
-_end_of = _columns("seq", "hash", "epoch", "machine", "to", "wall_ns", "mono_ns")
-_identity_of = _columns("seq", "run", "definition_hash", "prev_hash", "hash")
-_life_of = _columns("seq", "kind", "epoch", "mono_ns")
+_end_of = _columns("seq", "hash", "epoch", "wall_ns", "mono_ns")
+_move_of = _columns("to", "machine")
 
 
 def _broken(origin: Origin, fault: str) -> LogError:

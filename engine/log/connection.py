@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -52,9 +53,14 @@ def connect(path: Path) -> Connection:
     return sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
 
 
-def connect_to_read(path: Path) -> Connection:
-    """A connection that cannot write, for any process."""
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, for any process; one thread at a time may use it."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
 
 
 # What a commit rests on: it is in the write-ahead log and synced before it returns.
@@ -158,6 +164,25 @@ def check_pages(connection: Connection, path: Path) -> None:
     if found != "ok":
         msg = f"{path} is damaged: {found}. Restore it from a copy"
         raise LogError(msg)
+
+
+@contextmanager
+def checking_pages(path: Path) -> Generator[Callable[[], None]]:
+    """Do what `check_pages` does while something else is done.
+
+    Yields:
+        Waits for it, and raises what it raised.
+    """
+    with (
+        reading(path),
+        closing(connect_to_read(path)) as connection,
+        ThreadPoolExecutor(max_workers=1) as beside,
+    ):
+        done = beside.submit(check_pages, connection, path)
+        try:
+            yield done.result
+        finally:
+            connection.interrupt()  # nobody waits for it any more
 
 
 def rows_after(connection: Connection, path: Path, seq: int = 0, upto: int = LAST) -> Iterator[Row]:

@@ -15,8 +15,8 @@ from verifill.engine.log.connection import (
     SCHEMA,
     Connect,
     Connection,
-    check_pages,
     check_tables,
+    checking_pages,
     connect,
     connect_to_read,
     make_durable,
@@ -143,8 +143,9 @@ def _verified(path: Path, origin: Origin, anchor: Anchor) -> Tail:
         connection = connect_to_read(path)
         held.callback(connection.close)
         check_tables(connection, path)
+        pages = held.enter_context(checking_pages(path))
         tail = verify(connection, path, origin, anchored)
-        check_pages(connection, path)
+        pages()
     return tail
 
 

@@ -11,12 +11,13 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import msgspec
 from msgspec import Struct
@@ -36,8 +37,40 @@ PART_ROWS: Final = 50_000
 PARTS_MAX: Final = 4
 
 Rows = Iterable[Row]
-Look = Callable[[Rows], Rows]
-"""Passes rows through, and looks at each."""
+
+
+class Look(Protocol):
+    """Looks at rows on their way, and keeps what it needs of them.
+
+    A helper makes one of the same class, without arguments, and hands over what it kept.
+    """
+
+    def of(self, rows: Rows, /) -> Rows:
+        """The rows, each as it is come to."""
+        ...
+
+    def packed(self) -> bytes:
+        """What was kept, for another process."""
+        ...
+
+    def take(self, packed: bytes, /) -> None:
+        """Keep what another has kept of the rows that come next."""
+        ...
+
+
+class Blind:
+    """Looks at nothing."""
+
+    def of(self, rows: Rows, /) -> Rows:
+        """See `Look.of`."""
+        return rows
+
+    def packed(self) -> bytes:
+        """See `Look.packed`."""
+        return b""
+
+    def take(self, _packed: bytes, /) -> None:
+        """See `Look.take`."""
 
 
 class Part(Struct):
@@ -49,6 +82,7 @@ class Part(Struct):
         after: number of the record before the first.
         upto: number of the last.
         anchored: see `chain.Anchored`.
+        look: module and class of who looks at them.
     """
 
     path: str
@@ -56,6 +90,7 @@ class Part(Struct):
     after: int
     upto: int
     anchored: Anchored
+    look: tuple[str, str]
 
 
 class Sound(Struct):
@@ -64,10 +99,12 @@ class Sound(Struct):
     Attributes:
         began: the place that it was followed from.
         ended: where it ends.
+        kept: what was kept of it.
     """
 
     began: Tail
     ended: Tail
+    kept: bytes
 
 
 def verify(
@@ -92,30 +129,24 @@ def verify(
     Raises:
         LogError: see `chain.follow` and `chain.check_end`.
     """
-    show, acknowledged = look or _pass, marked(path.parent)  # before the end can move on
+    looking, acknowledged = look or Blind(), marked(path.parent)  # before the end can move on
     with ExitStack() as held:
-        first, *others = _parts(connection, path, origin, anchored)
+        first, *others = _parts(connection, path, origin, anchored, looking)
         helpers: list[_Helper] = []
         with suppress(OSError):  # no process to be had: it takes longer
             helpers += (held.enter_context(_Helper(part)) for part in others)
         rows = rows_after(connection, path, 0, first.upto)
-        tail = follow(show(rows), origin, beginning(origin), anchored)
+        tail = follow(looking.of(rows), origin, beginning(origin), anchored)
         for helper in helpers:
             sound = helper.answer()
             if sound is None or _place(sound.began) != _place(tail):
                 break
-            if look:
-                for _ in look(rows_after(connection, path, tail.seq, sound.ended.seq)):
-                    pass
+            looking.take(sound.kept)
             tail = sound.ended._replace(state=sound.ended.state or tail.state)
-        tail = follow(show(rows_after(connection, path, tail.seq)), origin, tail, anchored)
+        rest = rows_after(connection, path, tail.seq)
+        tail = follow(looking.of(rest), origin, tail, anchored)
     check_end(tail, origin, anchored, acknowledged)
     return tail
-
-
-def _pass(rows: Rows) -> Rows:
-    """Nobody looks."""
-    return rows
 
 
 def _place(tail: Tail) -> Tail:
@@ -124,7 +155,7 @@ def _place(tail: Tail) -> Tail:
 
 
 def _parts(
-    connection: Connection, path: Path, origin: Origin, anchored: Anchored
+    connection: Connection, path: Path, origin: Origin, anchored: Anchored, look: Look
 ) -> Iterator[Part]:
     """Parts of about the same length that cover what is there now."""
     last = 0
@@ -133,8 +164,9 @@ def _parts(
         last = told.fetchone()[0]
     count = max(1, min(PARTS_MAX, os.cpu_count() or 1, last // PART_ROWS))
     ends = [last * at // count for at in range(count + 1)]
+    who = type(look)
     for begin, end in pairwise(ends):
-        yield Part(str(path), origin, begin, end, anchored)
+        yield Part(str(path), origin, begin, end, anchored, (who.__module__, who.__name__))
 
 
 def check(given: str) -> bytes:
@@ -145,12 +177,14 @@ def check(given: str) -> bytes:
     """
     part = msgspec.json.decode(given, type=Part)
     path = Path(part.path)
+    module, name = part.look
+    look: Look = getattr(import_module(module), name)()
     with closing(connect_to_read(path)) as connection:
         (before,) = rows_after(connection, path, part.after - 1, part.after)
         began = after(before, beginning(part.origin), part.origin)
         rows = rows_after(connection, path, part.after, part.upto)
-        ended = follow(rows, part.origin, began, part.anchored)
-    return msgspec.json.encode(Sound(began, ended))
+        ended = follow(look.of(rows), part.origin, began, part.anchored)
+    return msgspec.msgpack.encode(Sound(began, ended, look.packed()))
 
 
 _WORK: Final = f"import sys, {__name__} as it; sys.stdout.buffer.write(it.check(sys.argv[1]))"
@@ -176,7 +210,7 @@ class _Helper:
         """What it has come to; None if it is no word to be believed."""
         told, _ = self._process.communicate()
         try:
-            return msgspec.json.decode(told, type=Sound)
+            return msgspec.msgpack.decode(told, type=Sound)
         except msgspec.DecodeError:
             return None
 

@@ -76,12 +76,16 @@ def misfit(types: tuple[type, ...]) -> str:
 
     Rows come in few shapes, so that each is looked at once.
     """
-    for (column, kind), given in zip(COLUMNS.items(), types, strict=False):
-        wanted = int if kind == INT else str  # an amount is stored as text
-        right = given is wanted or (issubclass(given, wanted) and issubclass(given, Enum))
-        if not (right or (given is type(None) and column in OPTIONAL)):
-            return column
-    return ""
+    pairs = zip(COLUMNS, types, strict=False)
+    return next((column for column, kind in pairs if not may_hold(column, kind)), "")
+
+
+def may_hold(column: str, given: type) -> bool:
+    """Whether a column is ever stored with a value of a type."""
+    wanted = int if COLUMNS[column] == INT else str  # an amount is stored as text
+    if given is wanted or (issubclass(given, wanted) and issubclass(given, Enum)):
+        return True
+    return given is type(None) and column in OPTIONAL
 
 
 def _overflow(record: Record, cause_seq: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import chain
+from operator import itemgetter
 
 import polars as pl
 
@@ -15,87 +16,103 @@ Streams = Callable[[str], pl.LazyFrame]
 """Name of a stream -> its rows."""
 
 EFFECTS = ("fills", "moves")
+EXECUTED = ("DONE", "FAILED.PART")
 NO_EFFECT = ("DENIED_LOCAL", "REJECTED_DEFINITIVE", "EXPIRED", "ABSENT")
 
 
-def evidence_checks(rows: pl.DataFrame, machine: Machine, streams: Streams) -> list[Check]:
-    """What every log must hold beside its transitions."""
-    ends = _ends(rows, machine)
-    told = {name: _loaded(streams(name)) for name in ("instructions", "receipts", *EFFECTS)}
+def evidence_checks(ends: pl.DataFrame, streams: Streams) -> list[Check]:
+    """What every log must hold beside its transitions.
+
+    Args:
+        ends: every instruction; see `order.ends_of`.
+        streams: of the log.
+    """
+    effects = pl.concat(
+        [streams(name).select("seq", "instruction", "ref", what=pl.lit(name)) for name in EFFECTS]
+    )
+    told = _told(ends, streams, effects)
     return [
-        _decisions(ends, told["instructions"]),
-        _effects(ends, told),
-        _references(told),
+        _decisions(told),
+        _effects(told, effects),
+        _references(streams, effects),
         _positions(ends, streams),
     ]
 
 
-def _loaded(frame: pl.LazyFrame) -> pl.DataFrame:
-    """Rows of a stream as they are compared: texts, not enumerations of one log."""
-    names = [
-        c for c in ("seq", "instruction", "role", "outcome", "ref") if c in frame.collect_schema()
+def _told(ends: pl.DataFrame, streams: Streams, effects: pl.LazyFrame) -> pl.DataFrame:
+    """Each instruction with what else the log says of it.
+
+    Columns besides those of `ends`: how many `decisions` and `effects`, the numbers of the
+    `earliest` and the `latest` effect, and whether a receipt says that there was `nothing`.
+    Instructions that did not run have no `first`.
+    """
+    none = pl.lit(None, dtype=pl.Int64)
+    nothing = pl.col("outcome").cast(pl.String).is_in(NO_EFFECT)
+    parts = [
+        streams("instructions").select("instruction", decided=True, effect=none, nothing=False),
+        effects.select("instruction", decided=False, effect="seq", nothing=False),
+        streams("receipts")
+        .filter(nothing)
+        .select("instruction", decided=False, effect=none, nothing=True),
     ]
-    texts = [pl.col(name).cast(pl.String) for name in names if name in ("role", "outcome")]
-    return frame.select(names).with_columns(texts).collect()
-
-
-def _ends(rows: pl.DataFrame, machine: Machine) -> pl.DataFrame:
-    """Each instruction with how often it was sent and where it ended."""
-    inner = pl.col("inner").cast(pl.String)
-    return (
-        rows.filter(pl.col("instruction") > 0)
-        .group_by("instruction", maintain_order=True)
+    beside = (
+        pl.concat(parts)
+        .group_by("instruction")
         .agg(
-            first=pl.col("seq").first(),
-            last=(pl.col("seq") + pl.col("count") - 1).last(),
-            sends=(pl.col("answers") + pl.col("denials")).sum(),
-            leaf=inner.filter(inner != "").last(),
+            decisions=pl.col("decided").sum().cast(pl.Int64),
+            effects=pl.col("effect").count().cast(pl.Int64),
+            earliest=pl.col("effect").min(),
+            latest=pl.col("effect").max(),
+            nothing=pl.col("nothing").any(),
         )
+    )
+    return (
+        ends.lazy()
+        .join(beside, on="instruction", how="full", coalesce=True)
         .with_columns(
-            name=pl.col("leaf").replace_strict(
-                dict(machine.inside), default="", return_dtype=pl.String
-            )
+            pl.col("sends", "decisions", "effects").fill_null(0),
+            pl.col("nothing").fill_null(value=False),
         )
+        .collect()
     )
 
 
-def _decisions(ends: pl.DataFrame, instructions: pl.DataFrame) -> Check:
+def _decisions(told: pl.DataFrame) -> Check:
     """As many decisions as sends, for each instruction; a crash may come between the two."""
-    made = instructions.group_by("instruction").agg(decisions=pl.len().cast(pl.Int64))
-    both = ends.join(made, on="instruction", how="full", coalesce=True).with_columns(
-        pl.col("sends", "decisions").fill_null(0)
-    )
-    odd = both.filter((pl.col("decisions") < pl.col("sends")) | pl.col("first").is_null())
+    decided = told.filter((pl.col("decisions") > 0) | pl.col("first").is_not_null())
+    odd = decided.filter(
+        (pl.col("decisions") < pl.col("sends")) | pl.col("first").is_null()
+    ).sort("instruction")
     faults = (
         Fault(f"instruction {number}", f"has {made} decisions and {sends} answers to sends")
-        for number, sends, made in odd.select("instruction", "sends", "decisions")
-        .sort("instruction")
-        .iter_rows()
+        for number, sends, made in odd.select("instruction", "sends", "decisions").iter_rows()
     )
     claim = "every send was decided before, and every decision is of an instruction that ran"
-    return checked("decisions", claim, both.height, "instructions", faults, odd.height)
+    return checked("decisions", claim, decided.height, "instructions", faults, odd.height)
 
 
-def _effects(ends: pl.DataFrame, told: dict[str, pl.DataFrame]) -> Check:
+def _effects(told: pl.DataFrame, effects: pl.LazyFrame) -> Check:
     """Every fill and move belongs to one instruction, while it ran; the other way round too."""
-    spans = ends.select("instruction", "first", "last")
-    effects = pl.concat(
-        [told[name].select("seq", "instruction", what=pl.lit(name)) for name in EFFECTS]
+    early, late = pl.col("earliest") < pl.col("first"), pl.col("latest") > pl.col("last")
+    strange = told.filter((pl.col("effects") > 0) & (pl.col("first").is_null() | early | late))
+    of_those = pl.col("instruction").is_in(strange["instruction"].to_list())
+    outside = (
+        effects.filter(of_those)
+        .join(strange.lazy().select("instruction", "first", "last"), on="instruction")
+        .filter(
+            pl.col("first").is_null()
+            | (pl.col("seq") < pl.col("first"))
+            | (pl.col("seq") > pl.col("last"))
+        )
+        .select("seq", "instruction", "what")
+        .sort("seq")
+        .collect()
     )
-    at = effects.join(spans, on="instruction", how="left")
-    outside = at.filter(
-        pl.col("first").is_null()
-        | (pl.col("seq") < pl.col("first"))
-        | (pl.col("seq") > pl.col("last"))
-    )
-    nothing = told["receipts"].filter(pl.col("outcome").is_in(NO_EFFECT))
-    claimed = ends.filter(pl.col("name").is_in(["DONE", "FAILED.PART"]))
-    bare = claimed.join(effects, on="instruction", how="anti").join(
-        nothing, on="instruction", how="anti"
-    )
+    ran = pl.col("name").is_in(EXECUTED)
+    bare = told.filter(ran & (pl.col("effects") == 0) & ~pl.col("nothing")).sort("instruction")
     faults = (
         Fault(f"record {seq}", f"has {what} of instruction {number}, which did not run then")
-        for seq, number, what in outside.select("seq", "instruction", "what").iter_rows()
+        for seq, number, what in outside.iter_rows()
     )
     bared = (
         Fault(f"instruction {number}", f"ended {name} at record {last}, with no fill and no move")
@@ -103,63 +120,67 @@ def _effects(ends: pl.DataFrame, told: dict[str, pl.DataFrame]) -> Check:
     )
     claim = "every fill is of one instruction, and every executed instruction has its fills"
     found, count = chain(faults, bared), outside.height + bare.height
-    return checked("effects", claim, effects.height, "fills and moves", found, count)
+    return checked("effects", claim, told["effects"].sum(), "fills and moves", found, count)
 
 
-def _references(told: dict[str, pl.DataFrame]) -> Check:
+def _references(streams: Streams, effects: pl.LazyFrame) -> Check:
     """No venue reference stands for two instructions, and no fill is told twice."""
-    instructions = told["instructions"]
-    dry = instructions.filter(role=REHEARSAL).select("instruction").unique()
-    real = {name: told[name].join(dry, on="instruction", how="anti") for name in EFFECTS}
-    twice = (
-        real["fills"].group_by("ref").agg(pl.len(), pl.col("seq").max()).filter(pl.col("len") > 1)
+    rehearsed = pl.col("role").cast(pl.String) == REHEARSAL
+    dry = streams("instructions").filter(rehearsed).select("instruction").unique().collect()
+    real = effects.filter(~pl.col("instruction").is_in(dry["instruction"].to_list())).collect()
+    # equal texts have equal hashes, which are found much faster; of what is left, texts count
+    again = real.filter(pl.col("ref").hash().is_duplicated()).group_by("ref")
+    fill = pl.col("what") == "fills"
+    odd = again.agg(
+        pl.col("seq").max(),
+        fill.sum().alias("times"),
+        pl.col("seq").filter(fill).max().alias("told"),
+        pl.col("instruction").n_unique().alias("owners"),
     )
-    shared = (
-        pl.concat([frame.select("ref", "instruction", "seq") for frame in real.values()])
-        .group_by("ref")
-        .agg(pl.col("instruction").n_unique().alias("len"), pl.col("seq").max())
-        .filter(pl.col("len") > 1)
+    twice = odd.filter(pl.col("times") > 1).select(
+        "ref", "told", "times", what=pl.lit("is told {} times")
     )
-    odd = pl.concat([twice.with_columns(what=pl.lit("is told {} times")),
-                     shared.with_columns(what=pl.lit("is of {} instructions"))])  # fmt: skip
+    shared = odd.filter(pl.col("owners") > 1).select(
+        "ref", "seq", "owners", what=pl.lit("is of {} instructions")
+    )
+    found = sorted([*twice.iter_rows(), *shared.iter_rows()], key=itemgetter(1))
     faults = (
         Fault(f"record {seq}", f"reference {ref!r} {what.format(count)}")
-        for ref, count, seq, what in odd.sort("seq").iter_rows()
+        for ref, seq, count, what in found
     )
-    looked_at = sum(frame.height for frame in real.values())
     claim = "no fill is told twice, and no reference is of two instructions"
-    return checked("references", claim, looked_at, "references", faults, odd.height)
+    return checked("references", claim, real.height, "references", faults, len(found))
 
 
 def _positions(ends: pl.DataFrame, streams: Streams) -> Check:
     """What was verified lies between the bounds that were expected.
 
     A position that others moved too (funding, interest) is outside of them, and its rows in
-    the stream `ledger` say why.
+    the stream `ledger` say why. Only the last reading of an instruction counts.
     """
-    done = ends.lazy().filter(pl.col("name").is_in(["DONE", "FAILED.PART"])).select("instruction")
-    columns = ("seq", "instruction", "key", "total", "low", "high")
-    seen = streams("positions").select(columns).with_columns(pl.col("key").cast(pl.String))
-    last = (
-        seen.filter(pl.col("instruction") > 0)
-        .join(done, on="instruction", how="semi")
-        .group_by("instruction", "key")
-        .agg(pl.col("seq", "total", "low", "high").last())
-    )
-    others = streams("ledger").select("seq", pl.col("key").cast(pl.String)).unique()
+    read = streams("positions").filter(pl.col("instruction") > 0)
+    looked_at = int(read.select(pl.len()).collect().item())
+    outside = (pl.col("total") < pl.col("low")) | (pl.col("total") > pl.col("high"))
+    suspects = read.filter(outside).select(pl.col("instruction").unique()).collect()
+    done = ends.filter(pl.col("name").is_in(EXECUTED))["instruction"]
+    judged = suspects["instruction"].filter(suspects["instruction"].is_in(done.implode()))
+    key = pl.col("key").cast(pl.String)
+    others = streams("ledger").select("seq", key).unique()
     odd = (
-        last.filter((pl.col("total") < pl.col("low")) | (pl.col("total") > pl.col("high")))
+        read.filter(pl.col("instruction").is_in(judged.to_list()))
+        .group_by("instruction", key)
+        .agg(pl.col("seq", "total", "low", "high").last())
+        .filter(outside)
         .join(others, on=["seq", "key"], how="anti")
-        .sort("seq")
+        .sort("seq", "key")
         .collect()
     )
-    looked_at = int(last.select(pl.len()).collect().item())
     faults = (
         Fault(
             f"record {seq}",
-            f"instruction {number} was verified with {key} at {total}, outside of [{low}, {high}]",
+            f"instruction {number} was verified with {name} at {total}, outside of [{low}, {high}]",
         )
-        for number, key, seq, total, low, high in odd.iter_rows()
+        for number, name, seq, total, low, high in odd.iter_rows()
     )
     claim = "every verified position lies between the bounds that were expected"
     return checked("positions", claim, looked_at, "positions", faults, odd.height)
@@ -167,9 +188,9 @@ def _positions(ends: pl.DataFrame, streams: Streams) -> Check:
 
 def intent_checks(rows: pl.DataFrame, machine: Machine) -> list[Check]:
     """What a live log must hold besides: an intent before each send, each key once."""
-    intents = rows.filter(pl.col("kind").cast(pl.String) == INTENT)
+    intents = rows.filter(pl.col("kind") == INTENT)
     place = pl.struct("instruction", "attempt", "epoch")
-    noted = pl.when(pl.col("kind").cast(pl.String) == INTENT).then(place).forward_fill()
+    noted = pl.when(pl.col("kind") == INTENT).then(place).forward_fill()
     dry = [leaf for leaf in machine.flat.leaves if is_dry(leaf)]
     sent = rows.with_columns(intent=noted).filter(
         (pl.col("answers") > 0) & ~pl.col("source").cast(pl.String).is_in(dry)
@@ -196,7 +217,7 @@ def intent_checks(rows: pl.DataFrame, machine: Machine) -> list[Check]:
 def _resolved(rows: pl.DataFrame, intents: pl.DataFrame) -> Check:
     """After an intent its instruction goes on; only the last one of a log may wait."""
     later = (
-        rows.filter(pl.col("event").is_not_null() & (pl.col("inner").cast(pl.String) != ""))
+        rows.filter(pl.col("event").is_not_null() & (pl.col("inner") != ""))
         .group_by("instruction")
         .agg(moved=pl.col("seq").max())
     )

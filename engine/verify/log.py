@@ -15,8 +15,9 @@ from verifill.engine.log.reader import Log
 from verifill.engine.verify.chunks import chain
 from verifill.engine.verify.evidence import evidence_checks, intent_checks
 from verifill.engine.verify.machine import Machine
-from verifill.engine.verify.order import at_rest, order_checks, sequence
-from verifill.engine.verify.records import legality, read, rows_of
+from verifill.engine.verify.moves import moves, rows_of
+from verifill.engine.verify.order import at_rest, ends_of, order_checks, sequence
+from verifill.engine.verify.records import read
 from verifill.engine.verify.verdict import Check, Fault, Open, Verdict, checked
 from verifill.engine.verify.words import words
 
@@ -79,8 +80,9 @@ def _of_chunks(log: Log, machine: Machine) -> Checked:
             checks.append(checked("paths", "every path is known", rows.height, "rows", faults))
             rows = rows.filter(pl.col("source").is_not_null())
         order = [sequence(rows), *order_checks(rows, machine)]
-        rest, opened = at_rest(rows, machine)
-        checks += [*order, rest, *evidence_checks(rows, machine, log.stream)]
+        ends = ends_of(rows, machine)
+        rest, opened = at_rest(ends, rows, machine)
+        checks += [*order, rest, *evidence_checks(ends, log.stream)]
         return checks, opened, int(rows["count"].sum()), root
     return checks, [], 0, root
 
@@ -95,15 +97,18 @@ def _joined(log: Log, known: pl.DataFrame) -> pl.DataFrame:
 
 def _of_records(folder: Path, machine: Machine, anchor: Anchor | None) -> Checked:
     told = read(folder, anchor)
-    checks = [*told.checks, sequence(told.frame.with_columns(count=pl.lit(1, dtype=pl.Int64)))]
+    frame = told.frame
+    checks = [*told.checks, sequence(frame.with_columns(count=pl.lit(1, dtype=pl.Int64)))]
     with _readable(checks):
-        checks.append(legality(told, machine))
-        rows = rows_of(told, machine)
-        rest, opened = at_rest(rows, machine)
+        known, legality = moves(frame, machine)
+        checks.append(legality)
+        rows = rows_of(frame, known, machine)
+        ends = ends_of(rows, machine)
+        rest, opened = at_rest(ends, rows, machine)
         checks += [*order_checks(rows, machine), rest, *intent_checks(rows, machine)]
-        checks += evidence_checks(rows, machine, told.stream)
-        return checks, opened, told.frame.height, told.root
-    return checks, [], told.frame.height, told.root
+        checks += evidence_checks(ends, told.stream)
+        return checks, opened, frame.height, told.root
+    return checks, [], frame.height, told.root
 
 
 @contextmanager

@@ -33,14 +33,9 @@ def sequence(rows: pl.DataFrame) -> Check:
 def _continuity(rows: pl.DataFrame, machine: Machine) -> Check:
     """Each transition goes on where the one before ended; a new process life begins anew."""
     begins = pl.col("epoch") != pl.col("epoch").shift(1, fill_value=0)
-    due = (
-        pl.when(begins)
-        .then(pl.lit(machine.flat.initial))
-        .otherwise(pl.col("target").shift(1).cast(pl.String))
-    )
-    odd = rows.select("seq", "source", due=due).filter(
-        pl.col("source").cast(pl.String) != pl.col("due")
-    )
+    initial = pl.lit(machine.flat.initial, dtype=rows.schema["target"])
+    due = pl.when(begins).then(initial).otherwise(pl.col("target").shift(1))
+    odd = rows.select("seq", "source", due=due).filter(pl.col("source") != pl.col("due"))
     faults = (
         Fault(f"record {seq}", f"begins in {source}, and the machine was in {due}")
         for seq, source, due in _rows(odd)
@@ -92,36 +87,60 @@ def _clock(rows: pl.DataFrame) -> Check:
     return checked("clock", claim, rows.height, "rows", faults, odd.height)
 
 
-def at_rest(rows: pl.DataFrame, machine: Machine) -> tuple[Check, list[Open]]:
+def ends_of(rows: pl.DataFrame, machine: Machine) -> pl.DataFrame:
+    """Each instruction: when it ran, how often it was sent, and where it ended.
+
+    Columns: `instruction`; `first` and `last`, the numbers of its transitions; `sends`; `leaf`,
+    the last one inside a tight loop, with `name`, its name there, and `at` and `life`, the
+    record and the process life that led there. Those four are null where there is none.
+    """
+    names = {leaf: machine.inside.get(leaf) for leaf in machine.nesting.states}
+    place = pl.when(pl.col("inner") != "").then(pl.int_range(pl.len()))
+    ends = (
+        rows.lazy()
+        .with_columns(place=place)
+        .filter(pl.col("instruction") > 0)
+        .group_by("instruction")
+        .agg(
+            first=pl.col("seq").min(),
+            last=(pl.col("seq") + pl.col("count") - 1).max(),
+            sends=(pl.col("answers") + pl.col("denials")).sum(),
+            place=pl.col("place").max(),
+        )
+        .collect()
+    )
+    there = rows.select(leaf="inner", at="seq", life="epoch")[ends["place"]]
+    return ends.drop("place").hstack(
+        there.with_columns(name=pl.col("leaf").replace_strict(names, return_dtype=pl.String))
+    )
+
+
+def at_rest(
+    ends: pl.DataFrame, rows: pl.DataFrame, machine: Machine
+) -> tuple[Check, list[Open]]:
     """Every instruction has ended before the next begins; the last one may be open.
 
     A process life may end before an attempt is sent, or between two: the next life sends
     nothing more of it.
     """
-    ends = (
-        rows.filter((pl.col("instruction") > 0) & (pl.col("inner").cast(pl.String) != ""))
-        .group_by("instruction", maintain_order=True)
-        .agg(
-            pl.col("inner").last().cast(pl.String),
-            pl.col("seq").last(),
-            pl.col("epoch").last(),
-        )
-    )
-    last, lives = greatest(ends, "instruction"), greatest(rows, "epoch")
+    inside = ends.filter(pl.col("leaf").is_not_null())
+    last, lives = greatest(inside, "instruction"), greatest(rows, "epoch")
     resting = machine.at_rest | _between_sends(machine)
-    never = pl.col("inner").is_in(list(machine.at_rest)) | (
-        pl.col("inner").is_in(list(resting)) & (pl.col("epoch") < pl.lit(lives))
+    unrested = (
+        inside.filter(~pl.col("leaf").is_in(list(machine.at_rest)))
+        .filter(~(pl.col("leaf").is_in(list(resting)) & (pl.col("life") < lives)))
+        .select("instruction", "leaf", "at")
+        .sort("instruction")
     )
-    unrested = ends.filter(~never)
     odd = unrested.filter(pl.col("instruction") != last)
     faults = (
         Fault(f"instruction {number}", f"was left in {leaf} at record {seq}, and others followed")
-        for number, leaf, seq, _ in _rows(odd)
+        for number, leaf, seq in odd.iter_rows()
     )
     claim = "every instruction has ended before the next began"
-    check = checked("instructions", claim, ends.height, "instructions", faults, odd.height)
+    check = checked("instructions", claim, inside.height, "instructions", faults, odd.height)
     left = unrested.filter(instruction=last)
-    return check, [Open(number, leaf, seq) for number, leaf, seq, _ in left.iter_rows()]
+    return check, [Open(number, leaf, seq) for number, leaf, seq in left.iter_rows()]
 
 
 def greatest(rows: pl.DataFrame, column: str) -> int:

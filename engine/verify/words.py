@@ -37,6 +37,10 @@ class Word:
     refused: int = 0
     ignored: int = 0
 
+    def inside(self, columns: frozenset[str]) -> "Word":
+        """The path where it is inside of no other instances than these columns number."""
+        return evolve(self, within=self.within & columns)
+
     def then(self, machine: Machine, event: str, target: str, move: Move) -> "Word":
         """The path with one more step."""
         answered, denied = answers(machine, self.target, event)
@@ -84,10 +88,11 @@ def words(machine: Machine, paths: Sequence[Sequence[int]]) -> tuple[pl.DataFram
         if wrong:
             faults.append(Fault(where, wrong))
         known.append(before.then(machine, name, after, what))
-    return _frame(machine, known), faults
+    return frame_of(machine, known), faults
 
 
-def _frame(machine: Machine, known: Sequence[Word]) -> pl.DataFrame:
+def frame_of(machine: Machine, known: Sequence[Word]) -> pl.DataFrame:
+    """Paths as rows, by number."""
     leaves = pl.Enum(["", *machine.nesting.states])
     columns = {
         "path": pl.Series(range(len(known)), dtype=pl.Int64),

@@ -48,20 +48,33 @@ def test_the_state_is_that_of_the_part_that_tells_it_last(tmp_path: Path) -> Non
         assert log.tail == verify_log(tmp_path / "log", beside(tmp_path / "log"))
 
 
+class Numbers:
+    """Keeps the number of every record; a helper makes one of these too."""
+
+    def __init__(self) -> None:
+        self.seen: list[object] = []
+
+    def of(self, rows: parts.Rows, /) -> parts.Rows:
+        for row in rows:
+            self.seen.append(row[0])
+            yield row
+
+    def packed(self) -> bytes:
+        return msgspec.msgpack.encode(self.seen)
+
+    def take(self, packed: bytes, /) -> None:
+        self.seen += msgspec.msgpack.decode(packed)
+
+
 def test_who_looks_sees_every_record_once_and_in_order(tmp_path: Path) -> None:
     log = tmp_path / "log"
     filled(log, (4, 4, 4)).close()
-    seen: list[object] = []
-
-    def look(rows: parts.Rows) -> parts.Rows:
-        for row in rows:
-            seen.append(row[0])
-            yield row
+    look = Numbers()
 
     with closing(connect_to_read(log / DATABASE)) as connection:
         parts.verify(connection, log / DATABASE, origin_of(log), None, look)
 
-    assert list(range(1, 14)) == seen
+    assert list(range(1, 14)) == look.seen
 
 
 @pytest.mark.parametrize("seq", range(1, 14))
@@ -106,10 +119,10 @@ def test_a_helper_says_from_where_to_where_its_part_is_sound(tmp_path: Path) -> 
     with filled(log, (4, 4, 4)):
         rows = told(log)
         origin = origin_of(log)
-        part = Part(str(log / DATABASE), origin, 5, 9, None)
-        sound = msgspec.json.decode(check(msgspec.json.encode(part).decode()), type=Sound)
+        part = Part(str(log / DATABASE), origin, 5, 9, None, (__name__, "Numbers"))
+        sound = msgspec.msgpack.decode(check(msgspec.json.encode(part).decode()), type=Sound)
 
-    assert Sound(place(rows[4]), place(rows[8])) == sound
+    assert Sound(place(rows[4]), place(rows[8]), msgspec.msgpack.encode([6, 7, 8, 9])) == sound
     assert beginning(origin).hash != sound.began.hash
 
 

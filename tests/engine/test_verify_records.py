@@ -23,7 +23,8 @@ from verifill.engine.log.record import COLUMNS
 from verifill.engine.verify.evidence import intent_checks
 from verifill.engine.verify.log import verify
 from verifill.engine.verify.machine import Machine
-from verifill.engine.verify.records import read, rows_of
+from verifill.engine.verify.moves import moves, rows_of
+from verifill.engine.verify.records import read
 
 Row = dict[str, Any]
 Change = Callable[[list[Row]], list[Row]]
@@ -266,9 +267,16 @@ def test_a_send_with_the_intent_of_another_attempt_is_found(log: Path) -> None:
     assert "intents" in faults(log)
 
 
-def test_a_key_that_was_used_twice_is_found(log: Path) -> None:
+def judged(log: Path) -> tuple[pl.DataFrame, Machine]:
+    """The rows that checks look at, and the machine of the log."""
     machine = Machine(json.loads((log / "header.json").read_bytes()))
-    rows = rows_of(read(log, None), machine)
+    frame = read(log, None).frame
+    known, _ = moves(frame, machine)
+    return rows_of(frame, known, machine), machine
+
+
+def test_a_key_that_was_used_twice_is_found(log: Path) -> None:
+    rows, machine = judged(log)
     same = rows.with_columns(
         intent_id=pl.when(pl.col("kind").cast(pl.String) == "INTENT").then(pl.lit("one"))
     )
@@ -279,8 +287,7 @@ def test_a_key_that_was_used_twice_is_found(log: Path) -> None:
 
 
 def test_an_intent_that_was_never_resolved_is_found(log: Path) -> None:
-    machine = Machine(json.loads((log / "header.json").read_bytes()))
-    rows = rows_of(read(log, None), machine)
+    rows, machine = judged(log)
     first = pl.col("instruction") == 1
     kept = rows.filter(~first | (pl.col("kind").cast(pl.String) == "INTENT"))
 
