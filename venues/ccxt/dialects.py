@@ -1,0 +1,10 @@
+"""The exchanges there are dialects of, by the name that a configuration gives an account."""
+
+from typing import Final
+
+from verifill.venues.ccxt.binance import BinanceSpot, BinanceUsdm
+from verifill.venues.ccxt.dialect import Dialect
+
+DIALECTS: Final[dict[str, Dialect]] = {
+    dialect.name: dialect for dialect in (BinanceSpot(), BinanceUsdm())
+}

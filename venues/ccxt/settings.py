@@ -1,0 +1,88 @@
+"""The leverage of a perpetual: a setting, reconciled as one; its answers prove nothing."""
+
+from collections.abc import Mapping
+
+from verifill.engine.errors import NotObserved
+from verifill.venues.ccxt.account import Account
+from verifill.venues.ccxt.client import Failed
+from verifill.venues.ccxt.feed import Feed, set_to
+from verifill.venues.ccxt.outcomes import refused, unknown
+from verifill.venues.expectation import Assessment
+from verifill.venues.instructions import SetLeverage
+from verifill.venues.market import Books
+from verifill.venues.orders import Cause, Move, Order, Outcome, Receipt
+from verifill.venues.transfers import DONE, LeverageTerms, leverage_key
+
+
+class SettingTerms(LeverageTerms):
+    """The terms of SET_LEVERAGE where the change is what the books make of it."""
+
+    def assess(self, order: Order, receipt: Receipt, books: Books) -> Assessment:
+        """From what the books have to what was asked for; nothing if it was that already."""
+        if receipt.outcome not in DONE:
+            return Assessment(0, {})
+        keys = {move.key for move in receipt.moves}
+        effects = {key: order.quantity - books.totals[key] for key in keys}
+        return Assessment(order.quantity, effects)
+
+
+class Settings:
+    """Settings of the accounts of one venue.
+
+    Args:
+        accounts: by name.
+        feed: knows what was told of a setting last.
+    """
+
+    def __init__(self, accounts: Mapping[str, Account], feed: Feed) -> None:
+        self._accounts = accounts
+        self._feed = feed
+        self._receipts: dict[str, Receipt] = {}
+
+    def submit(self, order: Order) -> Receipt:
+        """Set it, once; what is there already is not set again."""
+        asked, account = _asked(order), self._account(order)
+        listed = account.of(asked.symbol)
+        account.stamp(account.orders)
+        attempt = account.orders.attempt(
+            account.patience.execution_s(asked.op),
+            account.dialect.set_leverage,
+            listed,
+            asked.leverage,
+        )
+        if isinstance(attempt, Failed):
+            repeat = any(text in attempt.reason for text in account.dialect.settled)
+            denied = None if repeat else refused(attempt, account.dialect)
+            if denied is not None:
+                return denied
+        return self.query(order)
+
+    def query(self, order: Order) -> Receipt:
+        """Whether it is what was asked for. If it is not, that proves nothing: it may come."""
+        if order.key in self._receipts:
+            return self._receipts[order.key]
+        asked, account = _asked(order), self._account(order)
+        listed = account.of(asked.symbol)
+        try:
+            now: int = account.ask(account.orders, account.dialect.leverage, listed)
+        except NotObserved as error:
+            return unknown(str(error))
+        if now != asked.leverage:
+            return unknown(f"the leverage is {now}, and may become {asked.leverage} yet")
+        key = leverage_key(asked.account, asked.symbol)
+        changed = self._feed.setting(asked.account, asked.symbol) != now
+        move = Move(set_to(key, now), key, 0, Cause.SETTING)
+        receipt = Receipt(Outcome.EXECUTED, moves=(move,) if changed else ())
+        self._receipts[order.key] = receipt
+        return receipt
+
+    def _account(self, order: Order) -> Account:
+        return self._accounts[order.instruction.account]
+
+
+def _asked(order: Order) -> SetLeverage:
+    asked = order.instruction
+    if isinstance(asked, SetLeverage):
+        return asked
+    msg = f"{asked.op} is not SET_LEVERAGE"
+    raise TypeError(msg)
