@@ -196,3 +196,8 @@ class _Seen:
 
     def _ask(self, call: Callable[..., Any], *asked: Any) -> Any:  # noqa: ANN401 - plain values
         return self._account.ask(self._account.positions, call, *asked)
+
+
+def set_to(key: str, value: int) -> str:
+    """The reference of a setting that has become so much."""
+    return f"{key}={value}"
