@@ -11,7 +11,7 @@ from typing import Any, Final
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.account import MS, Account
 from verifill.venues.ccxt.cursors import OVERLAP_MS, Cursor
-from verifill.venues.ccxt.dialect import Entry, Listed, Traded
+from verifill.venues.ccxt.dialect import Dialect, Entry, Listed, Traded
 from verifill.venues.ccxt.receipts import units
 from verifill.venues.keys import Kind, Scales, account_of, asset_of, position_key
 from verifill.venues.orders import Cause, LedgerRow, Reading
@@ -150,7 +150,7 @@ class _Seen:
         for since_ms in range(begin_ms, now_ms + 1, step):
             until_ms = min(since_ms + step - 1, now_ms + OVERLAP_MS)
             trades = [(one, t) for one in listed for t in self._trades(one, since_ms, until_ms)]
-            yield from self._ask(dialect.entries, listed, trades, since_ms, until_ms)
+            yield from self._ask(_moved, dialect, listed, trades, since_ms, until_ms)
 
     def _trades(self, listed: Listed, since_ms: int, until_ms: int) -> Sequence[Traded]:
         """All trades of an instrument in one stretch, page by page."""
@@ -196,6 +196,11 @@ class _Seen:
 
     def _ask(self, call: Callable[..., Any], *asked: Any) -> Any:  # noqa: ANN401 - plain values
         return self._account.ask(self._account.positions, call, *asked)
+
+
+def _moved(exchange: Any, dialect: Dialect, *asked: Any) -> list[Entry]:  # noqa: ANN401
+    """All entries, asked for at once: what comes one by one would be asked for out of sight."""
+    return list(dialect.entries(exchange, *asked))
 
 
 def set_to(key: str, value: int) -> str:
