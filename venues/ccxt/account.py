@@ -82,7 +82,7 @@ class Account:
         Raises:
             NotObserved: it does not answer.
         """
-        time_ms: int = self.ask(self.orders, self.dialect.time_ms)
+        time_ms: int = self.orders.ask(self.patience.reading_s, self.dialect.time_ms)
         self.time.heard(time_ms * MS)
         return time_ms * MS
 
@@ -96,11 +96,13 @@ class Account:
         return client.ask(self.patience.reading_s, call, *asked)
 
     def stamp(self, client: Client) -> None:
-        """Let a client sign with the exchange's time, as far as it is known, and not with ours."""
-        known = self.time.now_ns()
-        client.wire.headers.clear()
-        if known is not None:
-            self.dialect.expire(client.exchange, known // MS, self.deadline_ns(known) // MS)
+        """Let a client sign with the exchange's time, and not with ours.
+
+        Raises:
+            NotObserved: the exchange does not tell it.
+        """
+        now_ns = self.now_ns()
+        self.dialect.expire(client.exchange, now_ns // MS, self.deadline_ns(now_ns) // MS)
 
     def deadline_ns(self, now_ns: int) -> int:
         """Until when a request that is sent now is valid."""

@@ -95,7 +95,10 @@ class Orders:
             return unknown("no order of this key rests")
         account, listed = place
         client_id = account.dialect.client_id(key)
-        account.stamp(account.orders)
+        try:
+            account.stamp(account.orders)
+        except NotObserved as error:
+            return unknown(str(error))
         account.orders.attempt(
             account.patience.execution_s(Operation.CANCEL),
             account.dialect.cancel,

@@ -7,23 +7,9 @@ from verifill.venues.ccxt.account import Account
 from verifill.venues.ccxt.client import Failed
 from verifill.venues.ccxt.feed import Feed, set_to
 from verifill.venues.ccxt.outcomes import refused, unknown
-from verifill.venues.expectation import Assessment
 from verifill.venues.instructions import SetLeverage
-from verifill.venues.market import Books
 from verifill.venues.orders import Cause, Move, Order, Outcome, Receipt
-from verifill.venues.transfers import DONE, LeverageTerms, leverage_key
-
-
-class SettingTerms(LeverageTerms):
-    """The terms of SET_LEVERAGE where the change is what the books make of it."""
-
-    def assess(self, order: Order, receipt: Receipt, books: Books) -> Assessment:
-        """From what the books have to what was asked for; nothing if it was that already."""
-        if receipt.outcome not in DONE:
-            return Assessment(0, {})
-        keys = {move.key for move in receipt.moves}
-        effects = {key: order.quantity - books.totals[key] for key in keys}
-        return Assessment(order.quantity, effects)
+from verifill.venues.transfers import leverage_key
 
 
 class Settings:
@@ -43,7 +29,10 @@ class Settings:
         """Set it, once; what is there already is not set again."""
         asked, account = _asked(order), self._account(order)
         listed = account.of(asked.symbol)
-        account.stamp(account.orders)
+        try:
+            account.stamp(account.orders)
+        except NotObserved as error:
+            return Receipt(Outcome.DENIED_LOCAL, reason=str(error), retryable=True)
         attempt = account.orders.attempt(
             account.patience.execution_s(asked.op),
             account.dialect.set_leverage,
@@ -70,9 +59,11 @@ class Settings:
         if now != asked.leverage:
             return unknown(f"the leverage is {now}, and may become {asked.leverage} yet")
         key = leverage_key(asked.account, asked.symbol)
-        changed = self._feed.setting(asked.account, asked.symbol) != now
-        move = Move(set_to(key, now), key, 0, Cause.SETTING)
-        receipt = Receipt(Outcome.EXECUTED, moves=(move,) if changed else ())
+        before = self._feed.setting(asked.account, asked.symbol)
+        moves: tuple[Move, ...] = ()
+        if before not in {None, now}:
+            moves = (Move(set_to(key, now), key, now - (before or 0), Cause.SETTING),)
+        receipt = Receipt(Outcome.EXECUTED, moves=moves)
         self._receipts[order.key] = receipt
         return receipt
 

@@ -9,7 +9,7 @@ from verifill.venues.adapter import Adapter
 from verifill.venues.ccxt.account import Account
 from verifill.venues.ccxt.feed import Feed
 from verifill.venues.ccxt.handler import Orders
-from verifill.venues.ccxt.settings import Settings, SettingTerms
+from verifill.venues.ccxt.settings import Settings
 from verifill.venues.ccxt.starting import Starting
 from verifill.venues.ccxt.terms import ExchangeTrades
 from verifill.venues.instructions import Instruction, PerpTrade, SetLeverage, SpotTrade
@@ -19,6 +19,7 @@ from verifill.venues.orders import Order, Reading, Receipt, Request
 from verifill.venues.rules import VenueRules
 from verifill.venues.terms import Terms
 from verifill.venues.tickets import TradeOrder
+from verifill.venues.transfers import LeverageTerms
 
 LEVERAGE_MAX = 125
 
@@ -57,7 +58,7 @@ class Exchange(Adapter):
         terms: dict[type[Instruction], Terms] = {
             SpotTrade: trades,
             PerpTrade: trades,
-            SetLeverage: SettingTerms(LEVERAGE_MAX),
+            SetLeverage: LeverageTerms(LEVERAGE_MAX),
         }
         Adapter.__init__(self, rules, terms)
         self._connection = connection
