@@ -21,27 +21,42 @@ from verifill.machines.recovery import Found
 from verifill.modes import LIVE
 from verifill.result import RunResult
 from verifill.start import Outside, Start
+from verifill.venues.instructions import Instruction
 
-STRATEGY = '''
-class Plans:
-    """Sends what the test wants, one plan each tick."""
+ONCE = """
+from decimal import Decimal
+from verifill import PerpTrade, Side, SpotTrade, SetLeverage
 
-    plans = []
+PLAN = {plan}
+
+
+class Once:
+    \"\"\"Sends a plan once, and goes on with what failed clean.\"\"\"
 
     def __init__(self):
-        self.at = 0
+        self.left = list(range(len(PLAN)))
 
     def decide(self, market, positions, last):
-        self.at += 1
-        told.append(last)
-        return plans[self.at - 1] if self.at <= len(plans) else []
+        done = [str(entry.fate) for entry in last.entries]
+        gone = self.left[: len(done)]
+        self.left = [at for at, fate in zip(gone, done) if fate != "DONE"] + self.left[len(done):]
+        return [PLAN[at] for at in self.left]
 
     def state(self):
-        return {"at": self.at}
+        return {{"left": self.left}}
 
     def restore(self, state):
-        self.at = state["at"]
-'''
+        self.left = list(state["left"])
+"""
+
+
+def once(*plan: Instruction) -> str:
+    """A strategy that wants all of this to be done, each of it once."""
+    return ONCE.format(plan=repr(list(plan)).replace("<Side.BUY: 'BUY'>", "Side.BUY").replace(
+        "<Side.SELL: 'SELL'>", "Side.SELL"
+    ))
+
+
 HEADER = """
 quote = "{quote}"
 environment = "dev"
