@@ -93,9 +93,7 @@ class Place:
     def leverage(self, leverage: int) -> SetLeverage:
         perpetual = self.perpetual
         assert perpetual
-        return SetLeverage(
-            account=perpetual.account, symbol=perpetual.symbol, leverage=leverage
-        )
+        return SetLeverage(account=perpetual.account, symbol=perpetual.symbol, leverage=leverage)
 
     def exchange_toml(self) -> str:
         assets = {account: ["BTC"] if self._spot_in(account) else [] for account in self.accounts}
@@ -106,10 +104,14 @@ class Place:
         through = ", ".join(f'"{a}" = "{dialect}"' for a, dialect in self.accounts.items())
         instruments = "".join(one.toml for one in self.traded)
         return (
-            f"[exchanges.{self.venue}]\naccounts = {{ {held} }}\n"
-            'operations = ["SPOT_TRADE", "PERP_TRADE", "SET_LEVERAGE"]\n'
-            f"{instruments}\n[ccxt.{self.venue}]\naccounts = {{ {through} }}\n"
-        ).replace("VENUE", self.venue).replace("QUOTE", self.wallet)
+            (
+                f"[exchanges.{self.venue}]\naccounts = {{ {held} }}\n"
+                'operations = ["SPOT_TRADE", "PERP_TRADE", "SET_LEVERAGE"]\n'
+                f"{instruments}\n[ccxt.{self.venue}]\naccounts = {{ {through} }}\n"
+            )
+            .replace("VENUE", self.venue)
+            .replace("QUOTE", self.wallet)
+        )
 
     def _spot_in(self, account: str) -> bool:
         return any(one.account == account and not one.perpetual for one in self.traded)
@@ -155,4 +157,41 @@ BINANCE: Final = Place(
     variables={"BINANCE_DEV_API_KEY": "loopback-key", "BINANCE_DEV_SECRET": "loopback-secret"},
 )
 
-PLACES: Final = {place.venue: place for place in (BINANCE,)}
+BYBIT: Final = Place(
+    venue="bybit",
+    accounts={"bybit.uta": "bybit"},
+    traded=(
+        Traded(
+            account="bybit.uta",
+            symbol="BTC/USDT",
+            lot="0.000001",
+            tick="0.1",
+            price="60000.00",
+            fee="0.001",
+            fee_asset="received",
+            min_notional="5",
+            least="0.001234",
+        ),
+        Traded(
+            account="bybit.uta",
+            symbol="BTCUSDT",
+            lot="0.001",
+            tick="0.1",
+            price="60000.00",
+            fee="0.00055",
+            min_notional="5",
+            least="0.012",
+            perpetual=True,
+        ),
+    ),
+    opening={
+        "bybit.uta:BaseToken:USDT": "200000",
+        "bybit.uta:BaseToken:BTC": "2",
+        "bybit.uta:Setting:BTCUSDT.leverage": "10",
+    },
+    create="POST *bybit.com/v5/order/create",
+    query="GET *bybit.com/v5/order/realtime",
+    variables={"BYBIT_DEV_API_KEY": "loopback-key", "BYBIT_DEV_SECRET": "loopback-secret"},
+)
+
+PLACES: Final = {place.venue: place for place in (BINANCE, BYBIT)}

@@ -52,9 +52,11 @@ class Once:
 
 def once(*plan: Instruction) -> str:
     """A strategy that wants all of this to be done, each of it once."""
-    return ONCE.format(plan=repr(list(plan)).replace("<Side.BUY: 'BUY'>", "Side.BUY").replace(
-        "<Side.SELL: 'SELL'>", "Side.SELL"
-    ))
+    return ONCE.format(
+        plan=repr(list(plan))
+        .replace("<Side.BUY: 'BUY'>", "Side.BUY")
+        .replace("<Side.SELL: 'SELL'>", "Side.SELL")
+    )
 
 
 HEADER = """
@@ -65,9 +67,9 @@ interval_s = 2
 [strategy]
 source = "{strategy}"
 [assets]
-USDT = 8
-USDC = 8
-BTC = 8
+USDT = 18
+USDC = 18
+BTC = 18
 [opening]
 {opening}
 [environments.dev.endpoints]

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
+from attrs import evolve
+
 from verifill.venues.ccxt.client import number, whole
 from verifill.venues.ccxt.dialect import (
     DAY_MS,
@@ -63,7 +65,7 @@ class BinanceSpot(Binance):
     spot: ClassVar[bool] = True
     trades_window_ms: ClassVar[int] = DAY_MS
 
-    def balances(self, exchange: Any) -> Mapping[str, Decimal]:  # noqa: ANN401
+    def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401, ARG002
         """See `Dialect.balances`: free and locked."""
         told = exchange.private_get_account()
         return {
@@ -93,7 +95,7 @@ class BinanceUsdm(Binance):
     options: ClassVar[Plain] = {"fetchMarkets": {"types": ["linear"]}}
     perpetual: ClassVar[bool] = True
 
-    def balances(self, exchange: Any) -> Mapping[str, Decimal]:  # noqa: ANN401
+    def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401, ARG002
         """See `Dialect.balances`."""
         told = exchange.fapiprivatev3_get_account()
         return {
@@ -129,8 +131,7 @@ class BinanceUsdm(Binance):
         """See `Dialect.entries`."""
         forced = self._forced(exchange, since_ms, until_ms) if trades else frozenset[str]()
         for one, trade in trades:
-            cause = Cause.LIQUIDATION if trade.order in forced else Cause.TRADE
-            yield resized(one, trade, cause)
+            yield resized(one, evolve(trade, forced=trade.order in forced))
         symbols = {exchange.market(one.symbol)["id"]: one.symbol for one in listed}
         asked = {"startTime": since_ms, "endTime": until_ms, "limit": self.page}
         for told in exchange.fapiprivate_get_income(asked):

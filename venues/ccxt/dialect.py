@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
-from verifill.engine.errors import NotObserved
+from verifill.engine.errors import NotObserved, VenueDefect
 from verifill.venues.ccxt.client import number, whole
 from verifill.venues.orders import Cause
 from verifill.venues.rules import Idempotency, Instrument
@@ -69,6 +69,7 @@ class Traded:
         fee_asset: what it was taken in.
         realised: what a perpetual paid out by it, in its margin asset.
         time_ms: when.
+        forced: whether the exchange closed a position by itself: a liquidation, or ADL.
     """
 
     ref: str
@@ -81,6 +82,7 @@ class Traded:
     fee_asset: str
     realised: Decimal
     time_ms: int
+    forced: bool = False
 
 
 @frozen(kw_only=True)
@@ -113,6 +115,10 @@ class Asked:
     worst: str
     reduce_only: bool
     client_id: str
+
+
+class OrderNotFound(VenueDefect):
+    """An exchange has said that there is no such order; named as ccxt names it."""
 
 
 class Dialect:
@@ -176,7 +182,11 @@ class Dialect:
 
     def tickers(self, exchange: Any, symbols: Sequence[str]) -> Mapping[str, Plain]:  # noqa: ANN401
         """The last price of each symbol, and its mark price where there is one."""
-        told: Mapping[str, Plain] = exchange.fetch_tickers(list(symbols))
+        told: dict[str, Plain] = {}
+        for swap in (False, True):  # of one kind at a time
+            of_a_kind = [symbol for symbol in symbols if (":" in symbol) is swap]
+            if of_a_kind:
+                told |= exchange.fetch_tickers(of_a_kind)
         return told
 
     def candles(
@@ -257,8 +267,13 @@ class Dialect:
 
     # Positions.
 
-    def balances(self, exchange: Any) -> Mapping[str, Decimal]:  # noqa: ANN401
-        """Asset -> what the account holds of it: its wallet balance, never its equity."""
+    def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401
+        """Asset -> what the account holds of it: its wallet balance, never its equity.
+
+        Args:
+            exchange: whom to ask.
+            assets: at least of these; one that is left out of the answer is not known.
+        """
         raise NotImplementedError
 
     def sizes(self, exchange: Any, listed: Sequence[Listed]) -> Mapping[str, Decimal]:  # noqa: ANN401
@@ -348,11 +363,16 @@ class Dialect:
             fee_asset=str(fee.get("currency")),
             realised=self.realised(trade),
             time_ms=whole(trade["timestamp"], "the time of a trade"),
+            forced=self.forced(trade),
         )
 
     def realised(self, trade: Plain) -> Decimal:  # noqa: ARG002 - nothing in a spot trade
         """What a trade of a perpetual paid out in its margin asset."""
         return Decimal(0)
+
+    def forced(self, trade: Plain) -> bool:  # noqa: ARG002 - not told here
+        """Whether the exchange closed a position by this trade, unasked."""
+        return False
 
 
 def bought_and_sold(listed: Listed, trade: Traded) -> Iterable[Entry]:
@@ -376,13 +396,13 @@ def bought_and_sold(listed: Listed, trade: Traded) -> Iterable[Entry]:
             )
 
 
-def resized(listed: Listed, trade: Traded, cause: Cause = Cause.TRADE) -> Entry:
+def resized(listed: Listed, trade: Traded) -> Entry:
     """What a trade of a perpetual makes of its size."""
     return Entry(
         ref=trade.ref,
         part="size",
         asset=listed.symbol,
         amount=trade.quantity if trade.buy else -trade.quantity,
-        cause=cause,
+        cause=Cause.LIQUIDATION if trade.forced else Cause.TRADE,
         time_ms=trade.time_ms,
     )

@@ -3,8 +3,9 @@
 from typing import Final
 
 from verifill.venues.ccxt.binance import BinanceSpot, BinanceUsdm
+from verifill.venues.ccxt.bybit import Bybit
 from verifill.venues.ccxt.dialect import Dialect
 
 DIALECTS: Final[dict[str, Dialect]] = {
-    dialect.name: dialect for dialect in (BinanceSpot(), BinanceUsdm())
+    dialect.name: dialect for dialect in (BinanceSpot(), BinanceUsdm(), Bybit())
 }

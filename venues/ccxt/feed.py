@@ -166,7 +166,9 @@ class _Seen:
         raise NotObserved(msg)
 
     def _balances(self) -> None:
-        held = self._ask(self._account.dialect.balances)
+        kind = f"{self._account.name}:{Kind.BASE}:"
+        assets = sorted(asset_of(key) for key in self._tracked if key.startswith(kind))
+        held = self._ask(self._account.dialect.balances, assets)
         for key in self._tracked:
             asset = asset_of(key)
             if key == position_key(self._account.name, Kind.BASE, asset) and asset in held:

@@ -32,6 +32,7 @@ def told(order: Plain, trades: Sequence[Traded], listed: Listed, scales: Scales)
     if status not in OVER and status != RESTS:
         msg = f"an order of {listed.symbol} whose status is {status!r}"
         raise NotObserved(msg)
+    ordered = number(order["amount"], "how much was ordered")
     fills = tuple(fill_of(trade, listed, scales) for trade in trades)
     effect_ns = max((trade.time_ms * MS for trade in trades), default=0)
     if status == RESTS:
@@ -39,7 +40,7 @@ def told(order: Plain, trades: Sequence[Traded], listed: Listed, scales: Scales)
     if not fills:
         outcome = Outcome.REJECTED_DEFINITIVE if status == "rejected" else Outcome.EXPIRED
         return Receipt(outcome, reason=f"{status}, and nothing of it was filled")
-    whole = status == "closed"
+    whole = number(order["filled"], "how much of an order is filled") >= ordered
     outcome = Outcome.EXECUTED if whole else Outcome.EXECUTED_PARTIAL
     return Receipt(outcome, fills, effect_ns=effect_ns, reason="" if whole else status)
 

@@ -87,7 +87,7 @@ class Starting:
                 yield self._told(f"{listed.symbol}: {problem}")
 
     def _readable(self) -> Iterator[str]:
-        self.account.ask(self.account.positions, self.account.dialect.balances)
+        self.account.ask(self.account.positions, self.account.dialect.balances, ())
         yield from ()
 
     def _ask(self, call: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - plain values
