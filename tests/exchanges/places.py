@@ -194,4 +194,43 @@ BYBIT: Final = Place(
     variables={"BYBIT_DEV_API_KEY": "loopback-key", "BYBIT_DEV_SECRET": "loopback-secret"},
 )
 
-PLACES: Final = {place.venue: place for place in (BINANCE, BYBIT)}
+OKX: Final = Place(
+    venue="okx",
+    accounts={"okx.trading": "okx"},
+    traded=(
+        Traded(
+            account="okx.trading",
+            symbol="BTC/USDT",
+            lot="0.00000001",
+            tick="0.1",
+            price="60000.00",
+            fee="0.001",
+            fee_asset="received",
+            least="0.00123456",
+        ),
+        Traded(
+            account="okx.trading",
+            symbol="BTCUSDT",
+            lot="0.0001",
+            tick="0.1",
+            price="60000.00",
+            fee="0.0005",
+            least="0.0123",
+            perpetual=True,
+        ),
+    ),
+    opening={
+        "okx.trading:BaseToken:USDT": "200000",
+        "okx.trading:BaseToken:BTC": "2",
+        "okx.trading:Setting:BTCUSDT.leverage": "10",
+    },
+    create="POST *okx.com/api/v5/trade/order",
+    query="GET *okx.com/api/v5/trade/order",
+    variables={
+        "OKX_DEV_API_KEY": "loopback-key",
+        "OKX_DEV_SECRET": "loopback-secret",
+        "OKX_DEV_PASSWORD": "loopback-passphrase",
+    },
+)
+
+PLACES: Final = {place.venue: place for place in (BINANCE, BYBIT, OKX)}

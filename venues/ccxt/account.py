@@ -96,13 +96,23 @@ class Account:
         return client.ask(self.patience.reading_s, call, *asked)
 
     def stamp(self, client: Client) -> None:
-        """Let a client sign with the exchange's time, and not with ours.
+        """Let a client know the markets, and sign with the exchange's time, not with ours.
 
         Raises:
-            NotObserved: the exchange does not tell it.
+            NotObserved: the exchange does not tell them.
         """
+        if not client.exchange.markets:
+            self._load(client)
         now_ns = self.now_ns()
         self.dialect.expire(client.exchange, now_ns // MS, self.deadline_ns(now_ns) // MS)
+
+    def _load(self, client: Client) -> None:
+        """Load the markets; they are the same for both clients."""
+        other = self.positions if client is self.orders else self.orders
+        if other.exchange.markets:
+            client.exchange.set_markets_from_exchange(other.exchange)
+        else:
+            client.ask(self.patience.reading_s, self.dialect.load)
 
     def deadline_ns(self, now_ns: int) -> int:
         """Until when a request that is sent now is valid."""

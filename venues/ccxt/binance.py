@@ -18,6 +18,7 @@ from verifill.venues.ccxt.dialect import (
     bought_and_sold,
     resized,
 )
+from verifill.venues.ccxt.pages import forward
 from verifill.venues.orders import Cause
 
 # https://developers.binance.com/docs/derivatives/usds-margined-futures/account/rest-api/Get-Income-History
@@ -133,8 +134,13 @@ class BinanceUsdm(Binance):
         for one, trade in trades:
             yield resized(one, evolve(trade, forced=trade.order in forced))
         symbols = {exchange.market(one.symbol)["id"]: one.symbol for one in listed}
-        asked = {"startTime": since_ms, "endTime": until_ms, "limit": self.page}
-        for told in exchange.fapiprivate_get_income(asked):
+
+        def page(since_ms: int) -> Sequence[Plain]:
+            asked = {"startTime": since_ms, "endTime": until_ms, "limit": self.page}
+            told: Sequence[Plain] = exchange.fapiprivate_get_income(asked)
+            return told
+
+        for told in forward(page, since_ms, self.page, _income_of):
             yield _income(exchange, told, symbols)
 
     def realised(self, trade: Plain) -> Decimal:
@@ -145,6 +151,10 @@ class BinanceUsdm(Binance):
         """The orders by which the exchange itself closed positions: liquidation and ADL."""
         asked = {"startTime": since_ms, "endTime": until_ms}
         return frozenset(str(o["orderId"]) for o in exchange.fapiprivate_get_forceorders(asked))
+
+
+def _income_of(told: Plain) -> tuple[str, int]:
+    return f"{told['incomeType']}:{told['tranId']}", whole(told["time"], "the time of an income")
 
 
 def _income(exchange: Any, told: Plain, symbols: Mapping[str, str]) -> Entry:  # noqa: ANN401

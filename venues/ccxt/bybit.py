@@ -1,6 +1,6 @@
 """Bybit's unified trading account, by its v5 API: spot and linear perpetuals in one wallet."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
@@ -18,9 +18,9 @@ from verifill.venues.ccxt.dialect import (
     Traded,
     resized,
 )
+from verifill.venues.ccxt.pages import chained
 from verifill.venues.orders import Cause
 
-PAGES_MAX: Final = 200
 # https://bybit-exchange.github.io/docs/v5/enum#typeuta-translog
 CAUSES: Final = {
     "TRADE": Cause.TRADE,
@@ -29,6 +29,7 @@ CAUSES: Final = {
     "ADL": Cause.LIQUIDATION,
     "INTEREST": Cause.INTEREST,
 }
+NEAR_MS: Final = 60_000  # the log has times of its own
 FORCED: Final = frozenset({"BustTrade", "AdlTrade", "SessionSettlePnL"})
 TRADES: Final = FORCED | {"Trade"}
 
@@ -106,10 +107,27 @@ class Bybit(Dialect):
         market = exchange.market(listed.symbol)
         realised = {
             told["tradeId"]: number(told["cashFlow"], "the profit of a trade")
-            for told in _log(exchange, min(times), max(times))
+            for told in _log(exchange, min(times) - NEAR_MS, max(times) + NEAR_MS)
             if told["symbol"] == market["id"] and told["category"] == "linear"
         }
-        return [evolve(t, realised=realised[t.ref.rpartition(":")[2]]) for t in trades]
+        ids = [trade.ref.rpartition(":")[2] for trade in trades]
+        if missing := [one for one in ids if one not in realised]:
+            msg = f"bybit: the log of transactions lacks the trades {', '.join(missing)}"
+            raise NotObserved(msg)
+        return [evolve(t, realised=realised[one]) for t, one in zip(trades, ids, strict=True)]
+
+    def trades(
+        self,
+        exchange: Any,  # noqa: ANN401
+        listed: Listed,
+        since_ms: int,
+        until_ms: int,
+    ) -> Sequence[Traded]:
+        """See `Dialect.trades`."""
+        market = exchange.market(listed.symbol)
+        asked = _of(market) | {"startTime": since_ms, "endTime": until_ms, "limit": 100}
+        told = list(_all(exchange.private_get_v5_execution_list, asked))
+        return self.read(exchange, listed, exchange.parse_trades(told, market))
 
     def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401
         """See `Dialect.balances`: what the list does not have, the wallet does not hold."""
@@ -163,7 +181,7 @@ class Bybit(Dialect):
         return trade["info"]["execType"] in FORCED
 
 
-def _of(market: Plain) -> dict[str, str]:
+def _of(market: Plain) -> dict[str, Any]:
     return {"category": "spot" if market["spot"] else "linear", "symbol": str(market["id"])}
 
 
@@ -186,17 +204,16 @@ def _size(position: Plain) -> Decimal:
 
 
 def _log(exchange: Any, since_ms: int, until_ms: int) -> Iterator[Plain]:  # noqa: ANN401
-    """The log of transactions, page by page.
-
-    Raises:
-        NotObserved: there is no end to it.
-    """
+    """The log of transactions."""
     asked = {"accountType": "UNIFIED", "startTime": since_ms, "endTime": until_ms, "limit": 50}
-    for _ in range(PAGES_MAX):
-        told = exchange.private_get_v5_account_transaction_log(asked)["result"]
-        yield from told["list"]
-        if not told["nextPageCursor"] or not told["list"]:
-            return
-        asked = asked | {"cursor": told["nextPageCursor"]}
-    msg = f"there is no end to the log of transactions since {since_ms}"
-    raise NotObserved(msg)
+    return _all(exchange.private_get_v5_account_transaction_log, asked)
+
+
+def _all(question: Callable[[Plain], Plain], asked: Plain) -> Iterator[Plain]:
+    """All that a question of Bybit is answered with, page by page."""
+
+    def page(cursor: str) -> tuple[Sequence[Plain], str]:
+        told = question({**asked, "cursor": cursor} if cursor else asked)["result"]
+        return told["list"], str(told["nextPageCursor"] or "")
+
+    return chained(page)

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from verifill.engine.errors import NotObserved, VenueDefect
 from verifill.venues.ccxt.client import number, whole
+from verifill.venues.ccxt.pages import forward
 from verifill.venues.orders import Cause
 from verifill.venues.rules import Idempotency, Instrument
 
@@ -304,10 +305,14 @@ class Dialect:
         since_ms: int,
         until_ms: int,
     ) -> Sequence[Traded]:
-        """All trades of an instrument in a stretch of time, from one page."""
-        params = {"until": until_ms}
-        told = exchange.fetch_my_trades(listed.symbol, since_ms, self.page, params)
-        return self.read(exchange, listed, told)
+        """All trades of an instrument in a stretch of time."""
+
+        def page(since_ms: int) -> Sequence[Traded]:
+            params = {"until": until_ms}
+            told = exchange.fetch_my_trades(listed.symbol, since_ms, self.page, params)
+            return self.read(exchange, listed, told)
+
+        return forward(page, since_ms, self.page, lambda trade: (trade.ref, trade.time_ms))
 
     def entries(
         self,

@@ -5,8 +5,8 @@ rows that are told with it. What happens in between is in the next reading, and 
 does not add up is looked at again.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.account import MS, Account
@@ -16,8 +16,6 @@ from verifill.venues.ccxt.receipts import units
 from verifill.venues.keys import Kind, Scales, account_of, asset_of, position_key
 from verifill.venues.orders import Cause, LedgerRow, Reading
 from verifill.venues.transfers import leverage_key
-
-PAGES_MAX: Final = 200
 
 
 class Feed:
@@ -149,21 +147,11 @@ class _Seen:
         step = dialect.trades_window_ms
         for since_ms in range(begin_ms, now_ms + 1, step):
             until_ms = min(since_ms + step - 1, now_ms + OVERLAP_MS)
-            trades = [(one, t) for one in listed for t in self._trades(one, since_ms, until_ms)]
+            trades: list[tuple[Listed, Traded]] = []
+            for one in listed:
+                told = self._ask(dialect.trades, one, since_ms, until_ms)
+                trades += [(one, trade) for trade in told]
             yield from self._ask(_moved, dialect, listed, trades, since_ms, until_ms)
-
-    def _trades(self, listed: Listed, since_ms: int, until_ms: int) -> Sequence[Traded]:
-        """All trades of an instrument in one stretch, page by page."""
-        dialect, found = self._account.dialect, dict[str, Traded]()
-        for _ in range(PAGES_MAX):
-            page: Sequence[Traded] = self._ask(dialect.trades, listed, since_ms, until_ms)
-            new = {trade.ref: trade for trade in page if trade.ref not in found}
-            found |= new
-            if len(page) < dialect.page or not new:
-                return list(found.values())
-            since_ms = max(trade.time_ms for trade in page)
-        msg = f"{listed.symbol}: there is no end to its trades since {since_ms}"
-        raise NotObserved(msg)
 
     def _balances(self) -> None:
         kind = f"{self._account.name}:{Kind.BASE}:"

@@ -49,6 +49,7 @@ class Orders:
         self._not_found.pop(order.key, None)
         client = account.orders
         try:
+            account.stamp(client)
             now_ms = account.now_ns() // MS
         except NotObserved as error:
             reason = f"not sent, because the exchange does not tell its time: {error}"
