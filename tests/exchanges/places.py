@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from attrs import frozen
+from fixtures.exchange.opening import AGENT_KEY, OWNER
 
 from verifill.venues.instructions import Instruction, PerpTrade, SetLeverage, Side, SpotTrade
 
@@ -102,11 +103,14 @@ class Place:
             for account, more in assets.items()
         )
         through = ", ".join(f'"{a}" = "{dialect}"' for a, dialect in self.accounts.items())
+        names = ["SPOT_TRADE"] if self.spot else []
+        names += ["PERP_TRADE", "SET_LEVERAGE"] if self.perpetual else []
+        operations = ", ".join(f'"{name}"' for name in names)
         instruments = "".join(one.toml for one in self.traded)
         return (
             (
                 f"[exchanges.{self.venue}]\naccounts = {{ {held} }}\n"
-                'operations = ["SPOT_TRADE", "PERP_TRADE", "SET_LEVERAGE"]\n'
+                f"operations = [{operations}]\n"
                 f"{instruments}\n[ccxt.{self.venue}]\naccounts = {{ {through} }}\n"
             )
             .replace("VENUE", self.venue)
@@ -233,4 +237,30 @@ OKX: Final = Place(
     },
 )
 
-PLACES: Final = {place.venue: place for place in (BINANCE, BYBIT, OKX)}
+HYPERLIQUID: Final = Place(
+    venue="hyperliquid",
+    accounts={"hyperliquid.perp": "hyperliquid"},
+    wallet="USDC",
+    traded=(
+        Traded(
+            account="hyperliquid.perp",
+            symbol="BTCUSDC",
+            lot="0.00001",
+            tick="1",
+            price="60000.00",
+            fee="0.00045",
+            min_notional="10",
+            least="0.01234",
+            perpetual=True,
+        ),
+    ),
+    opening={
+        "hyperliquid.perp:BaseToken:USDC": "200000",
+        "hyperliquid.perp:Setting:BTCUSDC.leverage": "10",
+    },
+    create="POST *hyperliquid.xyz/exchange",
+    query="POST *hyperliquid.xyz/info",
+    variables={"HYPERLIQUID_DEV_API_KEY": OWNER, "HYPERLIQUID_DEV_SECRET": AGENT_KEY},
+)
+
+PLACES: Final = {place.venue: place for place in (BINANCE, BYBIT, OKX, HYPERLIQUID)}

@@ -6,10 +6,11 @@ from typing import Any
 from attrs import Factory, field, frozen
 
 from verifill.engine.clock import NANOSECONDS
-from verifill.engine.errors import InstructionError
-from verifill.venues.ccxt.client import Client
+from verifill.engine.errors import InstructionError, NotObserved
+from verifill.venues.ccxt.client import Attempt, Client
 from verifill.venues.ccxt.dialect import Dialect, Listed
 from verifill.venues.loopback.venue_time import VenueTime
+from verifill.venues.orders import Order, Outcome, Receipt
 
 MS = 1_000_000
 
@@ -106,6 +107,27 @@ class Account:
         now_ns = self.now_ns()
         self.dialect.expire(client.exchange, now_ns // MS, self.deadline_ns(now_ns) // MS)
 
+    def send(self, order: Order, call: Callable[..., Any], *asked: Any) -> Attempt | Receipt:  # noqa: ANN401
+        """Let an order go out once, to be refused after its deadline.
+
+        Returns:
+            What came of it; a receipt where it did not go out.
+        """
+        client = self.orders
+        try:
+            self.stamp(client)
+            now_ms = self.now_ns() // MS
+        except NotObserved as error:
+            return _unsent(f"the exchange does not tell its time: {error}")
+        deadline_ms = (order.deadline_ns or self.deadline_ns(now_ms * MS)) // MS
+        if deadline_ms <= now_ms:
+            return _unsent("its deadline is over")
+        client.wire.headers.update(self.dialect.expire(client.exchange, now_ms, deadline_ms))
+        try:
+            return client.attempt(self.patience.execution_s(order.instruction.op), call, *asked)
+        finally:
+            client.wire.headers.clear()
+
     def _load(self, client: Client) -> None:
         """Load the markets; they are the same for both clients."""
         other = self.positions if client is self.orders else self.orders
@@ -122,3 +144,8 @@ class Account:
         """Close its connections."""
         self.orders.close()
         self.positions.close()
+
+
+def _unsent(reason: str) -> Receipt:
+    """The receipt of what did not go out."""
+    return Receipt(Outcome.DENIED_LOCAL, reason=f"not sent: {reason}", retryable=True)

@@ -1,18 +1,18 @@
 """Orders at an exchange: sent once, asked for by our own name of them, taken back.
 
-What a not-found proves follows from the deadline of a request, by the exchange's own clock:
-it was asked for the time *before* it was asked for the order, so the answer is of then or
-later. Until deadline and lag are over, and twice after that, nothing is proven.
+The exchange is asked for its time *before* it is asked for an order, so that what it does not
+find it did not have at that time, or later.
 """
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from verifill.engine.amounts import to_decimal
 from verifill.engine.clock import NANOSECONDS
 from verifill.engine.errors import EngineDefect, NotObserved
-from verifill.venues.ccxt.account import MS, Account
+from verifill.venues.ccxt.absence import Absence
+from verifill.venues.ccxt.account import Account
 from verifill.venues.ccxt.client import Answered, Attempt, Failed
 from verifill.venues.ccxt.dialect import Asked, Listed, Plain
 from verifill.venues.ccxt.outcomes import created, is_absent, unknown
@@ -20,10 +20,8 @@ from verifill.venues.ccxt.receipts import complete, told
 from verifill.venues.instructions import Operation, PerpTrade
 from verifill.venues.keys import Scales
 from verifill.venues.orders import Order, Outcome, Receipt
-from verifill.venues.rules import Idempotency, VenueRules
+from verifill.venues.rules import VenueRules
 from verifill.venues.tickets import TradeOrder
-
-PROOFS: Final = 2  # not-founds after deadline and lag that make a proof
 
 
 class Orders:
@@ -40,33 +38,22 @@ class Orders:
         self._accounts = accounts
         self._scales = scales
         self._sent: dict[str, tuple[Account, Listed]] = {}
-        self._not_found: dict[str, int] = {}
-        self._latest: dict[str, int] = {}
+        self._absence = Absence(rules)
 
     def submit(self, order: TradeOrder) -> Receipt:
         """Send it, once."""
         account, listed, client_id = self._place(order)
-        self._not_found.pop(order.key, None)
-        client = account.orders
+        self._absence.forget(order)
         try:
-            account.stamp(client)
-            now_ms = account.now_ns() // MS
+            account.stamp(account.orders)  # the contract is known by the markets
         except NotObserved as error:
-            reason = f"not sent, because the exchange does not tell its time: {error}"
+            reason = f"not sent: {error}"
             return Receipt(Outcome.DENIED_LOCAL, reason=reason, retryable=True)
-        deadline_ms = (order.deadline_ns or account.deadline_ns(now_ms * MS)) // MS
-        if deadline_ms <= now_ms:
-            return Receipt(
-                Outcome.DENIED_LOCAL, reason="not sent: its deadline is over", retryable=True
-            )
         asked = self._asked(account, listed, order, client_id)
-        client.wire.headers.update(account.dialect.expire(client.exchange, now_ms, deadline_ms))
-        timeout_s = account.patience.execution_s(order.instruction.op)
-        try:
-            attempt = client.attempt(timeout_s, account.dialect.create, asked)
-        finally:
-            client.wire.headers.clear()
-        receipt = created(attempt, client_id, account.dialect)
+        sent = account.send(order, account.dialect.create, asked)
+        if isinstance(sent, Receipt):
+            return sent
+        receipt = created(sent, client_id, account.dialect)
         if receipt.outcome is Outcome.REJECTED_DEFINITIVE:
             account.time.forget()  # its clock may be the reason
         return receipt
@@ -76,12 +63,12 @@ class Orders:
         account, listed, client_id = self._place(order)
         try:
             time_ns = account.ask_time_ns()
+            attempt = self._found(account, listed, client_id)
         except NotObserved as error:
             return unknown(str(error))
-        attempt = self._found(account, listed, client_id)
         if is_absent(attempt):
-            return self._absent(order, time_ns)
-        self._not_found.pop(order.key, None)
+            return self._absence.judged(order, time_ns)
+        self._absence.forget(order)
         return self._known(account, listed, client_id, attempt)
 
     def deadline_ns(self) -> int:
@@ -189,23 +176,6 @@ class Orders:
             return told(order, trades, listed, self._scales)
         except (NotObserved, KeyError, TypeError) as error:
             return unknown(f"{type(error).__name__}: {error}")
-
-    def _absent(self, order: Order, time_ns: int) -> Receipt:
-        """What it proves that an order is not found at this time of the exchange."""
-        rules = self._rules
-        if rules.idempotency is Idempotency.N:
-            return unknown("not found, which proves nothing here")
-        # without a deadline of its own: when it was sent is not known, but that it was before now
-        latest_ns = time_ns + rules.recv_window_s * NANOSECONDS
-        deadline_ns = order.deadline_ns or self._latest.setdefault(order.key, latest_ns)
-        if time_ns <= deadline_ns + rules.query_lag_s * NANOSECONDS:
-            self._not_found.pop(order.key, None)
-            return unknown("not found, too early to prove anything")
-        count = self._not_found.get(order.key, 0) + 1
-        self._not_found[order.key] = count
-        if count < PROOFS:
-            return unknown("not found after its deadline; asked once more it is a proof")
-        return Receipt(Outcome.ABSENT, reason="no such order, by proof", retryable=True)
 
 
 def _about(attempt: Answered, client_id: str) -> Plain | None:

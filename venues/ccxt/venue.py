@@ -63,7 +63,7 @@ class Exchange(Adapter):
         Adapter.__init__(self, rules, terms)
         self._connection = connection
         self._orders = Orders(rules, connection.accounts, scales)
-        self._settings = Settings(connection.accounts, connection.feed)
+        self._settings = Settings(rules, connection.accounts, connection.feed)
         self.feed = connection.feed
 
     def submit(self, request: Request) -> Receipt:
