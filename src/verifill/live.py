@@ -7,6 +7,7 @@ the venues say what became of them.
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,9 +15,11 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from verifill.assembly.ccxt import keys_of, through_ccxt
+from verifill.assembly.connection import Connection
 from verifill.assembly.endpoints import servers_of
 from verifill.assembly.history import prepared
-from verifill.assembly.loopback import Connected, Hosting
+from verifill.assembly.loopback import Hosting
 from verifill.assembly.strategy import load_strategy
 from verifill.build import described
 from verifill.config import Config, load_config
@@ -48,7 +51,6 @@ from verifill.quotes import Quotes
 from verifill.setting_up import setup_of
 from verifill.start import Start, at
 from verifill.telling import Style, Tell, telling
-from verifill.venues.loopback.world import NETWORK
 
 
 @frozen(kw_only=True)
@@ -79,6 +81,7 @@ def run_live(
     mailbox: Callable[[Path], Mailbox] = Inbox,
     ticks: int = 0,
     tell: Tell | None = None,
+    prod: bool = False,
 ) -> Ended:
     """Run live until it is stopped, from the beginning or from where the last life ended.
 
@@ -91,6 +94,7 @@ def run_live(
         mailbox: where operators' commands wait, given the log's folder.
         ticks: after so many ticks it stops; 0 for no end.
         tell: told of each record, with its number, once it is on the disk.
+        prod: whether the environment `prod` is meant, where exchanges are real.
 
     Raises:
         UserDefect: configuration, data or strategy cannot be used.
@@ -101,9 +105,13 @@ def run_live(
     log = settings.log_folder if folder is None else Path(folder)
     if anchor is None or isinstance(anchor, (Path, str)):
         anchor = FileAnchor(Path(anchor or f"{log}.anchor"))
+    real = bool(settings.ccxt) and not port
     start = Start(
         config=settings,
-        connect=at(servers_of(settings, port, os.environ), settings.policies),
+        connect=through_ccxt(settings, os.environ, prod=prod)
+        if real
+        else at(servers_of(settings, port, os.environ), settings.policies),
+        keys=keys_of(settings) if real else {},
         folder=log,
         anchor=anchor,
         mailbox=mailbox,
@@ -117,6 +125,7 @@ def go_on(start: Start) -> Ended:
     """One process life."""
     with TemporaryDirectory(prefix="verifill-live-") as work:
         hosting = Hosting.of(start.config, prepared(start.config, Path(work), None))
+        hosting = evolve(hosting, keys=start.keys)
         return one_life(start, hosting)
 
 
@@ -132,9 +141,9 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
     compiled = compile_table(FULL_LOOP)
     header = _header(start, hosting, nesting(FULL_LOOP, compiled))
     found, log, said = _open(start, header)
-    with log, Interrupts() as interrupts:
+    with log, ExitStack() as held, Interrupts() as interrupts:
         cursors = found.memory.books.cursors if found.memory else {}
-        connected = start.connect(hosting, found, cursors)
+        connected = held.enter_context(closing(start.connect(hosting, found, cursors)))
         check_margins(hosting, connected.venues)
         live = LiveLog(log, Nesting(**said["nesting"]), outside.moment)
         live.on_record = start.tell
@@ -147,10 +156,10 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
             market=connected.market,
             strategy=strategy,
             venues=tuple(connected.venues.values()),
-            feeds=[connected.transit] if start.config.routes else (),
+            feeds=connected.feeds,
             mailbox=start.mailbox(start.folder),
             bases=lambda totals: _bases(hosting, totals),
-            cursors=lambda: cursors_of(connected),
+            cursors=lambda: connected.cursors,
             look=looks.look,
             seen=partial(Quotes(live).tell, connected.market),
             worth=worth_of(hosting, said, connected.market),
@@ -176,7 +185,7 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
 class _Looks:
     """Fetches prices before each tick, and stops after the last that was asked for."""
 
-    def __init__(self, connected: Connected, ticks: int) -> None:
+    def __init__(self, connected: Connection, ticks: int) -> None:
         self._connected = connected
         self._left = ticks + 1 if ticks else 0  # recovery looks too
         self._limited = ticks > 0
@@ -267,11 +276,4 @@ def _bases(hosting: Hosting, totals: Mapping[str, int]) -> tuple[Mapping[str, in
     return {key: basis for key, basis in known.items() if sizes[key]}, ""
 
 
-def cursors_of(connected: Connected) -> dict[str, int]:
-    """Feed -> the ledger row that its next reading begins with, where it has begun."""
-    feeds = {name: venue.remote.feed for name, venue in connected.venues.items()}
-    feeds[NETWORK] = connected.transit
-    return {name: feed.cursor for name, feed in feeds.items() if feed.cursor is not None}
-
-
-__all__ = ["Ended", "cursors_of", "go_on", "one_life", "run_live"]
+__all__ = ["Ended", "go_on", "one_life", "run_live"]

@@ -1,6 +1,7 @@
 """How a live engine is set up, from its configuration."""
 
-from verifill.assembly.loopback import Connected, Hosting
+from verifill.assembly.connection import Connection
+from verifill.assembly.loopback import Hosting
 from verifill.assembly.references import venue_names
 from verifill.build import policy_of, tolerance_of
 from verifill.machines.heard import abilities_of
@@ -10,7 +11,7 @@ from verifill.machines.strategy import Strategy
 
 
 def setup_of(
-    hosting: Hosting, connected: Connected, strategy: Strategy, *, measured: bool
+    hosting: Hosting, connected: Connection, strategy: Strategy, *, measured: bool
 ) -> Setup:
     """How a live engine is set up.
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from verifill.assembly.connection import Connection
 from verifill.assembly.endpoints import lines_of
 from verifill.assembly.loopback import Connected, Hosting, connect
 from verifill.config import Config
+from verifill.config.loopback import LoopbackVenueConfig
 from verifill.engine.clock import NANOSECONDS, Times, WallClock
 from verifill.engine.inbox import Inbox
 from verifill.engine.log.anchor import Anchor
@@ -22,7 +24,7 @@ from verifill.telling import Style, Tell, telling
 from verifill.venues.loopback.lines import Lines
 from verifill.venues.loopback.transport import Transport
 
-Connect = Callable[[Hosting, Found, Mapping[str, int]], Connected]
+Connect = Callable[[Hosting, Found, Mapping[str, int]], Connection]
 """Gives the venues and their market; told what an earlier life left behind, and where its
 feeds had come to."""
 
@@ -70,6 +72,7 @@ class Start:
         mailbox: where operators' commands wait, given the log's folder.
         ticks: after so many ticks of this process life it stops; 0 for no end.
         tell: told of each record, with its number, once it is on the disk.
+        keys: what venues make of keys that are no loopback server's, by name.
     """
 
     config: Config
@@ -80,6 +83,7 @@ class Start:
     ticks: int = 0
     outside: Outside = field(factory=Outside)
     tell: Tell = field(factory=lambda: telling(Style.NONE))
+    keys: Mapping[str, LoopbackVenueConfig] = field(factory=dict[str, LoopbackVenueConfig])
 
 
 def over(transport: Transport, times: Times, lines: Mapping[str, Lines] | None = None) -> Connect:

@@ -51,15 +51,22 @@ def endpoints_of(config: Config, variables: Mapping[str, str]) -> dict[str, str]
             "or give the port of `verifill venue serve` with --port"
         )
         raise config.error(problem)
+    return {name: endpoint_of(config, name, variables) for name in venue_names(config)}
+
+
+def endpoint_of(config: Config, venue: str, variables: Mapping[str, str]) -> str:
+    """The endpoint of a venue in the environment that the configuration chooses.
+
+    Raises:
+        ConfigError: it has none in it, or a variable is not set.
+    """
+    chosen = config.environment
     said = config.environments[chosen].endpoints
-    found: dict[str, str] = {}
-    for name in venue_names(config):
-        key = f"environments.{chosen}.endpoints.{name}"
-        if name not in said:
-            problem = f"{key} is missing; every venue has an endpoint in its environment"
-            raise config.error(problem)
-        found[name] = _read(config, key, said[name], variables)
-    return found
+    key = f"environments.{chosen}.endpoints.{venue}"
+    if venue not in said:
+        problem = f"{key} is missing; every venue has an endpoint in its environment"
+        raise config.error(problem)
+    return _read(config, key, said[venue], variables)
 
 
 def _read(config: Config, key: str, said: str, variables: Mapping[str, str]) -> str:
@@ -81,7 +88,7 @@ def ports_of(config: Config, endpoints: Mapping[str, str]) -> dict[str, int]:
     Raises:
         ConfigError: an endpoint is of something else, or they are of several servers.
     """
-    ports = {name: _port(config, name, endpoint) for name, endpoint in endpoints.items()}
+    ports = {name: port_of(config, name, endpoint) for name, endpoint in endpoints.items()}
     if len(set(ports.values())) > 1:
         told = ", ".join(f"{name} at {port}" for name, port in ports.items())
         problem = f"the endpoints are of several loopback servers ({told}); one has all venues"
@@ -89,13 +96,18 @@ def ports_of(config: Config, endpoints: Mapping[str, str]) -> dict[str, int]:
     return ports
 
 
-def _port(config: Config, venue: str, endpoint: str) -> int:
+def port_of(config: Config, venue: str, endpoint: str) -> int:
+    """The port of an endpoint on this machine.
+
+    Raises:
+        ConfigError: it is none.
+    """
     parts = urlsplit(endpoint)
     port = parts.port
     if port is None or (parts.scheme, parts.hostname, parts.path) not in LOOPBACK:
         problem = (
             f"environments.{config.environment}.endpoints.{venue} is not that of a loopback "
-            f"server, the one kind of live venue in this version; allowed is http://{HOST}:PORT"
+            f"server; exchanges are connected through [ccxt]. Allowed is http://{HOST}:PORT"
         )
         raise config.error(problem)
     return port

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from verifill.assembly.amounts import Amounts, rate_of
 from verifill.assembly.chain import chain_rules, opening_indices
@@ -12,6 +12,7 @@ from verifill.assembly.positions import Positions, positions_of
 from verifill.assembly.references import check_references, venue_names
 from verifill.assembly.scales import scales_of
 from verifill.config import Config
+from verifill.config.loopback import LoopbackVenueConfig
 from verifill.engine.clock import NANOSECONDS, off_by_ns
 from verifill.links import Link, links_of_chain
 from verifill.venues.calls import ChainRules
@@ -47,6 +48,7 @@ class Hosting:
         exchanges: builders of the exchanges, by name.
         positions: at the start.
         refs: begins the references that simulated venues give, where others might be the same.
+        keys: what venues make of keys that are no loopback server's, by name.
     """
 
     config: Config
@@ -56,6 +58,7 @@ class Hosting:
     exchanges: Mapping[str, ExchangeBuilder]
     positions: Positions
     refs: str = ""
+    keys: Mapping[str, LoopbackVenueConfig] = field(factory=dict[str, LoopbackVenueConfig])
 
     @classmethod
     def of(cls, config: Config, history: History) -> "Hosting":
@@ -77,7 +80,7 @@ class Hosting:
             history,
             amounts,
             {
-                name: evolve(chain, rules=_keyed(config, chain.rules))
+                name: evolve(chain, rules=_keyed(config.loopback.of(name), chain.rules))
                 for name, chain in chains.items()
             },
             {name: ExchangeBuilder(amounts, name, history) for name in config.exchanges},
@@ -86,7 +89,8 @@ class Hosting:
 
     def rules(self, exchange: str) -> VenueRules:
         """The static data of an exchange."""
-        return _keyed(self.config, self.exchanges[exchange].rules())
+        said = self.keys.get(exchange) or self.config.loopback.of(exchange)
+        return _keyed(said, self.exchanges[exchange].rules())
 
     def instruments(self) -> list[Instrument]:
         """All that is traded."""
@@ -113,9 +117,8 @@ class Hosting:
         return {name: self.history.series(name).values[0] for name in self.history.series_names}
 
 
-def _keyed(config: Config, rules: VenueRules) -> VenueRules:
+def _keyed(said: LoopbackVenueConfig, rules: VenueRules) -> VenueRules:
     """The rules with what the venue makes of keys."""
-    said = config.loopback.of(rules.name)
     limited = said.idempotency is Idempotency.D
     return evolve(
         rules,
@@ -234,6 +237,7 @@ class Connected:
         transit: what is on its way between them.
         now_ns: our wall time.
         quote: told of the prices after each refresh.
+        routed: whether anything can be on its way.
     """
 
     market: LiveMarket
@@ -241,6 +245,7 @@ class Connected:
     transit: Feed
     now_ns: Callable[[], int]
     quote: Callable[[LiveMarket], None] = _nothing
+    routed: bool = False
 
     def refresh(self) -> int:
         """Fetch the prices now.
@@ -259,6 +264,21 @@ class Connected:
             if isinstance(venue, LoopbackChain):
                 venue.observe()
         return offset_ns
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """Position updates beside those of the venues: of what is between them."""
+        return (self.transit,) if self.routed else ()
+
+    @property
+    def cursors(self) -> dict[str, int]:
+        """Feed -> the ledger row that its next reading begins with, where it has begun."""
+        feeds = {name: venue.remote.feed for name, venue in self.venues.items()}
+        feeds[NETWORK] = self.transit
+        return {name: feed.cursor for name, feed in feeds.items() if feed.cursor is not None}
+
+    def close(self) -> None:
+        """Nothing is held open between two requests."""
 
 
 def connect(
@@ -319,4 +339,4 @@ def connect(
         )
     tracked = frozenset(in_transit(to, asset) for to, asset in hosting.routes())
     transit = Feed(NETWORK, transport, tracked=tracked, since=cursors.get(NETWORK))
-    return Connected(market, venues, transit, now_ns)
+    return Connected(market, venues, transit, now_ns, routed=bool(hosting.config.routes))

@@ -132,6 +132,8 @@ def _venues(config: Config) -> Named:
     for name, environment in config.environments.items():
         for venue in environment.endpoints:
             yield f"environments.{name}.endpoints", venue
+    for name in config.ccxt:
+        yield "ccxt", name
     for name in config.strategy.venues or ():
         yield "strategy.venues", name
     for name in config.strategy.retry.venues:

@@ -188,8 +188,12 @@ def live(
     anchor: options.AnchorFile = None,
     ticks: options.Ticks = 0,
     say: options.Say = options.Said.TEXT,
+    prod: Annotated[
+        bool,
+        typer.Option("--prod", help="Mean it: the environment prod is of real exchanges."),
+    ] = False,
 ) -> None:
-    """Trade live, on the venues of a loopback server, until stopped.
+    """Trade live until stopped, on exchanges or on the venues of a loopback server.
 
     A log that is there is gone on with: what was in flight is resolved first. Ctrl-C and SIGTERM
     stop it; an instruction that waits is parked, and the next start goes on with it.
@@ -203,6 +207,7 @@ def live(
         anchor=anchor,
         ticks=ticks,
         style=say.value,
+        prod=prod,
     )
 
 

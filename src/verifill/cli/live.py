@@ -19,6 +19,7 @@ def live(
     anchor: Path | None,
     ticks: int,
     style: str,
+    prod: bool,
 ) -> None:
     """Trade, and say how it ended."""
     ended = run_live(
@@ -28,6 +29,7 @@ def live(
         anchor=anchor,
         ticks=ticks,
         tell=telling(Style(style)),
+        prod=prod,
     )
     say(ended)
 

@@ -31,7 +31,7 @@ HOSTED = (
     "loopback",
 )
 LOOPBACK = "loopback"  # a server's settings do not change a backtest
-ELSEWHERE = frozenset({LOG, FILE, LOOPBACK, "environment", "environments"})
+ELSEWHERE = frozenset({LOG, FILE, LOOPBACK, "ccxt", "environment", "environments"})
 
 
 @frozen(kw_only=True)

@@ -44,8 +44,8 @@ A run is configured by one TOML file. A relative path starts at the folder of th
   market `aave_v3:aToken:aweETH` and `aave_v3:debtToken:vDebtWETH`, an allowance
   `wallet:Allowance:WETH@aave_v3`.
 * **Names** of venues, accounts, assets and symbols are {Name()}.
-* **Digest.** The header of a log has all settings but `log`, `loopback`, `environment` and
-  `environments`, and their SHA-256 as canonical JSON.
+* **Digest.** The header of a log has all settings but `log`, `loopback`, `ccxt`, `environment`
+  and `environments`, and their SHA-256 as canonical JSON.
 """
 SCALARS: Final[Mapping[Any, str]] = {
     bool: "true or false",

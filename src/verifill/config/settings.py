@@ -8,6 +8,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from verifill.config.breakers import BreakersConfig, FeedsConfig
+from verifill.config.ccxt import CcxtConfig
 from verifill.config.chains import ChainConfig
 from verifill.config.environments import EnvironmentConfig
 from verifill.config.exchanges import YEAR_S, ExchangeConfig, nothing
@@ -171,6 +172,8 @@ class Settings:
         entry_prices: Of perpetuals that are open at the start, by position key.
         tolerances: Differences that are accepted, by position key; none if left out.
         environments: Where venues are reached, by the name of an environment.
+        ccxt: Exchanges that live mode connects to for real, by the name of the venue. The digest
+            of the configuration leaves it out.
         loopback: The venues as a server of their own. The digest of the configuration leaves it
             out.
     """
@@ -198,4 +201,5 @@ class Settings:
     environments: Mapping[str, EnvironmentConfig] = field(
         factory=nothing, validator=Each(key=Name())
     )
+    ccxt: Mapping[str, CcxtConfig] = field(factory=nothing, validator=Each(key=Name()))
     loopback: LoopbackConfig = field(factory=LoopbackConfig)

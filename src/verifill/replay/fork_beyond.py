@@ -18,7 +18,6 @@ from verifill.engine.executor import DurableExecutor
 from verifill.engine.log.live import LiveLog
 from verifill.engine.replay.difference import Row
 from verifill.engine.replay.given import Given
-from verifill.live import cursors_of
 from verifill.machines.assembling import Beyond, Look
 from verifill.machines.full_loop import Full
 from verifill.machines.live_loop import LiveLoop
@@ -265,7 +264,7 @@ class Outside:
             feeds=feeds,
             mailbox=NoMail(),
             bases=lambda _totals: ({}, ""),
-            cursors=lambda: cursors_of(self.connected),
+            cursors=lambda: self.connected.cursors,
             look=self._look,
             seen=self._seen,
             worth=self._worth() if setup.measured else None,

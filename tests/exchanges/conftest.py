@@ -1,0 +1,18 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.exchanges.places import PLACES, Place
+from tests.exchanges.worlds import Running
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    one = Running()
+    yield one
+    one.close()
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest) -> Place:
+    return PLACES[request.param]

@@ -1,0 +1,266 @@
+"""What the tests know of each exchange: its accounts, what is traded, what it opens with."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final
+
+from attrs import frozen
+from fixtures.exchange.opening import AGENT_KEY, OWNER
+
+from verifill.venues.instructions import Instruction, PerpTrade, SetLeverage, Side, SpotTrade
+
+
+@frozen(kw_only=True)
+class Traded:
+    """An instrument, declared as the loopback exchange has it.
+
+    Attributes:
+        least: a quantity that can be traded, small and of several lots.
+    """
+
+    account: str
+    symbol: str
+    lot: str
+    tick: str
+    price: str
+    fee: str
+    least: str
+    min_notional: str = "0"
+    fee_asset: str = "quote"
+    perpetual: bool = False
+
+    @property
+    def toml(self) -> str:
+        return f"""
+[[exchanges.VENUE.instruments]]
+account = "{self.account}"
+symbol = "{self.symbol}"
+perpetual = {str(self.perpetual).lower()}
+base = "BTC"
+quote = "QUOTE"
+lot = "{self.lot}"
+tick = "{self.tick}"
+min_notional = "{self.min_notional}"
+fee = "{self.fee}"
+fee_asset = "{self.fee_asset}"
+data = "{self.account}:{self.symbol}"
+"""
+
+
+@frozen(kw_only=True)
+class Place:
+    """One exchange.
+
+    Attributes:
+        venue: what the configuration calls it.
+        accounts: account -> the dialect of its exchange.
+        opening: position key -> what it opens with.
+        create: what a request to create an order looks like, for faults.
+        query: what a question about an order looks like.
+        wallet: the asset that margins and pays.
+    """
+
+    venue: str
+    accounts: Mapping[str, str]
+    traded: tuple[Traded, ...]
+    opening: Mapping[str, str]
+    create: str
+    query: str
+    wallet: str = "USDT"
+    variables: Mapping[str, str]
+
+    @property
+    def spot(self) -> Traded | None:
+        return next((one for one in self.traded if not one.perpetual), None)
+
+    @property
+    def perpetual(self) -> Traded | None:
+        return next((one for one in self.traded if one.perpetual), None)
+
+    @property
+    def any(self) -> Traded:
+        return self.spot or self.traded[0]
+
+    def trade(self, traded: Traded, side: Side = Side.BUY, **more: object) -> Instruction:
+        asked = {
+            "account": traded.account,
+            "symbol": traded.symbol,
+            "side": side,
+            "quantity": Decimal(traded.least),
+        } | more
+        kind = PerpTrade if traded.perpetual else SpotTrade
+        return kind(**asked)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    def leverage(self, leverage: int) -> SetLeverage:
+        perpetual = self.perpetual
+        assert perpetual
+        return SetLeverage(account=perpetual.account, symbol=perpetual.symbol, leverage=leverage)
+
+    def exchange_toml(self) -> str:
+        assets = {account: ["BTC"] if self._spot_in(account) else [] for account in self.accounts}
+        held = ", ".join(
+            f'"{account}" = {[*more, self.wallet]!r}'.replace("'", '"')
+            for account, more in assets.items()
+        )
+        through = ", ".join(f'"{a}" = "{dialect}"' for a, dialect in self.accounts.items())
+        names = ["SPOT_TRADE"] if self.spot else []
+        names += ["PERP_TRADE", "SET_LEVERAGE"] if self.perpetual else []
+        operations = ", ".join(f'"{name}"' for name in names)
+        instruments = "".join(one.toml for one in self.traded)
+        return (
+            (
+                f"[exchanges.{self.venue}]\naccounts = {{ {held} }}\n"
+                f"operations = [{operations}]\n"
+                f"{instruments}\n[ccxt.{self.venue}]\naccounts = {{ {through} }}\n"
+            )
+            .replace("VENUE", self.venue)
+            .replace("QUOTE", self.wallet)
+        )
+
+    def _spot_in(self, account: str) -> bool:
+        return any(one.account == account and not one.perpetual for one in self.traded)
+
+
+KEYS: Final = ("API_KEY", "SECRET")
+
+BINANCE: Final = Place(
+    venue="binance",
+    accounts={"binance.spot": "binance", "binance.usdm": "binanceusdm"},
+    traded=(
+        Traded(
+            account="binance.spot",
+            symbol="BTC/USDT",
+            lot="0.00001",
+            tick="0.01",
+            price="60000.00",
+            fee="0.001",
+            fee_asset="received",
+            min_notional="5",
+            least="0.00123",
+        ),
+        Traded(
+            account="binance.usdm",
+            symbol="BTCUSDT",
+            lot="0.001",
+            tick="0.1",
+            price="60000.00",
+            fee="0.0005",
+            min_notional="100",
+            least="0.012",
+            perpetual=True,
+        ),
+    ),
+    opening={
+        "binance.spot:BaseToken:USDT": "1000000",
+        "binance.spot:BaseToken:BTC": "10",
+        "binance.usdm:BaseToken:USDT": "200000",
+        "binance.usdm:Setting:BTCUSDT.leverage": "20",
+    },
+    create="POST *binance.com/*/order",
+    query="GET *binance.com/*/order",
+    variables={"BINANCE_DEV_API_KEY": "loopback-key", "BINANCE_DEV_SECRET": "loopback-secret"},
+)
+
+BYBIT: Final = Place(
+    venue="bybit",
+    accounts={"bybit.uta": "bybit"},
+    traded=(
+        Traded(
+            account="bybit.uta",
+            symbol="BTC/USDT",
+            lot="0.000001",
+            tick="0.1",
+            price="60000.00",
+            fee="0.001",
+            fee_asset="received",
+            min_notional="5",
+            least="0.001234",
+        ),
+        Traded(
+            account="bybit.uta",
+            symbol="BTCUSDT",
+            lot="0.001",
+            tick="0.1",
+            price="60000.00",
+            fee="0.00055",
+            min_notional="5",
+            least="0.012",
+            perpetual=True,
+        ),
+    ),
+    opening={
+        "bybit.uta:BaseToken:USDT": "200000",
+        "bybit.uta:BaseToken:BTC": "2",
+        "bybit.uta:Setting:BTCUSDT.leverage": "10",
+    },
+    create="POST *bybit.com/v5/order/create",
+    query="GET *bybit.com/v5/order/realtime",
+    variables={"BYBIT_DEV_API_KEY": "loopback-key", "BYBIT_DEV_SECRET": "loopback-secret"},
+)
+
+OKX: Final = Place(
+    venue="okx",
+    accounts={"okx.trading": "okx"},
+    traded=(
+        Traded(
+            account="okx.trading",
+            symbol="BTC/USDT",
+            lot="0.00000001",
+            tick="0.1",
+            price="60000.00",
+            fee="0.001",
+            fee_asset="received",
+            least="0.00123456",
+        ),
+        Traded(
+            account="okx.trading",
+            symbol="BTCUSDT",
+            lot="0.0001",
+            tick="0.1",
+            price="60000.00",
+            fee="0.0005",
+            least="0.0123",
+            perpetual=True,
+        ),
+    ),
+    opening={
+        "okx.trading:BaseToken:USDT": "200000",
+        "okx.trading:BaseToken:BTC": "2",
+        "okx.trading:Setting:BTCUSDT.leverage": "10",
+    },
+    create="POST *okx.com/api/v5/trade/order",
+    query="GET *okx.com/api/v5/trade/order",
+    variables={
+        "OKX_DEV_API_KEY": "loopback-key",
+        "OKX_DEV_SECRET": "loopback-secret",
+        "OKX_DEV_PASSWORD": "loopback-passphrase",
+    },
+)
+
+HYPERLIQUID: Final = Place(
+    venue="hyperliquid",
+    accounts={"hyperliquid.perp": "hyperliquid"},
+    wallet="USDC",
+    traded=(
+        Traded(
+            account="hyperliquid.perp",
+            symbol="BTCUSDC",
+            lot="0.00001",
+            tick="1",
+            price="60000.00",
+            fee="0.00045",
+            min_notional="10",
+            least="0.01234",
+            perpetual=True,
+        ),
+    ),
+    opening={
+        "hyperliquid.perp:BaseToken:USDC": "200000",
+        "hyperliquid.perp:Setting:BTCUSDC.leverage": "10",
+    },
+    create="POST *hyperliquid.xyz/exchange",
+    query="POST *hyperliquid.xyz/info",
+    variables={"HYPERLIQUID_DEV_API_KEY": OWNER, "HYPERLIQUID_DEV_SECRET": AGENT_KEY},
+)
+
+PLACES: Final = {place.venue: place for place in (BINANCE, BYBIT, OKX, HYPERLIQUID)}

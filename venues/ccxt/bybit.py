@@ -1,0 +1,219 @@
+"""Bybit's unified trading account, by its v5 API: spot and linear perpetuals in one wallet."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+
+from attrs import evolve
+
+from verifill.engine.errors import NotObserved
+from verifill.venues.ccxt.client import number, whole
+from verifill.venues.ccxt.dialect import (
+    Dialect,
+    Entry,
+    Listed,
+    OrderNotFound,
+    Permissions,
+    Plain,
+    Traded,
+    resized,
+)
+from verifill.venues.ccxt.pages import chained
+from verifill.venues.orders import Cause
+
+# https://bybit-exchange.github.io/docs/v5/enum#typeuta-translog
+CAUSES: Final = {
+    "TRADE": Cause.TRADE,
+    "SETTLEMENT": Cause.FUNDING,
+    "LIQUIDATION": Cause.LIQUIDATION,
+    "ADL": Cause.LIQUIDATION,
+    "INTEREST": Cause.INTEREST,
+}
+NEAR_MS: Final = 60_000  # the log has times of its own
+FORCED: Final = frozenset({"BustTrade", "AdlTrade", "SessionSettlePnL"})
+TRADES: Final = FORCED | {"Trade"}
+
+
+class Bybit(Dialect):
+    """The unified account.
+
+    An order is asked for by `orderLinkId`: ccxt's own questions by a client id send no id at
+    all, and may be answered with another order. The log of transactions tells what moved the
+    wallet; executions tell what moved a size, and payments of funding are among them.
+    """
+
+    name: ClassVar[str] = "bybit"
+    exchange: ClassVar[str] = "bybit"
+    options: ClassVar[Plain] = {
+        "fetchMarkets": {"types": ["spot", "linear"]},
+        # known, and so not asked for: the permissions are told only of such an account
+        "enableUnifiedMargin": False,
+        "enableUnifiedAccount": True,
+        "unifiedMarginStatus": 6,
+    }
+    spot: ClassVar[bool] = True
+    perpetual: ClassVar[bool] = True
+    barred: ClassVar[tuple[str, ...]] = ('"retCode":10003', '"retCode":10004', '"retCode":10005')
+    settled: ClassVar[tuple[str, ...]] = ('"retCode":110043',)
+
+    def rehearse(self, exchange: Any) -> None:  # noqa: ANN401
+        """See `Dialect.rehearse`: its demo."""
+        exchange.enable_demo_trading(True)  # noqa: FBT003 - how ccxt calls it
+
+    def permissions(self, exchange: Any) -> Permissions:  # noqa: ANN401
+        """See `Dialect.permissions`."""
+        told = exchange.private_get_v5_user_query_api()["result"]
+        if str(told["uta"]) != "1":
+            msg = "bybit: this key is of a classic account; a unified one is needed"
+            raise NotObserved(msg)
+        may = told["permissions"]
+        trades = bool(may["Spot"]) and bool(may["ContractTrade"])
+        return Permissions(
+            read=True,
+            trade=trades and str(told["readOnly"]) == "0",
+            withdraw="Withdraw" in may["Wallet"],
+        )
+
+    def find(self, exchange: Any, symbol: str, client_id: str) -> Plain:  # noqa: ANN401
+        """See `Dialect.find`: what rests or ended lately, then the history.
+
+        Raises:
+            OrderNotFound: neither has it.
+        """
+        market = exchange.market(symbol)
+        asked = _of(market) | {"orderLinkId": client_id}
+        for question in (
+            exchange.private_get_v5_order_realtime,
+            exchange.private_get_v5_order_history,
+        ):
+            for told in question(asked)["result"]["list"]:
+                if told["orderLinkId"] == client_id:
+                    found: Plain = exchange.parse_order(told, market)
+                    return found
+        msg = f"{symbol}: there is no order {client_id}"
+        raise OrderNotFound(msg)
+
+    def cancel(self, exchange: Any, symbol: str, client_id: str) -> None:  # noqa: ANN401
+        """See `Dialect.cancel`."""
+        asked = _of(exchange.market(symbol)) | {"orderLinkId": client_id}
+        exchange.private_post_v5_order_cancel(asked)
+
+    def filled(self, exchange: Any, listed: Listed, order: Plain) -> Sequence[Traded]:  # noqa: ANN401
+        """See `Dialect.filled`; what a trade realised is in the log of transactions."""
+        trades = super().filled(exchange, listed, order)
+        if not trades or not listed.instrument.perpetual:
+            return trades
+        times = [trade.time_ms for trade in trades]
+        market = exchange.market(listed.symbol)
+        realised = {
+            told["tradeId"]: number(told["cashFlow"], "the profit of a trade")
+            for told in _log(exchange, min(times) - NEAR_MS, max(times) + NEAR_MS)
+            if told["symbol"] == market["id"] and told["category"] == "linear"
+        }
+        ids = [trade.ref.rpartition(":")[2] for trade in trades]
+        if missing := [one for one in ids if one not in realised]:
+            msg = f"bybit: the log of transactions lacks the trades {', '.join(missing)}"
+            raise NotObserved(msg)
+        return [evolve(t, realised=realised[one]) for t, one in zip(trades, ids, strict=True)]
+
+    def trades(
+        self,
+        exchange: Any,  # noqa: ANN401
+        listed: Listed,
+        since_ms: int,
+        until_ms: int,
+    ) -> Sequence[Traded]:
+        """See `Dialect.trades`."""
+        market = exchange.market(listed.symbol)
+        asked = _of(market) | {"startTime": since_ms, "endTime": until_ms, "limit": 100}
+        told = list(_all(exchange.private_get_v5_execution_list, asked))
+        return self.read(exchange, listed, exchange.parse_trades(told, market))
+
+    def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401
+        """See `Dialect.balances`: what the list does not have, the wallet does not hold."""
+        told = exchange.private_get_v5_account_wallet_balance({"accountType": "UNIFIED"})
+        (wallet,) = told["result"]["list"]
+        held = dict.fromkeys(assets, Decimal(0))
+        for coin in wallet["coin"]:
+            asset = exchange.safe_currency_code(coin["coin"])
+            held[asset] = number(coin["walletBalance"], "a wallet balance")
+        return held
+
+    def sizes(self, exchange: Any, listed: Sequence[Listed]) -> Mapping[str, Decimal]:  # noqa: ANN401
+        """See `Dialect.sizes`: asked for one by one, what is flat is told too."""
+        return {one.symbol: _size(_position(exchange, one)) for one in listed}
+
+    def leverage(self, exchange: Any, listed: Listed) -> int:  # noqa: ANN401
+        """See `Dialect.leverage`."""
+        return whole(_position(exchange, listed)["leverage"], "a leverage")
+
+    def entries(
+        self,
+        exchange: Any,  # noqa: ANN401
+        listed: Sequence[Listed],
+        trades: Sequence[tuple[Listed, Traded]],
+        since_ms: int,
+        until_ms: int,
+    ) -> Iterable[Entry]:
+        """See `Dialect.entries`."""
+        for one, trade in trades:
+            if one.instrument.perpetual:
+                yield resized(one, trade)
+        names = {_name(exchange.market(one.symbol)): one.symbol for one in listed}
+        for told in _log(exchange, since_ms, until_ms):
+            symbol = names.get((told["category"], told["symbol"]), told["symbol"])
+            trade = told["tradeId"]
+            yield Entry(
+                ref=f"{symbol}:{trade}" if trade else f"{told['type']}:{told['id']}",
+                part=str(told["id"]),
+                asset=exchange.safe_currency_code(told["currency"]),
+                amount=number(told["change"], "a change of the wallet"),
+                cause=CAUSES.get(told["type"], Cause.TRANSFER),
+                time_ms=whole(told["transactionTime"], "the time of a change"),
+            )
+
+    def read(self, exchange: Any, listed: Listed, told: Iterable[Plain]) -> list[Traded]:  # noqa: ANN401
+        """See `Dialect.read`: funding is no trade."""
+        return super().read(exchange, listed, [t for t in told if t["info"]["execType"] in TRADES])
+
+    def forced(self, trade: Plain) -> bool:
+        """See `Dialect.forced`."""
+        return trade["info"]["execType"] in FORCED
+
+
+def _of(market: Plain) -> dict[str, Any]:
+    return {"category": "spot" if market["spot"] else "linear", "symbol": str(market["id"])}
+
+
+def _name(market: Plain) -> tuple[str, str]:
+    return ("spot" if market["spot"] else "linear", str(market["id"]))
+
+
+def _position(exchange: Any, listed: Listed) -> Plain:  # noqa: ANN401
+    """The position of a perpetual in one-way mode, which is told though it be flat."""
+    told = exchange.private_get_v5_position_list(_of(exchange.market(listed.symbol)))
+    (position,) = told["result"]["list"]
+    return dict(position)
+
+
+def _size(position: Plain) -> Decimal:
+    size = number(position["size"], "the size of a position")
+    if not size:
+        return size
+    return {"Buy": size, "Sell": -size}[position["side"]]
+
+
+def _log(exchange: Any, since_ms: int, until_ms: int) -> Iterator[Plain]:  # noqa: ANN401
+    """The log of transactions."""
+    asked = {"accountType": "UNIFIED", "startTime": since_ms, "endTime": until_ms, "limit": 50}
+    return _all(exchange.private_get_v5_account_transaction_log, asked)
+
+
+def _all(question: Callable[[Plain], Plain], asked: Plain) -> Iterator[Plain]:
+    """All that a question of Bybit is answered with, page by page."""
+
+    def page(cursor: str) -> tuple[Sequence[Plain], str]:
+        told = question({**asked, "cursor": cursor} if cursor else asked)["result"]
+        return told["list"], str(told["nextPageCursor"] or "")
+
+    return chained(page)

@@ -1,0 +1,14 @@
+"""The exchanges there are dialects of, by the name that a configuration gives an account."""
+
+from typing import Final
+
+from verifill.venues.ccxt.binance import BinanceSpot, BinanceUsdm
+from verifill.venues.ccxt.bybit import Bybit
+from verifill.venues.ccxt.dialect import Dialect
+from verifill.venues.ccxt.hyperliquid import Hyperliquid
+from verifill.venues.ccxt.okx import Okx
+
+DIALECTS: Final[dict[str, Dialect]] = {
+    dialect.name: dialect
+    for dialect in (BinanceSpot(), BinanceUsdm(), Bybit(), Okx(), Hyperliquid())
+}

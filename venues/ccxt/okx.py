@@ -1,0 +1,162 @@
+"""OKX's trading account, by its v5 API: spot, and perpetuals that are counted in contracts."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+
+from verifill.venues.ccxt.client import number, whole
+from verifill.venues.ccxt.dialect import (
+    Asked,
+    Dialect,
+    Entry,
+    Listed,
+    Permissions,
+    Plain,
+    Traded,
+    resized,
+)
+from verifill.venues.ccxt.pages import chained
+from verifill.venues.orders import Cause
+
+PAGE: Final = 100
+# https://www.okx.com/docs-v5/en/#trading-account-rest-api-get-bills-details-last-7-days
+CAUSES: Final = {
+    "2": Cause.TRADE,
+    "5": Cause.LIQUIDATION,
+    "7": Cause.INTEREST,
+    "8": Cause.FUNDING,
+    "9": Cause.LIQUIDATION,  # ADL
+}
+# subTypes of fills: partial and full liquidation, ADL
+FORCED: Final = frozenset({"100", "101", "102", "103", "104", "105", "125", "126"})
+
+
+class Okx(Dialect):
+    """The trading account, in net mode and with cross margin.
+
+    A request is refused after `expTime`, a header that ccxt does not send; with it not found
+    is a proof as at the others. Bills tell what moved a wallet, fills what moved a size.
+    """
+
+    name: ClassVar[str] = "okx"
+    exchange: ClassVar[str] = "okx"
+    options: ClassVar[Plain] = {
+        "fetchMarkets": {"types": ["spot", "swap"]},
+        "createOrder": "privatePostTradeOrder",
+    }
+    credentials: ClassVar[tuple[str, ...]] = ("API_KEY", "SECRET", "PASSWORD")
+    spot: ClassVar[bool] = True
+    perpetual: ClassVar[bool] = True
+    barred: ClassVar[tuple[str, ...]] = ('"code":"50111"', '"code":"50113"', '"code":"50105"')
+
+    def permissions(self, exchange: Any) -> Permissions:  # noqa: ANN401
+        """See `Dialect.permissions`."""
+        (told,) = exchange.private_get_account_config()["data"]
+        may = told["perm"].split(",")
+        return Permissions(
+            read="read_only" in may, trade="trade" in may, withdraw="withdraw" in may
+        )
+
+    def expire(self, exchange: Any, now_ms: int, deadline_ms: int) -> Mapping[str, str]:  # noqa: ANN401
+        """See `Dialect.expire`."""
+        exchange.nonce = lambda: now_ms
+        return {"expTime": str(deadline_ms)}
+
+    def more(self, asked: Asked) -> Plain:
+        """See `Dialect.more`: a quantity is always of the base asset."""
+        if asked.listed.instrument.perpetual:
+            return {"marginMode": "cross"}
+        return {"tgtCcy": "base_ccy"}
+
+    def filled(self, exchange: Any, listed: Listed, order: Plain) -> Sequence[Traded]:  # noqa: ANN401
+        """See `Dialect.filled`."""
+        return self._fills(exchange, listed, {"ordId": order["id"]})
+
+    def trades(
+        self,
+        exchange: Any,  # noqa: ANN401
+        listed: Listed,
+        since_ms: int,
+        until_ms: int,
+    ) -> Sequence[Traded]:
+        """See `Dialect.trades`."""
+        return self._fills(exchange, listed, {"begin": since_ms, "end": until_ms})
+
+    def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401
+        """See `Dialect.balances`: what is not among the details, the account does not hold."""
+        (told,) = exchange.private_get_account_balance()["data"]
+        held = dict.fromkeys(assets, Decimal(0))
+        for coin in told["details"]:
+            held[exchange.safe_currency_code(coin["ccy"])] = number(coin["cashBal"], "a balance")
+        return held
+
+    def sizes(self, exchange: Any, listed: Sequence[Listed]) -> Mapping[str, Decimal]:  # noqa: ANN401
+        """See `Dialect.sizes`: what is flat is not in the list."""
+        sizes = dict.fromkeys((one.symbol for one in listed), Decimal(0))
+        for told in exchange.private_get_account_positions({"instType": "SWAP"})["data"]:
+            symbol = exchange.safe_symbol(told["instId"])
+            if symbol in sizes:
+                contracts = number(told["pos"] or "0", "the size of a position")
+                sizes[symbol] += contracts * self.contract(exchange, symbol)
+        return sizes
+
+    def leverage(self, exchange: Any, listed: Listed) -> int:  # noqa: ANN401
+        """See `Dialect.leverage`."""
+        asked = {"instId": exchange.market(listed.symbol)["id"], "mgnMode": "cross"}
+        (told,) = exchange.private_get_account_leverage_info(asked)["data"]
+        return whole(told["lever"], "a leverage")
+
+    def set_leverage(self, exchange: Any, listed: Listed, leverage: int) -> None:  # noqa: ANN401
+        """See `Dialect.set_leverage`."""
+        exchange.set_leverage(leverage, listed.symbol, {"mgnMode": "cross"})
+
+    def entries(
+        self,
+        exchange: Any,  # noqa: ANN401
+        listed: Sequence[Listed],  # noqa: ARG002
+        trades: Sequence[tuple[Listed, Traded]],
+        since_ms: int,
+        until_ms: int,
+    ) -> Iterable[Entry]:
+        """See `Dialect.entries`."""
+        for one, trade in trades:
+            if one.instrument.perpetual:
+                yield resized(one, trade)
+        asked = {"begin": since_ms, "end": until_ms}
+        for told in _all(exchange.private_get_account_bills, asked):
+            symbol, trade = exchange.safe_symbol(told["instId"]), told["tradeId"]
+            kind = str(told["type"])
+            yield Entry(
+                ref=f"{symbol}:{trade}" if trade else f"{kind}:{told['billId']}",
+                part=str(told["billId"]),
+                asset=exchange.safe_currency_code(told["ccy"]),
+                amount=number(told["balChg"], "a change of a balance"),
+                cause=CAUSES.get(kind, Cause.TRANSFER),
+                time_ms=whole(told["ts"], "the time of a bill"),
+            )
+
+    def realised(self, trade: Plain) -> Decimal:
+        """See `Dialect.realised`."""
+        return number(trade["info"]["fillPnl"] or "0", "the profit of a trade")
+
+    def forced(self, trade: Plain) -> bool:
+        """See `Dialect.forced`."""
+        return str(trade["info"]["subType"]) in FORCED
+
+    def _fills(self, exchange: Any, listed: Listed, asked: Plain) -> Sequence[Traded]:  # noqa: ANN401
+        market = exchange.market(listed.symbol)
+        kind = "SPOT" if market["spot"] else "SWAP"
+        asked = {"instType": kind, "instId": market["id"], **asked}
+        told = list(_all(exchange.private_get_trade_fills, asked))
+        return self.read(exchange, listed, exchange.parse_trades(told, market))
+
+
+def _all(question: Callable[[Plain], Plain], asked: Plain) -> Iterator[Plain]:
+    """All that a question of OKX is answered with, newest first, page by page."""
+
+    def page(before: str) -> tuple[Sequence[Plain], str]:
+        more = {"after": before} if before else {}
+        told: Sequence[Plain] = question({**asked, "limit": PAGE, **more})["data"]
+        return told, str(told[-1]["billId"]) if len(told) == PAGE else ""
+
+    return chained(page)

@@ -1,0 +1,97 @@
+"""What is tested of an exchange before the first order, without an order."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from attrs import frozen
+
+from verifill.engine.clock import off_by_ns
+from verifill.engine.errors import NotObserved
+from verifill.venues.ccxt.account import Account
+from verifill.venues.ccxt.client import number
+from verifill.venues.ccxt.dialect import Listed, Permissions
+
+OFFSET_MAX_MS: Final = 1_000
+
+
+@frozen(kw_only=True)
+class Starting:
+    """The tests of one account.
+
+    Attributes:
+        account: what is tested.
+        now_ns: our wall time.
+        withdrawals: whether a key that may withdraw is taken.
+    """
+
+    account: Account
+    now_ns: Callable[[], int]
+    withdrawals: bool = False
+
+    def failures(self) -> Iterator[str]:
+        """What is not ready; each test that raises is a failure itself."""
+        for test in (self._clock, self._permissions, self._markets, self._readable):
+            try:
+                yield from test()
+            except NotObserved as error:
+                yield f"{self.account.name}: {error}"
+                return
+
+    def _clock(self) -> Iterator[str]:
+        before_ns = self.now_ns()
+        told_ns = self.account.ask_time_ns()
+        offset_ms = off_by_ns(told_ns, before_ns, self.now_ns()) // 10**6
+        if abs(offset_ms) > OFFSET_MAX_MS:
+            yield self._told(f"its clock is {offset_ms} ms off, allowed is {OFFSET_MAX_MS}")
+
+    def _permissions(self) -> Iterator[str]:
+        may: Permissions = self._ask(self.account.dialect.permissions)
+        if not may.read:
+            yield self._told("this key may not read positions")
+        if not may.trade:
+            yield self._told("this key may not trade here")
+        if may.withdraw and not self.withdrawals:
+            yield self._told(
+                "this key may withdraw; take a key that may not, or set withdrawals = true"
+            )
+
+    def _markets(self) -> Iterator[str]:
+        exchange = self.account.orders.exchange
+        self._ask(self.account.dialect.load)
+        for listed in self.account.listed.values():
+            market: Any = exchange.markets.get(listed.symbol)
+            if not market or market.get("active") is False:
+                yield self._told(f"it does not trade {listed.symbol} now")
+            else:
+                yield from self._rules(listed, market)
+
+    def _rules(self, listed: Listed, market: Any) -> Iterator[str]:  # noqa: ANN401 - of ccxt
+        """Our rules are at least as strict as the exchange's."""
+        instrument = listed.instrument
+        contract = self.account.dialect.contract(self.account.orders.exchange, listed.symbol)
+        precision, limits = market["precision"], market["limits"]
+        lot = number(precision["amount"], f"the lot of {listed.symbol}") * contract
+        ours = instrument.quantity(instrument.lot)
+        if ours % lot:
+            yield self._told(f"{listed.symbol}: lot is {ours:f}, and there a multiple of {lot:f}")
+        if precision["price"]:
+            tick, our_tick = number(precision["price"], "a tick"), instrument.price(instrument.tick)
+            if our_tick % tick:
+                problem = f"tick is {our_tick:f}, and there a multiple of {tick:f}"
+                yield self._told(f"{listed.symbol}: {problem}")
+        least: object = (limits["cost"] or {"min": None})["min"]
+        if least is not None:
+            value = instrument.value(instrument.min_notional)
+            if value < number(least, "a least notional"):
+                problem = f"min_notional is {value:f}, and there {number(least, ''):f}"
+                yield self._told(f"{listed.symbol}: {problem}")
+
+    def _readable(self) -> Iterator[str]:
+        self.account.ask(self.account.positions, self.account.dialect.balances, ())
+        yield from ()
+
+    def _ask(self, call: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - plain values
+        return self.account.ask(self.account.orders, call)
+
+    def _told(self, problem: str) -> str:
+        return f"{self.account.name}: {problem}"
