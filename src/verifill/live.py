@@ -7,6 +7,7 @@ the venues say what became of them.
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,6 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from verifill.assembly.endpoints import servers_of
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Connected, Hosting
 from verifill.assembly.strategy import load_strategy
@@ -46,7 +46,8 @@ from verifill.machines.setup import SETUP
 from verifill.modes import LIVE
 from verifill.quotes import Quotes
 from verifill.setting_up import setup_of
-from verifill.start import Start, at
+from verifill.start import Start
+from verifill.ways import way_to
 from verifill.telling import Style, Tell, telling
 from verifill.venues.loopback.world import NETWORK
 
@@ -103,7 +104,7 @@ def run_live(
         anchor = FileAnchor(Path(anchor or f"{log}.anchor"))
     start = Start(
         config=settings,
-        connect=at(servers_of(settings, port, os.environ), settings.policies),
+        connect=way_to(settings, port, os.environ),
         folder=log,
         anchor=anchor,
         mailbox=mailbox,
@@ -132,9 +133,12 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
     compiled = compile_table(FULL_LOOP)
     header = _header(start, hosting, nesting(FULL_LOOP, compiled))
     found, log, said = _open(start, header)
-    with log, Interrupts() as interrupts:
-        cursors = found.memory.books.cursors if found.memory else {}
-        connected = start.connect(hosting, found, cursors)
+    cursors = found.memory.books.cursors if found.memory else {}
+    with (
+        log,
+        Interrupts() as interrupts,
+        closing(start.connect(hosting, found, cursors)) as connected,
+    ):
         check_margins(hosting, connected.venues)
         live = LiveLog(log, Nesting(**said["nesting"]), outside.moment)
         live.on_record = start.tell
@@ -147,7 +151,7 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
             market=connected.market,
             strategy=strategy,
             venues=tuple(connected.venues.values()),
-            feeds=[connected.transit] if start.config.routes else (),
+            feeds=[connected.transit] if connected.transit and start.config.routes else (),
             mailbox=start.mailbox(start.folder),
             bases=lambda totals: _bases(hosting, totals),
             cursors=lambda: cursors_of(connected),
@@ -269,9 +273,10 @@ def _bases(hosting: Hosting, totals: Mapping[str, int]) -> tuple[Mapping[str, in
 
 def cursors_of(connected: Connected) -> dict[str, int]:
     """Feed -> the ledger row that its next reading begins with, where it has begun."""
-    feeds = {name: venue.remote.feed for name, venue in connected.venues.items()}
-    feeds[NETWORK] = connected.transit
-    return {name: feed.cursor for name, feed in feeds.items() if feed.cursor is not None}
+    cursors = {name: venue.cursor for name, venue in connected.venues.items()}
+    if connected.transit is not None:
+        cursors[NETWORK] = connected.transit.cursor
+    return {name: cursor for name, cursor in cursors.items() if cursor is not None}
 
 
 __all__ = ["Ended", "cursors_of", "go_on", "one_life", "run_live"]

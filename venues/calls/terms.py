@@ -73,6 +73,7 @@ class ChainTerms:
         market: public data.
         indices: what a share of a lending market is worth, from public data.
         dry: for a dry run: no gas, flash loans step by step, nothing leaves the chain.
+        own: type of instruction -> its call, where the chain has another one than is usual.
 
     Raises:
         ConfigError: assets are not declared, or their decimals do not fit together.
@@ -86,6 +87,7 @@ class ChainTerms:
         *,
         indices: Indices,
         dry: bool = False,
+        own: Mapping[type[Instruction], Call[Any]] | None = None,
     ) -> None:
         check_scales(chain, scales)
         self._chain = chain
@@ -115,6 +117,7 @@ class ChainTerms:
             FlashBorrow: FlashBorrowCall(public),
             FlashRepay: FlashRepayCall(public),
         }
+        calls |= own or {}
         supported = chain.rules.operations
         self._calls = {asked: call for asked, call in calls.items() if asked.op in supported}
 

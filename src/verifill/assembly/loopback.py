@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from attrs import evolve, frozen
 
@@ -16,6 +17,7 @@ from verifill.engine.clock import NANOSECONDS, off_by_ns
 from verifill.links import Link, links_of_chain
 from verifill.venues.calls import ChainRules
 from verifill.venues.data import History, SeriesPoints
+from verifill.venues.interfaces import Venue
 from verifill.venues.keys import in_transit
 from verifill.venues.loopback.book import Simulated
 from verifill.venues.loopback.chain import LoopbackChain
@@ -224,6 +226,19 @@ def _nothing(_market: LiveMarket) -> None:
     """Nobody else is to know the prices."""
 
 
+def _released() -> None:
+    """Nothing is held."""
+
+
+class LiveVenue(Venue, Protocol):
+    """A venue that a live run can go on with where an earlier life has left it."""
+
+    @property
+    def cursor(self) -> int | None:
+        """Where its next reading begins; None before the first."""
+        ...
+
+
 @frozen
 class Connected:
     """The adapters of a server's venues.
@@ -234,26 +249,34 @@ class Connected:
         transit: what is on its way between them.
         now_ns: our wall time.
         quote: told of the prices after each refresh.
+        release: gives up what the adapters hold.
     """
 
     market: LiveMarket
-    venues: Mapping[str, LoopbackExchange | LoopbackChain]
-    transit: Feed
+    venues: Mapping[str, LiveVenue]
+    transit: Feed | None
     now_ns: Callable[[], int]
     quote: Callable[[LiveMarket], None] = _nothing
+    release: Callable[[], None] = _released
 
-    def refresh(self) -> int:
+    def close(self) -> None:
+        """Give up what the adapters hold."""
+        self.release()
+
+    def refresh(self) -> int | None:
         """Fetch the prices now.
 
         Returns:
-            How far the venues' clock is certainly off from ours, in nanoseconds.
+            How far the venues' clock is certainly off from ours, in nanoseconds; None where
+            they do not tell it.
 
         Raises:
             NotObserved: no answer; the prices stay what they were.
         """
         before_ns = self.now_ns()
         self.market.refresh()
-        offset_ns = off_by_ns(self.market.clock_ns, before_ns, self.now_ns())
+        clock_ns = self.market.clock_ns
+        offset_ns = off_by_ns(clock_ns, before_ns, self.now_ns()) if clock_ns else None
         self.quote(self.market)
         for venue in self.venues.values():
             if isinstance(venue, LoopbackChain):

@@ -30,7 +30,7 @@ contract Executor {
     bool private transient running;
 
     /// Every call tells which step of the chain it belongs to, before the logs that it causes.
-    event Began(uint256 indexed step, uint256 value);
+    event Began(uint256 indexed step, address indexed target, uint256 value);
 
     error NotOwner(address sender);
     error NotLent(address sender, address initiator);
@@ -73,7 +73,7 @@ contract Executor {
     function _run(Call[] memory calls) private {
         for (uint256 i; i < calls.length; ++i) {
             Call memory one = calls[i];
-            emit Began(one.step, one.value);
+            emit Began(one.step, one.target, one.value);
             (bool ok, bytes memory said) = one.target.call{value: one.value}(one.data);
             // A call to where there is no code succeeds; only plain ether goes to such places.
             if (ok && one.data.length != 0 && one.target.code.length == 0) ok = false;

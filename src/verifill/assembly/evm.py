@@ -1,0 +1,189 @@
+"""The chains of a configuration as they are: how each is reached, and who signs."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, frozen
+
+from verifill.assembly.amounts import rate_of
+from verifill.assembly.loopback import Connected, Hosting, LiveVenue
+from verifill.config import Config, EvmAccountConfig, EvmConfig
+from verifill.config.environments import VARIABLE
+from verifill.engine.amounts import to_units
+from verifill.engine.clock import Times
+from verifill.engine.errors import ConfigError
+from verifill.venues.market import LiveMarket
+
+if TYPE_CHECKING:
+    from verifill.venues.evm.keys import Signer
+    from verifill.venues.evm.rules import EvmRules
+
+WEI_DECIMALS = 18
+EXTRA = "web3"
+
+
+def chains_as_they_are(config: Config) -> tuple[str, ...]:
+    """The names of the chains that have an `evm` section."""
+    return tuple(name for name, chain in config.chains.items() if chain.evm is not None)
+
+
+@frozen
+class EvmWay:
+    """How one chain is reached.
+
+    Attributes:
+        name: of the chain.
+        url: of its node; it may have a key in it, and is in no repr.
+        rules: where everything is.
+        signers: account -> who signs for it.
+        timeout_s: for each silence of the node.
+    """
+
+    name: str
+    url: str
+    rules: "EvmRules"
+    signers: "Mapping[str, Signer]"
+    timeout_s: float
+
+    def __repr__(self) -> str:
+        return f"EvmWay({self.name})"
+
+    @classmethod
+    def of(cls, config: Config, name: str, url: str, variables: Mapping[str, str]) -> "EvmWay":
+        """The way to a chain.
+
+        Raises:
+            ConfigError: the extra is not installed, or a key cannot be had.
+        """
+        if find_spec(EXTRA) is None:
+            problem = (
+                f"chains.{name}.evm needs web3.py; install it with pip install 'verifill[evm]'"
+            )
+            raise config.error(problem)
+        evm = config.chains[name].evm
+        assert evm is not None
+        try:
+            signers = {
+                account: _signer(config, f"chains.{name}.evm.accounts.{account}", its, variables)
+                for account, its in evm.accounts.items()
+                if its.key or its.keystore
+            }
+            rules = _rules(evm, next(iter(signers), ""))
+        except ConfigError as error:
+            raise config.error(str(error)) from None
+        reading_s = config.policies.at(name).timeouts.reading_s
+        return cls(name, url, rules, signers, reading_s)
+
+
+def with_chains(
+    hosting: Hosting,
+    ways: list[EvmWay],
+    cursors: Mapping[str, int],
+    *,
+    inner: Connected | None,
+    times: Times,
+) -> Connected:
+    """The adapters of chains as they are, beside those of a loopback server.
+
+    Args:
+        hosting: what follows from the configuration.
+        ways: to the chains.
+        cursors: feed -> where an earlier life had come to.
+        inner: the venues of a loopback server; None if there are none.
+        times: the clocks.
+
+    Raises:
+        ConfigError: an address is missing.
+    """
+    from verifill.venues.evm.market import ChainMarket  # noqa: PLC0415 - of an extra
+    from verifill.venues.evm.node import Node  # noqa: PLC0415 - likewise
+    from verifill.venues.evm.venue import EvmChain  # noqa: PLC0415 - likewise
+
+    market: LiveMarket | None = inner.market if inner else None
+    venues: dict[str, LiveVenue] = dict(inner.venues) if inner else {}
+    chains: list[EvmChain] = []
+    for way in ways:
+        chain = hosting.chains[way.name]
+        node = Node(way.url, way.timeout_s)
+        market = ChainMarket(
+            node, chain, way.rules, series=hosting.series(), now_ns=times.wall_ns, inner=market
+        )
+        its: dict[str, Any] = {"scales": hosting.amounts.scales, "market": market}
+        made = EvmChain(chain, way.rules, node, way.signers, **its, since=cursors.get(way.name))
+        venues[way.name] = made
+        chains.append(made)
+    assert market is not None
+
+    def release() -> None:
+        for chain in chains:
+            chain.close()
+
+    if inner is not None:
+        return evolve(inner, market=market, venues=venues, release=release)
+    return Connected(market, venues, None, times.wall_ns, release=release)
+
+
+def _rules(evm: EvmConfig, first: str) -> "EvmRules":
+    from verifill.venues.evm.rules import (  # noqa: PLC0415 - of an extra
+        ANY,
+        Contract,
+        EvmRules,
+        Fees,
+        Level,
+        Speaks,
+    )
+
+    finality = {str(operation): Level(level) for operation, level in evm.finality.items()}
+    return EvmRules(
+        chain_id=evm.chain_id,
+        accounts={account: its.address for account, its in evm.accounts.items()},
+        owner=evm.owner or first,
+        tokens=dict(evm.tokens),
+        contracts={
+            name: Contract(
+                speaks=Speaks(its.speaks), address=its.address, quoter=its.quoter, fee=its.fee
+            )
+            for name, its in evm.contracts.items()
+        },
+        fees=Fees(
+            cap=to_units(evm.fee_cap, WEI_DECIMALS),
+            tip=to_units(evm.tip, WEI_DECIMALS),
+            bump=evm.bump_percent,
+        ),
+        executor=evm.executor,
+        finality={ANY: Level(evm.finality_usual)} | finality,
+        drift=rate_of(evm.drift),
+        health_min=to_units(evm.health_min, WEI_DECIMALS),
+        deadline_s=evm.deadline_s,
+        stale_s=evm.stale_s,
+        by_way_of_zero=frozenset(evm.by_way_of_zero),
+    )
+
+
+def _signer(
+    config: Config, key: str, account: EvmAccountConfig, variables: Mapping[str, str]
+) -> "Signer":
+    from verifill.venues.evm.keys import from_key, from_keystore  # noqa: PLC0415 - of an extra
+
+    if account.keystore is None:
+        return from_key(_held(f"{key}.key", account.key, variables), f"{key}.key")
+    opened = _held(f"{key}.unlock", account.unlock, variables)
+    return from_keystore(config.path(account.keystore), opened, f"{key}.keystore")
+
+
+def _held(key: str, said: str, variables: Mapping[str, str]) -> str:
+    """What a variable of the process holds.
+
+    Raises:
+        ConfigError: none is named, or it is not set.
+    """
+    named = VARIABLE.fullmatch(said)
+    if named is None:
+        msg = f"{key} is missing; name the variable that holds it: env:VARIABLE"
+        raise ConfigError(msg)
+    value = variables.get(named[1], "")
+    if not value:
+        msg = f"{key} is held by the environment variable {named[1]}, which is not set"
+        raise ConfigError(msg)
+    return value
