@@ -5,7 +5,9 @@ sent as one transaction that takes effect whole or not at all. Steps whose amoun
 only while they run are late-bound: "wrap what step B3 gave".
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from verifill import (
     MAX,
@@ -72,6 +74,14 @@ class LeveragedStaking:
         self.pool = pool
         self.entered_ns: int | None = None
         self.left = False
+
+    def state(self) -> Mapping[str, Any]:
+        """What it must know after a restart."""
+        return {"entered_ns": self.entered_ns, "left": self.left}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Know it again."""
+        self.entered_ns, self.left = state["entered_ns"], state["left"]
 
     def decide(self, market: MarketView, positions: Positions, last: PlanReport) -> Plan:  # noqa: ARG002 - the protocol
         """The way in, then nothing, then the way out."""

@@ -18,6 +18,7 @@ from verifill.venues.orders import Cause, Move
 RAY: Final = 10**27
 WHOLE: Final = -1
 TRANSFER: Final = topic("Transfer(address,address,uint256)")
+SHARES: Final = topic("TransferShares(address,address,uint256)")
 APPROVAL: Final = topic("Approval(address,address,uint256)")
 DEPOSIT: Final = topic("Deposit(address,uint256)")
 WITHDRAWAL: Final = topic("Withdrawal(address,uint256)")
@@ -105,10 +106,12 @@ class Decoder:
             for token, key in ((reserve.a_token, reserve.a_key), (reserve.debt_token, reserve.debt_key)):  # fmt: skip
                 if token:
                     self._shares[rules.tokens[token].lower()] = _Place(key, owner)
+        self._rebasing = rules.rebasing
         speaking = {c.address.lower(): c.speaks for c in rules.contracts.values()}
         self._weth = {at for at, speaks in speaking.items() if speaks is Speaks.WETH}
         self._readers: Mapping[str, Callable[[Log], Moved]] = {
             TRANSFER: self._transfer,
+            SHARES: self._transfer_of_shares,
             DEPOSIT: self._deposit,
             WITHDRAWAL: self._withdrawal,
             MINT: self._mint,
@@ -186,8 +189,16 @@ class Decoder:
     def _transfer(self, log: Log) -> Moved:
         token = log["address"].lower()
         asset = self._tokens.get(token, "")
-        if not asset or token in self._shares or len(log["topics"]) < 3:  # noqa: PLR2004 - from, to
-            return
+        in_shares = token in self._shares or asset in self._rebasing
+        if asset and not in_shares and len(log["topics"]) > 2:  # noqa: PLR2004 - from, to
+            yield from self._moved(asset, log)
+
+    def _transfer_of_shares(self, log: Log) -> Moved:
+        asset = self._tokens.get(log["address"].lower(), "")
+        if asset in self._rebasing:
+            yield from self._moved(asset, log)
+
+    def _moved(self, asset: str, log: Log) -> Moved:
         units = word(unhex(log["data"]))
         for at, sign in ((1, -1), (2, 1)):
             account = account_at(self._rules, address_in(log["topics"][at]))

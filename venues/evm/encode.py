@@ -64,11 +64,15 @@ class Encoder:
     Args:
         chain: the protocols.
         rules: where they are.
+        amount_of: the amount that shares of a rebasing token are worth now.
     """
 
-    def __init__(self, chain: ChainRules, rules: EvmRules) -> None:
+    def __init__(
+        self, chain: ChainRules, rules: EvmRules, amount_of: Callable[[str, int], int]
+    ) -> None:
         self._chain = chain
         self._rules = rules
+        self._amount_of = amount_of
         # each is given instructions of its own type only: hence Any
         self._encoders: Mapping[type[Instruction], Callable[[Any, Order, int], Call]] = {
             InternalTransfer: self._transfer,
@@ -148,7 +152,7 @@ class Encoder:
         spender, asset = self._spends(order.instruction)
         if not spender:
             return [call]
-        token, units = self._rules.token(asset), _word(order)
+        token, units = self._rules.token(asset), self._amount(asset, _word(order))
         approve = Call(token, 0, call_of(APPROVE, spender, units), step)
         if order.quantity != MAX_UNITS:
             return [approve, call]
@@ -193,13 +197,18 @@ class Encoder:
             raise InstructionError(msg)
         return found
 
+    def _amount(self, asset: str, units: int) -> int:
+        """What a contract is told of an asset: of a rebasing token no shares but an amount."""
+        return self._amount_of(asset, units) if asset in self._rules.rebasing else units
+
     # One method for each operation.
 
     def _transfer(self, asked: InternalTransfer, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
         to = self._rules.accounts[asked.to]
         if asked.asset == self._chain.native:
             return Call(to, order.quantity, b"")
-        data = call_of("transfer(address,uint256)", to, order.quantity)
+        amount = self._amount(asked.asset, order.quantity)
+        data = call_of("transfer(address,uint256)", to, amount)
         return Call(self._rules.token(asked.asset), 0, data)
 
     def _approve(self, asked: Approve, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
@@ -210,7 +219,8 @@ class Encoder:
         into = self._contract(asked.into, Speaks.WETH, Speaks.WSTETH)
         if into.speaks is Speaks.WETH:
             return Call(into.address, order.quantity, call_of("deposit()"))
-        return Call(into.address, 0, call_of("wrap(uint256)", order.quantity))
+        amount = self._amount(asked.asset, order.quantity)
+        return Call(into.address, 0, call_of("wrap(uint256)", amount))
 
     def _unwrap(self, asked: Unwrap, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
         of = self._contract(asked.asset, Speaks.WETH, Speaks.WSTETH)
@@ -260,7 +270,8 @@ class Encoder:
 
     def _unstake(self, asked: Unstake, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
         staked = self._contract(asked.asset, Speaks.LIDO)
-        return Call(staked.address, 0, call_of("requestWithdrawal(uint256)", order.quantity))
+        amount = self._amount(asked.asset, order.quantity)
+        return Call(staked.address, 0, call_of("requestWithdrawal(uint256)", amount))
 
     def _claim(self, asked: Claim, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
         return Call(self._contract(asked.asset, Speaks.LIDO).address, 0, call_of("claim()"))

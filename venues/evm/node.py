@@ -19,6 +19,7 @@ from verifill.engine.errors import NotObserved
 from verifill.venues.evm.abi import unhex
 
 LATEST: Final = "latest"
+HEIGHTS: Final = 10**9  # of a chain, which stand where a time has nanoseconds
 READER: Final = "0x00000000000000000000000000000000766572ff"
 """Where the code of the reader is put for the length of a call; nobody has this address."""
 
@@ -66,7 +67,12 @@ class Block:
     @property
     def time_ns(self) -> int:
         """Its time, with its height in it, so that of two blocks the later one is later."""
-        return self.time_s * 10**9 + self.number % 10**9
+        return self.time_s * HEIGHTS + self.number % HEIGHTS
+
+
+def height_in(time_ns: int) -> int:
+    """The height of a block in its time."""
+    return time_ns % HEIGHTS
 
 
 class Node:
@@ -163,7 +169,7 @@ class Node:
         self,
         to: str,
         data: bytes,
-        at: Block | str,
+        at: Block | str | int,
         *,
         sender: str = "",
         value: int = 0,
@@ -174,7 +180,7 @@ class Node:
         Args:
             to: whom it calls.
             data: with what.
-            at: the block, or a tag.
+            at: the block, its height, or a tag.
             sender: who calls.
             value: wei that go with it.
             code: address -> code that it has for the length of the call.
@@ -185,7 +191,7 @@ class Node:
         """
         asked = {"to": to, "data": "0x" + data.hex(), "value": hex(value)}
         asked |= {"from": sender} if sender else {}
-        where: object = at if isinstance(at, str) else {"blockHash": at.hash}
+        where: object = {"blockHash": at.hash} if isinstance(at, Block) else _named(at)
         over = [{address: {"code": its} for address, its in code.items()}] if code else []
         try:
             return unhex(self.call("eth_call", asked, where, *over))
@@ -210,5 +216,5 @@ def _told(error: Exception) -> str:
 
 
 __all__: Sequence[str] = [
-    "LATEST", "READER", "Block", "LostError", "Node", "NotSentError", "RefusedError",
+    "LATEST", "READER", "Block", "LostError", "Node", "NotSentError", "RefusedError", "height_in",
 ]  # fmt: skip

@@ -119,9 +119,11 @@ class Outcomes:
         if not self._deep(number, level):
             reason = f"nonce {one.nonce} is used in block {number}, which is not {level} yet"
             return unknown(reason)
-        winner = self._feed.mined(self._feed.sent_in(one.sender, one.nonce, number))
-        reason = f"nonce {one.nonce} was used by {winner.hash} in block {number}"
-        moves = self._feed.moves(winner)
+        found = self._feed.sent_in(one.sender, number).items()
+        used = [transaction for transaction, nonce in found if nonce == one.nonce]
+        winners = [self._feed.mined(transaction) for transaction in used]
+        moves = tuple(move for winner in winners for move in self._feed.moves(winner))
+        reason = f"nonce {one.nonce} was used in block {number}, by {', '.join(used) or 'a consent'}"
         time_ns = self._node.block(number).time_ns
         return Receipt(Outcome.EXPIRED, (), moves, time_ns, reason, retryable=True)
 

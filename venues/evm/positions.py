@@ -101,7 +101,8 @@ class Questions:
             return Question(rules.token(asset), call_of("waiting(address)", address))
         if asset == self._chain.native:
             return Question(address)
-        return Question(rules.token(asset), call_of("balanceOf(address)", address))
+        counted = "sharesOf(address)" if asset in rules.rebasing else "balanceOf(address)"
+        return Question(rules.token(asset), call_of(counted, address))
 
 
 def read_at(node: Node, questions: Iterable[tuple[str, bytes]], at: Block) -> Sequence[bytes]:
@@ -264,12 +265,16 @@ class Feed:
                 yield log["transactionHash"]
 
     def _sent(self, address: str, first: int, last: int) -> Iterable[str]:
-        """Transactions that an account has sent; the place of each is looked up by its nonce."""
+        """Transactions that an account has sent, in the blocks in which its nonce has grown.
+
+        A nonce may be used by no transaction: the account's consent to a delegate takes one.
+        """
         low = first - 1
-        begin, end = self._node.nonce(address, low), self._node.nonce(address, last)
-        for nonce in range(begin, end):
+        nonce, end = self._node.nonce(address, low), self._node.nonce(address, last)
+        while nonce < end:
             low = self.block_of_nonce(address, nonce, low, last)
-            yield self.sent_in(address, nonce, low)
+            yield from self.sent_in(address, low)
+            nonce = self._node.nonce(address, low)
 
     def block_of_nonce(self, address: str, nonce: int, low: int, high: int) -> int:
         """The block that a nonce was used in, after one in which it was not."""
@@ -281,18 +286,18 @@ class Feed:
                 low = middle
         return high
 
-    def sent_in(self, address: str, nonce: int, number: int) -> str:
-        """The transaction of an account with a nonce, in a block.
+    def sent_in(self, address: str, number: int) -> Mapping[str, int]:
+        """The transactions of an account in a block: hash -> nonce.
 
         Raises:
-            NotObserved: it is not there.
+            NotObserved: no answer.
         """
         told = self._node.ask("eth_getBlockByNumber", hex(number), True)  # noqa: FBT003 - JSON
-        for one in told["transactions"]:
-            if one["from"].lower() == address.lower() and int(one["nonce"], 16) == nonce:
-                return str(one["hash"])
-        msg = f"block {number} has no transaction {nonce} of {address}"
-        raise NotObserved(msg)
+        return {
+            str(one["hash"]): int(one["nonce"], 16)
+            for one in told["transactions"]
+            if one["from"].lower() == address.lower()
+        }
 
 
 def rows_of(moves: Iterable[Move], time_ns: int) -> list[LedgerRow]:

@@ -116,6 +116,11 @@ class EvmRules:
     stale_s: int = 300
     by_way_of_zero: frozenset[str] = field(factory=frozenset[str])
 
+    @property
+    def rebasing(self) -> frozenset[str]:
+        """Assets whose balances follow a rate: they are counted in shares, which stand still."""
+        return frozenset(n for n, c in self.contracts.items() if c.speaks is Speaks.LIDO)
+
     def level(self, operations: tuple[str, ...]) -> Level:
         """The deepest level that any of these operations asks for."""
         depths = list(Level)

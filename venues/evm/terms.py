@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from verifill.engine.amounts import divide_down, divide_up
 from verifill.engine.errors import InstructionError, NotObserved
 from verifill.venues.calls.call import ROUNDING, Bounds, Call, Public, base, exactly, held
-from verifill.venues.calls.conversions import SwapCall, WrapCall
+from verifill.venues.calls.conversions import StakeCall, SwapCall, UnstakeCall, WrapCall
 from verifill.venues.calls.flash import FlashRepayCall
 from verifill.venues.calls.indices import RAY
 from verifill.venues.calls.lending import BorrowCall, RepayCall, SupplyCall, WithdrawCall
@@ -28,18 +28,21 @@ from verifill.venues.instructions import (
     FlashRepay,
     Instruction,
     Repay,
+    Stake,
     Supply,
     Swap,
+    Unstake,
     Unwrap,
     Withdraw,
     Wrap,
 )
-from verifill.venues.keys import allowance, flash_debt
+from verifill.venues.keys import Kind, allowance, flash_debt, position_key
 from verifill.venues.market import Books
 from verifill.venues.orders import MAX_UNITS, Order
 from verifill.venues.rules import RATE_UNIT
 
 INCOME: Final = "getReserveNormalizedIncome(address)"
+WORTH: Final = "getPooledEthByShares(uint256)"
 OWED: Final = "getReserveNormalizedVariableDebt(address)"
 
 
@@ -61,15 +64,15 @@ class ChainIndices:
             self._asked[reserve.borrowed()] = pool, call_of(OWED, token)
         self._known: dict[str, int] = {}
 
-    def observe(self) -> None:
-        """Look at them now.
+    def observe(self, named: str | int = LATEST) -> None:
+        """Look at them, as they are at a block.
 
         Raises:
             NotObserved: they cannot be known.
         """
         if not self._asked:
             return
-        told = read_at(self._node, self._asked.values(), self._node.block())
+        told = read_at(self._node, self._asked.values(), self._node.block(named))
         try:
             self._known = {n: word(answer) for n, answer in zip(self._asked, told, strict=True)}
         except ValueError as error:
@@ -85,10 +88,13 @@ class ChainIndices:
         return self._known.get(reserve.borrowed(), RAY)
 
 
+Quoted = Swap | Wrap | Unwrap | Stake | Unstake
+
+
 class Quoting(Protocol):
     """Tells what something would give now."""
 
-    def __call__(self, asked: Swap | Wrap | Unwrap, units: int) -> int:
+    def __call__(self, asked: Quoted, units: int) -> int:
         """Units that would come out.
 
         Raises:
@@ -103,28 +109,49 @@ class Quotes:
     Args:
         node: where it is asked for.
         rules: where the contracts are.
+
+    Attributes:
+        named: the block it is asked for at.
     """
 
     def __init__(self, node: Node, rules: EvmRules) -> None:
         self._node = node
         self._rules = rules
+        self.named: str | int = LATEST
 
-    def __call__(self, asked: Swap | Wrap | Unwrap, units: int) -> int:
+    def amount_of(self, asset: str, shares: int) -> int:
+        """The least amount of a rebasing token that is as many shares, where one is worth one.
+
+        Raises:
+            InstructionError: nothing tells it.
+        """
+        token = self._rules.token(asset)
+        try:
+            return word(self._node.view(token, call_of(WORTH, shares), self.named)) + 1
+        except (RefusedError, ValueError) as error:
+            msg = f"no amount is told for shares of {asset}: {error}"
+            raise InstructionError(msg) from None
+
+    def __call__(self, asked: Quoted, units: int) -> int:
         """See `Quoting`."""
         to, data, place = self._question(asked, units)
         try:
-            return word(self._node.view(to, data, LATEST), place)
+            return word(self._node.view(to, data, self.named), place)
         except (RefusedError, ValueError) as error:
             msg = f"no quote for {asked.op} {asked.asset} into {asked.into}: {error}"
             raise InstructionError(msg) from None
 
-    def _question(self, asked: Swap | Wrap | Unwrap, units: int) -> tuple[str, bytes, int]:
+    def _question(self, asked: Quoted, units: int) -> tuple[str, bytes, int]:
         """Whom to ask, with what, and which word of the answer it is."""
         rules = self._rules
+        if isinstance(asked, Stake):
+            return rules.token(asked.into), call_of("getSharesByPooledEth(uint256)", units), 0
+        if isinstance(asked, Unstake):
+            return rules.token(asked.asset), call_of(WORTH, units), 0
         if isinstance(asked, Wrap):
-            return self._wrapper(asked.into), call_of("getWstETHByStETH(uint256)", units), 0
+            return rules.token(asked.into), call_of("getWstETHByStETH(uint256)", units), 0
         if isinstance(asked, Unwrap):
-            return self._wrapper(asked.asset), call_of("getStETHByWstETH(uint256)", units), 0
+            return rules.token(asked.asset), call_of("getStETHByWstETH(uint256)", units), 0
         router, path = rules.contract(asked.pool), (rules.token(asked.asset), rules.token(asked.into))  # fmt: skip
         if router.speaks is Speaks.UNISWAP_V2:
             asking = call_of("getAmountsOut(uint256,address[])", units, list(path))
@@ -132,9 +159,6 @@ class Quotes:
         of = "(address,address,uint256,uint24,uint160)"
         asking = call_of(f"quoteExactInputSingle({of})", (*path, units, router.fee, 0))
         return router.quoter, asking, 0
-
-    def _wrapper(self, name: str) -> str:
-        return self._rules.contract(name).address
 
 
 class _Drifting:
@@ -163,6 +187,17 @@ class _Drifting:
         """Fewest and most shares that an amount may be."""
         low = divide_down(max(0, amount - ROUNDING) * RAY, self.later(index))
         return low, divide_up((amount + ROUNDING) * RAY, index)
+
+    def taken(self, asset: str, units: int) -> Bound:
+        """What goes of an asset; of a rebasing token a share or two may stay."""
+        if asset in self._rules.rebasing:
+            return Bound(-units, min(0, ROUNDING - units), Origin.ROUNDING)
+        return exactly(-units)
+
+    def around(self, quote: int) -> Bound:
+        """What comes, by a quote that may move."""
+        low = max(0, self.earlier(quote) - ROUNDING)
+        return Bound(low, self.later(quote) + ROUNDING, Origin.ROUNDING)
 
     def worth(self, shares: int, index: int) -> tuple[int, int]:
         """Least and most that shares may be worth."""
@@ -248,18 +283,47 @@ class ChainSwap(_Drifting, SwapCall):
 
 
 class ChainWrap(_Drifting, WrapCall):
-    """WRAP and UNWRAP: one to one, or by the wrapper's rate."""
+    """WRAP and UNWRAP: one to one, share for share, or by the wrapper's rate."""
 
     def expect(self, asked: Wrap | Unwrap, order: Order, books: Books) -> Bounds:
         """All of it goes in; what comes out follows a rate that may move."""
-        bounds = super().expect(asked, order, books)
-        wrapped = asked.into if isinstance(asked, Wrap) else asked.asset
+        wrapped, plain = (asked.into, asked.asset) if isinstance(asked, Wrap) else (asked.asset, asked.into)  # fmt: skip
         if self._rules.contract(wrapped).speaks is Speaks.WETH:
+            return super().expect(asked, order, books)
+        account, rebasing = asked.account, plain in self._rules.rebasing
+        comes = self.around(order.quantity if rebasing else self._quotes(asked, order.quantity))
+        if order.limit:
+            comes = Bound(order.limit, max(order.limit, comes.high), Origin.MIN_OUT)
+        goes = self.taken(asked.asset, order.quantity)
+        if isinstance(asked, Unwrap):
+            return {base(account, asked.asset): goes, base(account, asked.into): comes}
+        return self._public.spend(account, asked.asset, asked.into, goes) | {
+            base(account, asked.into): comes
+        }
+
+
+class ChainStake(_Drifting, StakeCall):
+    """STAKE: the asset goes; of a rebasing token shares come, by its rate."""
+
+    def expect(self, asked: Stake, order: Order, books: Books) -> Bounds:
+        """Shares by a rate that may move."""
+        bounds = super().expect(asked, order, books)
+        if asked.into not in self._rules.rebasing:
             return bounds
-        quote = self._quotes(asked, order.quantity)
-        least = order.limit or max(0, self.earlier(quote) - ROUNDING)
-        most = max(least, self.later(quote) + ROUNDING)
-        return bounds | {base(asked.account, asked.into): Bound(least, most, Origin.MIN_OUT)}
+        comes = self.around(self._quotes(asked, order.quantity))
+        return bounds | {base(asked.account, asked.into): comes}
+
+
+class ChainUnstake(_Drifting, UnstakeCall):
+    """UNSTAKE: the token goes, a claim to what it is worth waits in the queue."""
+
+    def expect(self, asked: Unstake, order: Order, books: Books) -> Bounds:  # noqa: ARG002 - one protocol
+        """A claim by a rate that may move."""
+        claim = position_key(asked.account, Kind.CLAIM, asked.asset)
+        return {
+            base(asked.account, asked.asset): self.taken(asked.asset, order.quantity),
+            claim: self.around(self._quotes(asked, order.quantity)),
+        }
 
 
 class ChainFlashRepay(_Drifting, FlashRepayCall):
@@ -307,6 +371,8 @@ def own_calls(
         Borrow: ChainBorrow(public, rules, quotes),
         Repay: ChainRepay(public, rules, quotes),
         Swap: ChainSwap(public, rules, quotes),
+        Stake: ChainStake(public, rules, quotes),
+        Unstake: ChainUnstake(public, rules, quotes),
         Wrap: wrap,
         Unwrap: wrap,
         Approve: ChainApprove(public, rules, quotes),

@@ -16,14 +16,14 @@ from verifill.venues.evm.decode import Decoder, Mined
 from verifill.venues.evm.encode import EXECUTE, Encoder
 from verifill.venues.evm.fork import EvmFork, delegated
 from verifill.venues.evm.keys import Signer
-from verifill.venues.evm.node import LATEST, Node, RefusedError
+from verifill.venues.evm.node import LATEST, Node, RefusedError, height_in
 from verifill.venues.evm.outcomes import Outcomes, sent, unknown
 from verifill.venues.evm.positions import Feed, Questions
 from verifill.venues.evm.reasons import reason_of
 from verifill.venues.evm.rules import MAX_WORD, EvmRules, base_key, check_rules
 from verifill.venues.evm.sealing import Lane, Wanted, opened, refused
 from verifill.venues.evm.terms import ChainIndices, Quotes, own_calls
-from verifill.venues.expectation import Expectation
+from verifill.venues.expectation import Assessment, Expectation
 from verifill.venues.instructions import Borrow, Withdraw
 from verifill.venues.interfaces import Venue
 from verifill.venues.keys import Scales
@@ -72,11 +72,12 @@ class EvmChain(Stated):
         self._signers = signers
         self._indices = ChainIndices(node, evm, chain.reserves)
         public = Public(chain, scales, market, self._indices)
-        own = own_calls(public, evm, Quotes(node, evm))
+        self._quotes = quotes = Quotes(node, evm)
+        own = own_calls(public, evm, quotes)
         given = (chain, scales, market)
         super().__init__(chain.rules, ChainTerms(*given, indices=self._indices, own=own))
         self._dry = ChainTerms(*given, indices=self._indices, own=own, dry=True)
-        self._encoder = Encoder(chain, evm)
+        self._encoder = Encoder(chain, evm, quotes.amount_of)
         self._questions = Questions(chain, evm)
         self._lane = Lane(node, evm, signers)
         self._feed = Feed(
@@ -110,6 +111,22 @@ class EvmChain(Stated):
         """See `OrderHandler.expect`; by indices and quotes of the newest block."""
         self._indices.observe()
         return super().expect(request, books)
+
+    def assess(self, request: Request, receipt: Receipt, books: Books) -> Assessment:
+        """See `OrderHandler.assess`.
+
+        What an earlier life has sent is measured by the block before its own: the quotes of now
+        are those after it.
+        """
+        if self._terms.knows(request) or not receipt.moves:
+            return super().assess(request, receipt, books)
+        before = height_in(receipt.effect_ns) - 1
+        self._indices.observe(before)
+        self._quotes.named = before
+        try:
+            return super().assess(request, receipt, books)
+        finally:
+            self._quotes.named = LATEST
 
     def seal(self, request: Request) -> tuple[str, ...]:
         """See `Sealing.seal`."""
