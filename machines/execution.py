@@ -18,6 +18,7 @@ from verifill.machines.patience import Patience
 from verifill.machines.policies import Policies
 from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
+from verifill.machines.sealing import again, sealed
 from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.machines.unguarded import OPEN, Open
 from verifill.venues.orders import (
@@ -138,6 +139,8 @@ class ExecutionManager:
         self._records.decision(leg)
         if reason:
             return self.answered(leg, self._denied(leg, reason))
+        if unsealed := sealed(leg):
+            return self.answered(leg, unsealed)
         self._records.intent(leg)
         receipt = self._submit(leg)
         leg.wait_s = self._waits_out_s(leg, receipt)
@@ -204,6 +207,9 @@ class ExecutionManager:
         """Ask what became of the order: found, proof of absence, or still nobody knows."""
         leg = self.leg
         leg.queries += 1
+        if leg.repeats:  # the log holds it since the last record
+            leg.repeats = False
+            self.guard.answered(leg, self._submit(leg))
         before, leg.receipt = leg.receipt, self._query(leg)
         if leg.receipt.outcome is Outcome.ABSENT:
             return TightEvent.ABSENT
@@ -212,8 +218,10 @@ class ExecutionManager:
             if patience.ends(leg, policies):
                 return self._give_up(f"no proof either way: {leg.receipt.reason}")
             self._wait(patience.pause_ns(leg, policies))
-            return TightEvent.UNKNOWN
+            return TightEvent.REPEAT if self._repeats(leg) else TightEvent.UNKNOWN
         if leg.overdue and (leg.receipt == before or patience.over(leg, policies)):
+            if self._repeats(leg):
+                return TightEvent.REPEAT
             return self._give_up("overdue: the settlement window has passed")
         leg.deadline_ns = 0
         return TightEvent.FOUND
@@ -330,6 +338,13 @@ class ExecutionManager:
             receipt = Receipt(Outcome.UNKNOWN, reason=why)
         self.guard.queried(leg, receipt)
         return receipt
+
+    def _repeats(self, leg: Leg) -> bool:
+        """Whether something is to be sent once more in the same place; then it is remembered."""
+        repeats = self.resends and again(leg)
+        if repeats:
+            self._records.remember()
+        return repeats
 
     def _policies_of(self, leg: Leg) -> Policies:
         return self._policies.at(leg.rules.name, leg.operation)

@@ -47,6 +47,7 @@ from verifill.venues.interfaces import (
     Margined,
     PositionFeed,
     Resting,
+    Sealing,
     Venue,
 )
 from verifill.venues.market import Books, MarketView
@@ -56,12 +57,14 @@ RESTING: Final = "resting"
 ENTERED: Final = "entered"
 MARGINED: Final = "margined"
 DATED: Final = "dated"
+SEALING: Final = "sealing"
 FORKABLE: Final = "forkable"
 ABILITIES: Final[Mapping[str, type]] = {
     RESTING: Resting,
     ENTERED: Entered,
     MARGINED: Margined,
     DATED: Dated,
+    SEALING: Sealing,
     FORKABLE: Forkable,
 }
 
@@ -228,6 +231,12 @@ class HeardVenue(HeardFeed):
     def _deadline_ns(self) -> int:
         return self._ask("deadline", self._venue.deadline_ns, COUNT)
 
+    def _seal(self, request: Request) -> tuple[str, ...]:
+        return tuple(self._ask("seal", lambda: self._venue.seal(request), TEXTS))
+
+    def _again(self, request: Request) -> tuple[str, ...]:
+        return tuple(self._ask("again", lambda: self._venue.again(request), TEXTS))
+
     def _fork(self) -> Venue:
         forks: Form[tuple[Any, tuple[str, ...]]] = Form(
             lambda fork: list(fork[1]), lambda told: (NOBODY, tuple(told))
@@ -249,6 +258,7 @@ _METHODS: Mapping[str, Sequence[str]] = {
     ENTERED: ("entry_values",),
     MARGINED: ("margins",),
     DATED: ("deadline_ns",),
+    SEALING: ("seal", "again"),
     FORKABLE: ("fork",),
 }
 

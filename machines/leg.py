@@ -37,6 +37,7 @@ class Leg(Struct, kw_only=True, gc=False):
         child: which remainder of its instruction it is, from 1; 0 if none.
         had: whether the venue has said once that it has the order.
         held: why nobody can say what became of it; empty unless it is HELD.
+        repeats: whether what it is sealed with is to be sent once more; the log holds it already.
         wait_s: for how long it stays away before it is sent again, because its venue says so.
         recorded: the receipt of this send that the log holds already.
         rows: how many ledger rows the log has seen of it while it was pending.
@@ -61,6 +62,7 @@ class Leg(Struct, kw_only=True, gc=False):
     verdict: Verdict = UNJUDGED
     had: bool = False
     held: str = ""
+    repeats: bool = False
     wait_s: int = 0
     recorded: Receipt | None = None
     sends: int = 0

@@ -49,7 +49,8 @@ class LiveRecords(Records):
         request = leg.request
         quantity = None if isinstance(request, Bundle) else request.quantity
         told = {"key": request.key, "quantity": quantity, "deadline_ns": request.deadline_ns}
-        self._log.tell("request", told)
+        sealed = {"sealed": list(request.sealed)} if request.sealed else {}
+        self._log.tell("request", told | sealed)
         self.remember()
         self._log.note("INTENT", self._engine.state, self._engine.context, intent_id=request.key)
 

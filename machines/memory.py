@@ -92,6 +92,7 @@ class OrderMemory(Struct, frozen=True, omit_defaults=True):
         key: of the intent.
         prices: what else a trade was made with: last, lowest and highest price, price of a fee.
         deadline_ns: venue time after which the venue refuses it; 0 where it has no end.
+        sealed: the bytes that may be executed; see `Order`.
     """
 
     instruction: AnyInstruction
@@ -101,6 +102,7 @@ class OrderMemory(Struct, frozen=True, omit_defaults=True):
     key: str
     prices: dict[str, int] = {}
     deadline_ns: int = 0
+    sealed: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, order: Order) -> "OrderMemory":
@@ -110,7 +112,7 @@ class OrderMemory(Struct, frozen=True, omit_defaults=True):
         prices = {name: value for name, value in told.items() if type(value) is int}
         instruction: Any = order.instruction
         exact = order.number, order.quantity, order.limit, order.key
-        return cls(instruction, *exact, prices, order.deadline_ns)
+        return cls(instruction, *exact, prices, order.deadline_ns, order.sealed)
 
     def order(self, handler: OrderHandler) -> Order:
         """The order, with what its venue makes of its instruction beside its own numbers."""
@@ -120,6 +122,7 @@ class OrderMemory(Struct, frozen=True, omit_defaults=True):
             "limit": self.limit,
             "key": self.key,
             "deadline_ns": self.deadline_ns,
+            "sealed": self.sealed,
         }
         if not self.prices:
             return Order(instruction=self.instruction, **exact)
@@ -147,6 +150,7 @@ class LegMemory(Struct, frozen=True, omit_defaults=True):
         executed: units that took effect, once that is verified.
         denial: why it must not be sent, if that is known already.
         deadline_ns: venue time after which its venue refuses it; 0 where it has no end.
+        sealed: of a bundle: the bytes that may be executed; see `Order`.
     """
 
     number: int
@@ -166,6 +170,7 @@ class LegMemory(Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     denial: str = ""
     deadline_ns: int = 0
+    sealed: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, leg: Leg) -> "LegMemory":
@@ -193,6 +198,7 @@ class LegMemory(Struct, frozen=True, omit_defaults=True):
             reason=leg.reason,
             denial=leg.denial,
             deadline_ns=request.deadline_ns,
+            sealed=request.sealed if isinstance(request, Bundle) else (),
         )
 
     def request(self, handler: OrderHandler, number: int) -> Request:
@@ -205,7 +211,7 @@ class LegMemory(Struct, frozen=True, omit_defaults=True):
         orders = tuple(order.order(handler) for order in self.orders)
         if orders and not self.bundle:
             return orders[0]
-        return Bundle(number, self.account, orders, self.key, self.deadline_ns)
+        return Bundle(number, self.account, orders, self.key, self.deadline_ns, self.sealed)
 
     def expectation(self) -> Expectation:
         """What it should make of the positions."""

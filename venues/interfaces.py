@@ -138,6 +138,33 @@ class Dated(Protocol):
 
 
 @runtime_checkable
+class Sealing(Protocol):
+    """A venue that takes signed bytes, so that they are known before anything is sent.
+
+    Bytes that may be executed all have one place in the account's sequence: at most one of them
+    ever is. `submit` sends the newest, and may be called again for the same ones.
+    """
+
+    def seal(self, request: Request) -> tuple[str, ...]:
+        """The bytes for a request, signed; nothing is sent.
+
+        Raises:
+            NotObserved: nothing can be known now that they are to be made of.
+            InstructionError: the venue would refuse them now.
+        """
+        ...
+
+    def again(self, request: Request) -> tuple[str, ...]:
+        """What to send of a request that was sent, and that nothing has become of so far.
+
+        Returns:
+            The same bytes; or with others beside them, which offer more; none, if nothing more
+            can be done.
+        """
+        ...
+
+
+@runtime_checkable
 class Indexed(Protocol):
     """A venue whose positions in lending markets are shares, worth what an index says."""
 

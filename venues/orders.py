@@ -92,6 +92,8 @@ class Order:
         key: the intent's key, 32 characters of [a-z0-9], under which a venue knows it; empty
             in a backtest.
         deadline_ns: venue time after which the venue refuses it; 0 where it has no end.
+        sealed: where the venue takes signed bytes: those that may be executed, in hex, of which
+            at most one ever is; the newest last.
     """
 
     number: int
@@ -100,6 +102,7 @@ class Order:
     limit: int = 0
     key: str = ""
     deadline_ns: int = 0
+    sealed: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -109,6 +112,7 @@ class Order:
         limit: int = 0,
         key: str = "",
         deadline_ns: int = 0,
+        sealed: tuple[str, ...] = (),
     ) -> None:
         self.number = number
         self.instruction = instruction
@@ -116,6 +120,7 @@ class Order:
         self.limit = limit
         self.key = key
         self.deadline_ns = deadline_ns
+        self.sealed = sealed
 
 
 MAX_UNITS = -1
@@ -133,6 +138,7 @@ class Bundle:
         orders: its steps, exact.
         key: the intent's key, as of an `Order`.
         deadline_ns: as of an `Order`.
+        sealed: as of an `Order`.
     """
 
     number: int
@@ -140,6 +146,7 @@ class Bundle:
     orders: tuple[Order, ...]
     key: str = ""
     deadline_ns: int = 0
+    sealed: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -148,12 +155,14 @@ class Bundle:
         orders: tuple[Order, ...],
         key: str = "",
         deadline_ns: int = 0,
+        sealed: tuple[str, ...] = (),
     ) -> None:
         self.number = number
         self.account = account
         self.orders = orders
         self.key = key
         self.deadline_ns = deadline_ns
+        self.sealed = sealed
 
 
 Request = Order | Bundle

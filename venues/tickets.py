@@ -111,6 +111,7 @@ class TradeOrder(Order):
         limit: int = 0,
         key: str = "",
         deadline_ns: int = 0,
+        sealed: tuple[str, ...] = (),
         *,
         ticket: Ticket,
         last: int,
@@ -118,7 +119,7 @@ class TradeOrder(Order):
         high: int,
         fee_price: int,
     ) -> None:
-        super().__init__(number, instruction, quantity, limit, key, deadline_ns)
+        super().__init__(number, instruction, quantity, limit, key, deadline_ns, sealed)
         self.ticket = ticket
         self.last = last
         self.low = low

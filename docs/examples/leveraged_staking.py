@@ -5,7 +5,9 @@ sent as one transaction that takes effect whole or not at all. Steps whose amoun
 only while they run are late-bound: "wrap what step B3 gave".
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from verifill import (
     MAX,
@@ -30,10 +32,7 @@ from verifill import (
 )
 
 DAY_NS = 86_400 * 10**9
-ACCOUNT = "dsa"
 MARKET = "aave_v3"
-LENDER = "morpho"
-POOL = "curve"
 
 
 class LeveragedStaking:
@@ -46,6 +45,9 @@ class LeveragedStaking:
         flash_exit: WETH borrowed to repay the debt.
         min_swapped: least WETH that the weETH must bring.
         hold_days: days between entry and exit; 0 never leaves.
+        account: that acts.
+        lender: of the flash loan.
+        pool: where the weETH is swapped.
     """
 
     def __init__(
@@ -57,6 +59,9 @@ class LeveragedStaking:
         flash_exit: str = "0",
         min_swapped: str = "0",
         hold_days: int = 0,
+        account: str = "dsa",
+        lender: str = "morpho",
+        pool: str = "curve",
     ) -> None:
         self.capital = Decimal(capital)
         self.flash = Decimal(flash)
@@ -64,8 +69,19 @@ class LeveragedStaking:
         self.flash_exit = Decimal(flash_exit)
         self.min_swapped = Decimal(min_swapped)
         self.hold_ns = hold_days * DAY_NS
+        self.account = account
+        self.lender = lender
+        self.pool = pool
         self.entered_ns: int | None = None
         self.left = False
+
+    def state(self) -> Mapping[str, Any]:
+        """What it must know after a restart."""
+        return {"entered_ns": self.entered_ns, "left": self.left}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Know it again."""
+        self.entered_ns, self.left = state["entered_ns"], state["left"]
 
     def decide(self, market: MarketView, positions: Positions, last: PlanReport) -> Plan:  # noqa: ARG002 - the protocol
         """The way in, then nothing, then the way out."""
@@ -80,45 +96,47 @@ class LeveragedStaking:
 
     def entry(self) -> tuple[Instruction, ...]:
         """Borrow, stake all of it, supply that, and borrow what pays the loan back."""
+        account, lender = self.account, self.lender
         staked = self.capital + self.flash
-        ether, wrapped = f"{ACCOUNT}:BaseToken:eETH", f"{ACCOUNT}:BaseToken:weETH"
+        ether, wrapped = f"{account}:BaseToken:eETH", f"{account}:BaseToken:weETH"
         return (
-            FlashBorrow(name="B1", account=ACCOUNT, lender=LENDER, asset="WETH", amount=self.flash),
-            Unwrap(name="B2", account=ACCOUNT, asset="WETH", into="ETH", amount=staked),
-            Stake(name="B3", account=ACCOUNT, asset="ETH", into="eETH", amount=staked),
+            FlashBorrow(name="B1", account=account, lender=lender, asset="WETH", amount=self.flash),
+            Unwrap(name="B2", account=account, asset="WETH", into="ETH", amount=staked),
+            Stake(name="B3", account=account, asset="ETH", into="eETH", amount=staked),
             Wrap(
                 name="B4",
-                account=ACCOUNT,
+                account=account,
                 asset="eETH",
                 into="weETH",
                 amount=Late("B3", ether),
                 min_out=self.min_wrapped,
             ),
             Supply(
-                name="B5", account=ACCOUNT, market=MARKET, asset="weETH", amount=Late("B4", wrapped)
+                name="B5", account=account, market=MARKET, asset="weETH", amount=Late("B4", wrapped)
             ),
-            Borrow(name="B6", account=ACCOUNT, market=MARKET, asset="WETH", amount=self.flash),
-            FlashRepay(name="B7", account=ACCOUNT, lender=LENDER, asset="WETH", amount=self.flash),
+            Borrow(name="B6", account=account, market=MARKET, asset="WETH", amount=self.flash),
+            FlashRepay(name="B7", account=account, lender=lender, asset="WETH", amount=self.flash),
         )
 
     def exit(self) -> tuple[Instruction, ...]:
         """Borrow, repay all the debt, withdraw everything, swap it, pay the loan back."""
-        wrapped = f"{ACCOUNT}:BaseToken:weETH"
+        account, lender = self.account, self.lender
+        wrapped = f"{account}:BaseToken:weETH"
         loan = self.flash_exit
         return (
-            FlashBorrow(name="X1", account=ACCOUNT, lender=LENDER, asset="WETH", amount=loan),
-            Repay(name="X2", account=ACCOUNT, market=MARKET, asset="WETH", amount=MAX),
-            Withdraw(name="X3", account=ACCOUNT, market=MARKET, asset="weETH", amount=MAX),
+            FlashBorrow(name="X1", account=account, lender=lender, asset="WETH", amount=loan),
+            Repay(name="X2", account=account, market=MARKET, asset="WETH", amount=MAX),
+            Withdraw(name="X3", account=account, market=MARKET, asset="weETH", amount=MAX),
             Swap(
                 name="X4",
-                account=ACCOUNT,
-                pool=POOL,
+                account=account,
+                pool=self.pool,
                 asset="weETH",
                 into="WETH",
                 amount=Late("X3", wrapped),
                 min_out=self.min_swapped,
             ),
-            FlashRepay(name="X5", account=ACCOUNT, lender=LENDER, asset="WETH", amount=loan),
+            FlashRepay(name="X5", account=account, lender=lender, asset="WETH", amount=loan),
         )
 
 

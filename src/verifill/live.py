@@ -15,9 +15,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from verifill.assembly.ccxt import keys_of, through_ccxt
 from verifill.assembly.connection import Connection
-from verifill.assembly.endpoints import servers_of
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.assembly.strategy import load_strategy
@@ -49,8 +47,9 @@ from verifill.machines.setup import SETUP
 from verifill.modes import LIVE
 from verifill.quotes import Quotes
 from verifill.setting_up import setup_of
-from verifill.start import Start, at
+from verifill.start import Start
 from verifill.telling import Style, Tell, telling
+from verifill.ways import keys_of, way_to
 
 
 @frozen(kw_only=True)
@@ -105,13 +104,10 @@ def run_live(
     log = settings.log_folder if folder is None else Path(folder)
     if anchor is None or isinstance(anchor, (Path, str)):
         anchor = FileAnchor(Path(anchor or f"{log}.anchor"))
-    real = bool(settings.ccxt) and not port
     start = Start(
         config=settings,
-        connect=through_ccxt(settings, os.environ, prod=prod)
-        if real
-        else at(servers_of(settings, port, os.environ), settings.policies),
-        keys=keys_of(settings) if real else {},
+        connect=way_to(settings, port, os.environ, prod=prod),
+        keys={} if port else keys_of(settings),
         folder=log,
         anchor=anchor,
         mailbox=mailbox,

@@ -7,7 +7,7 @@ import pytest
 
 from tests.config.examples import MINIMAL, WHOLE, load
 from verifill.assembly.endpoints import endpoints_of, lines_of, ports_of
-from verifill.assembly.references import check_references
+from verifill.assembly.references import check_references, venue_names
 from verifill.config import Config
 from verifill.engine.errors import ConfigError
 from verifill.machines.policies import Policies, Timeouts
@@ -31,7 +31,8 @@ def loaded(folder: Path, more: str, text: str = MINIMAL, chosen: str = "dev") ->
 
 def refused(folder: Path, more: str, variables: Mapping[str, str], **how: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        endpoints_of(loaded(folder, more, **how), variables)
+        config = loaded(folder, more, **how)
+        endpoints_of(config, variables, venue_names(config))
     return str(caught.value)
 
 
@@ -41,7 +42,9 @@ def test_each_venue_has_its_endpoint_in_the_environment_that_is_chosen(tmp_path:
     )
     config = loaded(tmp_path, text, WHOLE)
 
-    assert {"binance": HERE, "ethereum": SECRET} == endpoints_of(config, {"ETH_RPC": SECRET})
+    found = endpoints_of(config, {"ETH_RPC": SECRET}, venue_names(config))
+
+    assert {"binance": HERE, "ethereum": SECRET} == found
 
 
 def test_neither_the_environment_nor_its_endpoints_change_the_digest(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The terms of requests to a chain: single orders, and bundles as one transaction."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from msgspec import Struct
@@ -73,6 +74,7 @@ class ChainTerms:
         market: public data.
         indices: what a share of a lending market is worth, from public data.
         dry: for a dry run: no gas, flash loans step by step, nothing leaves the chain.
+        own: type of instruction -> its call, where the chain has another one than is usual.
 
     Raises:
         ConfigError: assets are not declared, or their decimals do not fit together.
@@ -86,6 +88,7 @@ class ChainTerms:
         *,
         indices: Indices,
         dry: bool = False,
+        own: Mapping[type[Instruction], Call[Any]] | None = None,
     ) -> None:
         check_scales(chain, scales)
         self._chain = chain
@@ -115,6 +118,7 @@ class ChainTerms:
             FlashBorrow: FlashBorrowCall(public),
             FlashRepay: FlashRepayCall(public),
         }
+        calls |= own or {}
         supported = chain.rules.operations
         self._calls = {asked: call for asked, call in calls.items() if asked.op in supported}
 
@@ -156,7 +160,7 @@ class ChainTerms:
     def expect(self, request: Request, books: Books) -> Expectation:
         """See `OrderHandler.expect`; a bundle's is the sum of its steps, and the gas."""
         steps = self._steps(request, books)
-        self._expected = request, steps
+        self._expected = replace(request, sealed=()), steps
         return total((*steps, self._gas(request)))
 
     def assess(self, request: Request, receipt: Receipt, books: Books) -> Assessment:
@@ -170,10 +174,14 @@ class ChainTerms:
         executed = executed_units(request, receipt)
         if not executed:
             return Assessment(0, effects)
-        known = self._expected is not None and self._expected[0] == request
-        steps = self._expected[1] if self._expected and known else self._steps(request, books)
+        known = self._expected if self.knows(request) else None
+        steps = known[1] if known else self._steps(request, books)
         flaw = flaw_of(request, receipt, steps, gas_key=self._chain.gas_key(sender_of(request)))
         return Assessment(executed, effects, flaw or self._claim_flaw(request, receipt))
+
+    def knows(self, request: Request) -> bool:
+        """Whether the bounds of a request are those that were worked out before it was sent."""
+        return self._expected is not None and self._expected[0] == replace(request, sealed=())
 
     def gas_cost(self, request: Request) -> int:
         """What the gas of a request costs at the price now, in units of the native asset."""

@@ -10,9 +10,8 @@ from verifill.engine.errors import NotObserved
 from verifill.venues.calls.indices import PublicIndices
 from verifill.venues.calls.receipts import orders_of
 from verifill.venues.calls.rules import ChainRules
+from verifill.venues.calls.stated import Stated
 from verifill.venues.calls.terms import ChainTerms
-from verifill.venues.expectation import Assessment, Expectation
-from verifill.venues.instructions import Instruction
 from verifill.venues.interfaces import Venue
 from verifill.venues.keys import Scales
 from verifill.venues.loopback.forks import DrySubmit, Forked
@@ -21,39 +20,11 @@ from verifill.venues.loopback.remote import Remote, ask
 from verifill.venues.loopback.remote_venue import RemoteVenue
 from verifill.venues.loopback.transport import Answered, Transport
 from verifill.venues.loopback.wire import Shown, encode, sent
-from verifill.venues.market import Books, Market
-from verifill.venues.orders import Order, Outcome, Reading, Receipt, Request
+from verifill.venues.market import Market
+from verifill.venues.orders import Outcome, Reading, Receipt, Request
 from verifill.venues.rules import VenueRules
 
 FORKED: Final = msgspec.json.Decoder(Forked)
-
-
-class Stated:
-    """What a chain and its dry run know without it.
-
-    Attributes:
-        rules: the static data that every venue has.
-    """
-
-    def __init__(self, rules: VenueRules, terms: ChainTerms) -> None:
-        self.rules = rules
-        self._terms = terms
-
-    def resolve(self, instruction: Instruction, number: int, late: int | None) -> Order:
-        """See `OrderHandler.resolve`."""
-        return self._terms.resolve(instruction, number, late)
-
-    def deny(self, request: Request) -> str:
-        """See `OrderHandler.deny`."""
-        return self._terms.deny(request)
-
-    def expect(self, request: Request, books: Books) -> Expectation:
-        """See `OrderHandler.expect`."""
-        return self._terms.expect(request, books)
-
-    def assess(self, request: Request, receipt: Receipt, books: Books) -> Assessment:
-        """See `OrderHandler.assess`."""
-        return self._terms.assess(request, receipt, books)
 
 
 class LoopbackChain(RemoteVenue, Stated):

@@ -23,6 +23,11 @@ class RemoteVenue:
         self.remote = remote
         self._routes = frozenset(routes)
 
+    @property
+    def cursor(self) -> int | None:
+        """Where its next reading begins; None before the first."""
+        return self.remote.feed.cursor
+
     def no_route(self, asked: Instruction) -> str:
         """Why a transfer cannot go where it is to; empty if it can, or is none."""
         if isinstance(asked, Transfer) and (asked.to, asked.asset) not in self._routes:

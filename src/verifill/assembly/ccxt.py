@@ -6,6 +6,7 @@ from typing import Final
 from attrs import frozen
 
 from verifill.assembly.endpoints import endpoint_of, port_of
+from verifill.assembly.evm import chains_as_they_are
 from verifill.assembly.loopback import Hosting
 from verifill.assembly.references import check_references, venue_names
 from verifill.config import Config
@@ -66,14 +67,15 @@ def keys_of(config: Config) -> dict[str, LoopbackVenueConfig]:
         ConfigError: see `dialects_of`, or not all venues are connected in this way.
     """
     check_references(config)
-    others = [name for name in venue_names(config) if name not in config.ccxt]
-    if others:
+    reached = {*config.ccxt, *chains_as_they_are(config)}
+    others = [name for name in venue_names(config) if name not in reached]
+    if others and config.ccxt:
         problem = (
             f"[ccxt] connects {', '.join(config.ccxt)}, and {', '.join(others)} is not in it; "
-            "a run has either all of its venues there or none"
+            "a run has either all of its exchanges there or none, and its chains have evm"
         )
         raise config.error(problem)
-    if config.routes:
+    if config.routes and config.ccxt:
         problem = "[routes] between venues cannot be taken through ccxt; leave them out"
         raise config.error(problem)
     return {name: _keys(list(dialects_of(config, name).values())) for name in config.ccxt}

@@ -30,11 +30,12 @@ class Connection(Protocol):
         """Where the next readings begin, for a later life."""
         ...
 
-    def refresh(self) -> int:
+    def refresh(self) -> int | None:
         """Fetch the prices now.
 
         Returns:
-            How far the venues' clock is certainly off from ours, in nanoseconds.
+            How far the venues' clock is certainly off from ours, in nanoseconds; None where
+            they do not tell it.
 
         Raises:
             NotObserved: no answer; the prices stay what they were.

@@ -1,6 +1,6 @@
 """Where the venues of a run are reached, and with which patience."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -29,15 +29,18 @@ def servers_of(config: Config, port: int, variables: Mapping[str, str]) -> dict[
     check_references(config)
     if port:
         return dict.fromkeys(venue_names(config), port)
-    return ports_of(config, endpoints_of(config, variables))
+    return ports_of(config, endpoints_of(config, variables, venue_names(config)))
 
 
-def endpoints_of(config: Config, variables: Mapping[str, str]) -> dict[str, str]:
+def endpoints_of(
+    config: Config, variables: Mapping[str, str], names: Iterable[str]
+) -> dict[str, str]:
     """Venue -> its endpoint in the environment that the configuration chooses.
 
     Args:
         config: names the environment and its endpoints.
         variables: of the process; they hold what is a secret.
+        names: the venues.
 
     Raises:
         ConfigError: no environment is chosen, a venue has no endpoint in it, or a variable is not
@@ -51,7 +54,7 @@ def endpoints_of(config: Config, variables: Mapping[str, str]) -> dict[str, str]
             "or give the port of `verifill venue serve` with --port"
         )
         raise config.error(problem)
-    return {name: endpoint_of(config, name, variables) for name in venue_names(config)}
+    return {name: endpoint_of(config, name, variables) for name in names}
 
 
 def endpoint_of(config: Config, venue: str, variables: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from verifill.config.chains import (
 )
 from verifill.config.config import Config
 from verifill.config.environments import EnvironmentConfig
+from verifill.config.evm import EvmAccountConfig, EvmConfig, EvmContractConfig
 from verifill.config.exchanges import ExchangeConfig, ExchangeMarketConfig, InstrumentConfig
 from verifill.config.loading import load_config
 from verifill.config.loopback import LoopbackConfig, LoopbackVenueConfig
@@ -33,6 +34,9 @@ __all__ = [
     "Config",
     "DataConfig",
     "EnvironmentConfig",
+    "EvmAccountConfig",
+    "EvmConfig",
+    "EvmContractConfig",
     "ExchangeConfig",
     "ExchangeMarketConfig",
     "FeedsConfig",

@@ -6,6 +6,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from verifill.config.evm import EvmConfig
 from verifill.config.exchanges import YEAR_S, nothing
 from verifill.config.rules import RATE, Above, All, Each, Name, OneOf, Some, Within
 from verifill.venues.calls import GAS, Accrual
@@ -122,7 +123,7 @@ class LenderConfig:
 
 @frozen(kw_only=True)
 class ChainConfig:
-    """One chain, simulated in a backtest.
+    """One chain, simulated in a backtest; with `evm` it is reached as it is in live mode.
 
     Attributes:
         accounts: Its accounts, each with the assets that it can hold.
@@ -144,6 +145,7 @@ class ChainConfig:
         soft_windows_s: By operation: seconds until something pending is told to be slow; never if
             left out.
         poll_s: Seconds between two looks at something pending, doubled each time.
+        evm: Where everything is on the chain as it is.
     """
 
     accounts: Mapping[str, tuple[str, ...]] = field(
@@ -169,3 +171,4 @@ class ChainConfig:
         factory=nothing, validator=Each(Within(1, YEAR_S))
     )
     poll_s: int = field(default=1, validator=Within(1, 86_400))
+    evm: EvmConfig | None = None

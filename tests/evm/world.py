@@ -1,0 +1,152 @@
+"""A market on a node, and live runs against it."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from attrs import define, field
+
+from fixtures.chain.anvil import Anvil, Rpc
+from fixtures.chain.deploy import Deployer
+from fixtures.chain.market import Market, deployed
+from fixtures.chain.settings import WALLET, written
+from verifill.engine.log.durable_reader import DurableReader, open_log
+from verifill.live import Ended, run_live
+from verifill.machines.memory import entries_of
+from verifill.machines.strategy import Plan, PlanReport, Positions
+from verifill.venues.market import MarketView
+
+ETHER: Final = 10**18
+PLANNED: Final = f"{__file__}:Planned"
+ENTRY: Final = """\
+capital = "100"
+flash = "400"
+min_wrapped = "462.9629"
+flash_exit = "{exit}"
+min_swapped = "{least}"
+hold_days = {days}
+account = "wallet"
+lender = "aave_v3"
+pool = "uniswap_v2"
+"""
+LEVERAGED: Final = str(
+    Path(__file__).parents[2] / "docs" / "examples" / "leveraged_staking.py:LeveragedStaking"
+)
+
+
+class Planned:
+    """Plans what it is told, once, and says on which tick."""
+
+    def __init__(self, plan: str) -> None:
+        self.plan: Plan | None = _read(plan)
+
+    def state(self) -> Mapping[str, Any]:
+        return {"planned": self.plan is None}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        if state["planned"]:
+            self.plan = None
+
+    def decide(self, market: MarketView, positions: Positions, last: PlanReport) -> Plan:
+        del market, positions, last
+        plan, self.plan = self.plan, None
+        return plan or []
+
+
+def _read(told: str) -> Plan:
+    from verifill.machines.memory import plan_of  # noqa: PLC0415 - a strategy imports little
+
+    return list(plan_of(json.loads(told)))
+
+
+def _told(plan: Plan) -> str:
+    return json.dumps(msgspec.to_builtins(list(entries_of(plan))))
+
+
+@define
+class World:
+    """A market, and where the test writes.
+
+    Attributes:
+        node: that it is on.
+        market: its addresses.
+        admin: who sends without a key.
+        folder: of the test.
+    """
+
+    node: Anvil
+    market: Market
+    admin: Deployer
+    folder: Path = field(default=Path())
+
+    @classmethod
+    def deployed(cls, node: Anvil) -> "World":
+        admin = Deployer(node.rpc)
+        return cls(node, deployed(admin), admin)
+
+    @property
+    def rpc(self) -> Rpc:
+        return self.node.rpc
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    def settings(
+        self, strategy: str = PLANNED, options: str = "", *, url: str = "", **more: str
+    ) -> Path:
+        file = self.folder / "chain.toml"
+        return written(file, self.market, url or self.node.url, strategy, options, **more)
+
+    def planning(self, plan: Plan, **more: str) -> Path:
+        return self.settings(options=f"plan = '''{_told(plan)}'''", **more)
+
+    def run(self, config: Path, ticks: int = 1) -> Ended:
+        return run_live(config, folder=self.log, ticks=ticks)
+
+    def wrapped(self, whole: str) -> None:
+        """Give the wallet wrapped ether."""
+        value = int(Decimal(whole) * ETHER)
+        self.admin.send(self.weth, "deposit()", value=value, sender=WALLET)
+
+    @property
+    def weth(self) -> str:
+        return self.market.tokens.of["WETH"]
+
+    def balance(self, token: str, of: str = WALLET) -> int:
+        return int(self.admin.ask(token, "balanceOf(address)", "uint256", of))
+
+    def records(self) -> list[Mapping[str, Any]]:
+        """The records of the run, oldest first."""
+        reader = open_log(self.log)
+        assert isinstance(reader, DurableReader)
+        rows = list(reader.backwards(("kind", "machine", "event", "to", "payload", "intent_id")))
+        return rows[::-1]
+
+    def states(self) -> list[str]:
+        """Where it went."""
+        return [row["to"] for row in self.records() if row["event"] and row["to"]]
+
+    def notes(self, kind: str) -> list[str]:
+        """What notes of a kind say."""
+        payloads = [json.loads(row["payload"]) for row in self.records() if row["payload"]]
+        notes = [note for one in payloads for note in one.get("streams", {}).get("notes", [])]
+        return [note[2] for note in notes if note[1] == kind]
+
+    def moves(self) -> dict[str, int]:
+        """Position key -> what receipts say it moved, rehearsals left out."""
+        payloads = [json.loads(row["payload"]) for row in self.records() if row["payload"]]
+        moved: dict[str, int] = {}
+        for one in payloads:
+            for _, ref, key, amount, *_ in one.get("streams", {}).get("moves", []):
+                if "-dry-" not in ref:
+                    moved[key] = moved.get(key, 0) + amount
+        return moved
+
+
+def count(states: Sequence[str], matching: Callable[[str], bool]) -> int:
+    """How many states are like that."""
+    return sum(map(matching, states))

@@ -1,0 +1,250 @@
+"""What a transaction did to our positions, from its receipt's logs: never from the request.
+
+Shares of a lending market are worked out of the amount and the index that its events tell, with
+the market's own rounding. A step of a chain begins with the executor's event `Began`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from attrs import define, field, frozen
+
+from verifill.venues.calls.rules import ChainRules
+from verifill.venues.evm.abi import address_in, padded, topic, unhex, word
+from verifill.venues.evm.rules import EvmRules, Speaks, account_at, base_key
+from verifill.venues.keys import Kind, flash_debt, position_key
+from verifill.venues.orders import Cause, Move
+
+RAY: Final = 10**27
+WHOLE: Final = -1
+TRANSFER: Final = topic("Transfer(address,address,uint256)")
+SHARES: Final = topic("TransferShares(address,address,uint256)")
+APPROVAL: Final = topic("Approval(address,address,uint256)")
+DEPOSIT: Final = topic("Deposit(address,uint256)")
+WITHDRAWAL: Final = topic("Withdrawal(address,uint256)")
+MINT: Final = topic("Mint(address,address,uint256,uint256,uint256)")
+BURN: Final = topic("Burn(address,address,uint256,uint256,uint256)")
+BEGAN: Final = topic("Began(uint256,address,uint256)")
+LOAN: Final = topic("FlashLoan(address,address,address,uint256,uint8,uint256,uint16)")
+QUEUED: Final = topic("WithdrawalRequested(uint256,address,uint256)")
+CLAIMED: Final = topic("WithdrawalClaimed(uint256,address,uint256,uint256)")
+
+Log = Mapping[str, Any]
+Moved = Iterator[tuple[str, int]]
+
+
+def ray_divided(amount: int, index: int) -> int:
+    """An amount as shares, as Aave V3 rounds: to the nearest (`WadRayMath.rayDiv`)."""
+    return (amount * RAY + index // 2) // index
+
+
+@frozen
+class Mined:
+    """A transaction in a block.
+
+    Attributes:
+        receipt: as the node tells it.
+        transaction: likewise.
+    """
+
+    receipt: Mapping[str, Any]
+    transaction: Mapping[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """Of the transaction."""
+        return str(self.receipt["transactionHash"])
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it did not revert."""
+        return int(self.receipt["status"], 16) == 1
+
+    @property
+    def fee(self) -> int:
+        """Gas used, at the price that was paid, in wei."""
+        return int(self.receipt["gasUsed"], 16) * int(self.receipt["effectiveGasPrice"], 16)
+
+
+@frozen
+class _Place:
+    """Whose shares a lending token's events are about."""
+
+    key: str
+    owner: str
+
+
+@define
+class _Reading:
+    """The moves of one transaction, while its logs are read."""
+
+    hash: str
+    step: int = WHOLE
+    moves: list[Move] = field(factory=list[Move])
+
+    def add(self, ref: str, key: str, amount: int, *, step: int | None = None) -> None:
+        its = self.step if step is None else step
+        self.moves.append(Move(f"{self.hash}:{ref}", key, amount, Cause.CALL, its))
+
+
+class Decoder:
+    """Reads receipts.
+
+    Args:
+        chain: the protocols.
+        rules: where they are.
+    """
+
+    def __init__(self, chain: ChainRules, rules: EvmRules) -> None:
+        self._chain = chain
+        self._rules = rules
+        self._tracked = chain.positions()
+        self._tokens = {its.lower(): asset for asset, its in rules.tokens.items()}
+        owner = rules.accounts[rules.owner].lower()
+        self._shares: dict[str, _Place] = {}
+        for reserve in chain.reserves:
+            for token, key in ((reserve.a_token, reserve.a_key), (reserve.debt_token, reserve.debt_key)):  # fmt: skip
+                if token:
+                    self._shares[rules.tokens[token].lower()] = _Place(key, owner)
+        self._rebasing = rules.rebasing
+        speaking = {c.address.lower(): c.speaks for c in rules.contracts.values()}
+        self._weth = {at for at, speaks in speaking.items() if speaks is Speaks.WETH}
+        self._readers: Mapping[str, Callable[[Log], Moved]] = {
+            TRANSFER: self._transfer,
+            SHARES: self._transfer_of_shares,
+            DEPOSIT: self._deposit,
+            WITHDRAWAL: self._withdrawal,
+            MINT: self._mint,
+            BURN: self._burn,
+            QUEUED: self._queued,
+            CLAIMED: self._claimed,
+        }
+
+    @property
+    def topics(self) -> list[str]:
+        """Our addresses as topics: a log that has none of them is not about us."""
+        return [padded(address) for address in self._rules.accounts.values()]
+
+    def moves(self, mined: Mined) -> tuple[Move, ...]:
+        """Every change of a position that we track, the gas among them."""
+        reading = _Reading(mined.hash)
+        self._paid(mined, reading)
+        for log in mined.receipt["logs"]:
+            self._read(log, reading)
+        return tuple(move for move in reading.moves if move.key in self._tracked)
+
+    def _paid(self, mined: Mined, reading: _Reading) -> None:
+        """The gas, and the ether that the transaction itself carries."""
+        sent = mined.transaction
+        sender = account_at(self._rules, sent["from"])
+        to, value = sent.get("to") or "", int(sent["value"], 16)
+        native = self._chain.native
+        if sender:
+            key = base_key(sender, native)
+            reading.moves.append(Move(f"{mined.hash}:gas", key, -mined.fee, Cause.GAS))
+        if value and mined.succeeded and to.lower() != sent["from"].lower():
+            receiver = account_at(self._rules, to)
+            if sender:
+                reading.add("value", base_key(sender, native), -value)
+            if receiver:
+                reading.add("value", base_key(receiver, native), value)
+
+    def _read(self, log: Log, reading: _Reading) -> None:
+        topics, emitter = log["topics"], log["address"].lower()
+        if not topics:
+            return
+        what, ref = topics[0], str(int(log["logIndex"], 16))
+        if what == BEGAN and (account := account_at(self._rules, emitter)):
+            reading.step = int(topics[1], 16)
+            value, target = word(unhex(log["data"])), address_in(topics[2])
+            if value:
+                reading.add(ref, base_key(account, self._chain.native), -value)
+            if value and (receiver := account_at(self._rules, target)):
+                reading.add(ref, base_key(receiver, self._chain.native), value)
+        elif what == LOAN:
+            self._loan(log, ref, reading)
+        elif what in self._readers:
+            for key, amount in self._readers[what](log):
+                reading.add(ref, key, amount)
+
+    def _loan(self, log: Log, ref: str, reading: _Reading) -> None:
+        """A flash loan: owed since the step that it came in, no longer in the one that ends it."""
+        topics, data = log["topics"], unhex(log["data"])
+        asset = self._tokens.get(address_in(topics[2]), "")
+        account = account_at(self._rules, address_in(topics[1]))
+        if not asset or not account:
+            return
+        amount, key = word(data, 1), flash_debt(asset)
+        came = [
+            move.step
+            for move in reading.moves
+            if (move.key, move.amount) == (base_key(account, asset), amount)
+        ]
+        begun = came[0] if came else reading.step
+        reading.add(ref, key, amount, step=begun)
+        reading.add(ref, key, -amount)
+
+    # One method for each event.
+
+    def _transfer(self, log: Log) -> Moved:
+        token = log["address"].lower()
+        asset = self._tokens.get(token, "")
+        in_shares = token in self._shares or asset in self._rebasing
+        if asset and not in_shares and len(log["topics"]) > 2:  # noqa: PLR2004 - from, to
+            yield from self._moved(asset, log)
+
+    def _transfer_of_shares(self, log: Log) -> Moved:
+        asset = self._tokens.get(log["address"].lower(), "")
+        if asset in self._rebasing:
+            yield from self._moved(asset, log)
+
+    def _moved(self, asset: str, log: Log) -> Moved:
+        units = word(unhex(log["data"]))
+        for at, sign in ((1, -1), (2, 1)):
+            account = account_at(self._rules, address_in(log["topics"][at]))
+            if account:
+                yield base_key(account, asset), sign * units
+
+    def _deposit(self, log: Log) -> Moved:
+        """Wrapped ether says no transfer; the ether itself went with the call."""
+        token = log["address"].lower()
+        account = account_at(self._rules, address_in(log["topics"][1]))
+        if token in self._weth and account:
+            yield base_key(account, self._tokens[token]), word(unhex(log["data"]))
+
+    def _withdrawal(self, log: Log) -> Moved:
+        token = log["address"].lower()
+        account = account_at(self._rules, address_in(log["topics"][1]))
+        if token in self._weth and account:
+            units = word(unhex(log["data"]))
+            yield base_key(account, self._tokens[token]), -units
+            yield base_key(account, self._chain.native), units
+
+    def _mint(self, log: Log) -> Moved:
+        """Value less interest is the amount; it is negative where more interest was due."""
+        place = self._shares.get(log["address"].lower())
+        if place and address_in(log["topics"][2]) == place.owner:
+            value, interest, index = (word(unhex(log["data"]), at) for at in range(3))
+            amount = value - interest
+            shares = ray_divided(abs(amount), index)
+            yield place.key, shares if amount >= 0 else -shares
+
+    def _burn(self, log: Log) -> Moved:
+        place = self._shares.get(log["address"].lower())
+        if place and address_in(log["topics"][1]) == place.owner:
+            value, interest, index = (word(unhex(log["data"]), at) for at in range(3))
+            yield place.key, -ray_divided(value + interest, index)
+
+    def _queued(self, log: Log) -> Moved:
+        asset = self._tokens.get(log["address"].lower(), "")
+        account = account_at(self._rules, address_in(log["topics"][2]))
+        if asset and account:
+            yield position_key(account, Kind.CLAIM, asset), word(unhex(log["data"]))
+
+    def _claimed(self, log: Log) -> Moved:
+        asset = self._tokens.get(log["address"].lower(), "")
+        account = account_at(self._rules, address_in(log["topics"][2]))
+        if asset and account:
+            claimed, paid = (word(unhex(log["data"]), at) for at in range(2))
+            yield position_key(account, Kind.CLAIM, asset), -claimed
+            yield base_key(account, self._chain.native), paid

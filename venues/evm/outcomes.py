@@ -1,0 +1,138 @@
+"""What became of a signed transaction: resolved by its nonce, not by its hash alone.
+
+| state | outcome |
+|---|---|
+| in a block, not as deep as is asked for | ACCEPTED |
+| in a block, deep enough, and it did not revert | EXECUTED |
+| in a block, deep enough, reverted | REJECTED_DEFINITIVE, with its gas |
+| in the pool | ACCEPTED |
+| its nonce was used by another, deep enough | EXPIRED: it never can be executed |
+| in no pool and no block, its nonce unused: dropped, lost or reorganised | UNKNOWN |
+"""
+
+from collections.abc import Callable, Sequence
+
+from verifill.engine.errors import NotObserved
+from verifill.venues.evm.decode import Mined
+from verifill.venues.evm.node import LATEST, LostError, Node, NotSentError, RefusedError
+from verifill.venues.evm.positions import Feed
+from verifill.venues.evm.rules import Level
+from verifill.venues.evm.sealing import Sealed, opened
+from verifill.venues.orders import Outcome, Receipt, Trouble
+
+KNOWN = ("already known", "already imported", "known transaction")
+TAKEN = ("nonce too low",)
+UNDERPRICED = ("underpriced", "max fee per gas less than block base fee")
+BUSY = ("rate limit", "too many requests")
+
+
+def unknown(reason: str) -> Receipt:
+    """Neither is known."""
+    return Receipt(Outcome.UNKNOWN, reason=reason)
+
+
+def sent(node: Node, raw: str) -> Receipt:
+    """Send signed bytes, once; what the answer says of them."""
+    try:
+        node.call("eth_sendRawTransaction", raw)
+    except NotSentError as error:
+        return Receipt(Outcome.DENIED_LOCAL, reason=f"not reached: {error}", retryable=True)
+    except LostError as error:
+        return unknown(f"no answer to the send: {error}")
+    except RefusedError as error:
+        return _said(str(error))
+    return Receipt(Outcome.ACCEPTED, reason="taken by the node")
+
+
+def _said(text: str) -> Receipt:
+    """What a node's refusal says; the bytes may have been taken by it or another one before."""
+    low = text.lower()
+    if any(words in low for words in KNOWN):
+        return Receipt(Outcome.ACCEPTED, reason=text)
+    if any(words in low for words in (*TAKEN, *UNDERPRICED)):
+        return unknown(text)
+    if any(words in low for words in BUSY):
+        return Receipt(Outcome.UNKNOWN, reason=text, trouble=Trouble.BUSY)
+    # Not taken now, yet it is signed: nothing but its nonce proves that it never will be.
+    return unknown(f"not taken: {text}")
+
+
+class Outcomes:
+    """Finds out what became of signed transactions.
+
+    Args:
+        node: who is asked.
+        feed: finds transactions by their nonce, and reads what they did.
+        reason: why a transaction reverted.
+    """
+
+    def __init__(self, node: Node, feed: Feed, reason: Callable[[Mined], str]) -> None:
+        self._node = node
+        self._feed = feed
+        self._reason = reason
+
+    def of(self, sealed: Sequence[str], level: Level) -> Receipt:
+        """What is known now of bytes that have one place in a sequence.
+
+        Raises:
+            NotObserved: the node does not answer; then nothing is known.
+        """
+        candidates = [opened(raw) for raw in sealed]
+        for one in reversed(candidates):
+            receipt = self._node.receipt(one.hash)
+            if receipt is not None:
+                return self._mined(self._feed.mined(one.hash), level)
+        one = candidates[-1]
+        if self._node.nonce(one.sender) > one.nonce:
+            return self._taken(one, level)
+        for each in reversed(candidates):
+            if self._node.ask("eth_getTransactionByHash", each.hash) is not None:
+                return Receipt(Outcome.ACCEPTED, reason=f"{each.hash} waits in the pool")
+        return unknown(f"{one.hash} is in no block and in no pool, and nonce {one.nonce} is unused")
+
+    def _mined(self, mined: Mined, level: Level) -> Receipt:
+        """Of a transaction in a block: whether the block stands, and is deep enough."""
+        number = int(mined.receipt["blockNumber"], 16)
+        block = self._node.block(number)
+        if block.hash != mined.receipt["blockHash"]:
+            return unknown(f"block {number} was replaced; it is looked for anew")
+        if not self._deep(number, level):
+            reason = f"{mined.hash} is in block {number}, which is not {level} yet"
+            return Receipt(Outcome.ACCEPTED, reason=reason)
+        moves = self._feed.moves(mined)
+        if mined.succeeded:
+            return Receipt(Outcome.EXECUTED, (), moves, block.time_ns)
+        reason = f"{mined.hash} reverted in block {number}: {self._reason(mined)}"
+        return Receipt(Outcome.REJECTED_DEFINITIVE, (), moves, block.time_ns, reason)
+
+    def _deep(self, number: int, level: Level) -> bool:
+        try:
+            return self._node.block(level.tag).number >= number
+        except NotObserved:
+            return False  # a young chain has no such block yet
+
+    def _taken(self, one: Sealed, level: Level) -> Receipt:
+        """Its nonce is used: by another transaction, which is looked for."""
+        head = self._node.block()
+        low = self._before(one.sender, one.nonce, head.number)
+        number = self._feed.block_of_nonce(one.sender, one.nonce, low, head.number)
+        if not self._deep(number, level):
+            reason = f"nonce {one.nonce} is used in block {number}, which is not {level} yet"
+            return unknown(reason)
+        found = self._feed.sent_in(one.sender, number).items()
+        used = [transaction for transaction, nonce in found if nonce == one.nonce]
+        winners = [self._feed.mined(transaction) for transaction in used]
+        moves = tuple(move for winner in winners for move in self._feed.moves(winner))
+        reason = f"nonce {one.nonce} was used in block {number}, by {', '.join(used) or 'a consent'}"
+        time_ns = self._node.block(number).time_ns
+        return Receipt(Outcome.EXPIRED, (), moves, time_ns, reason, retryable=True)
+
+    def _before(self, sender: str, nonce: int, high: int) -> int:
+        """A block in which a nonce was not used yet, not too far back."""
+        step = 1
+        while (low := max(0, high - step)) and self._node.nonce(sender, low) > nonce:
+            step *= 2
+        return low
+
+
+__all__ = ["LATEST", "Outcomes", "sent", "unknown"]

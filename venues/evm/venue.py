@@ -1,0 +1,324 @@
+"""The adapter of a chain as it is: an order is a signed transaction; class K by its nonce."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from verifill.engine.amounts import to_decimal
+from verifill.engine.errors import InstructionError, NotObserved
+from verifill.venues.calls.call import Public
+from verifill.venues.calls.receipts import orders_of, sender_of
+from verifill.venues.calls.rules import ChainRules
+from verifill.venues.calls.stated import Stated
+from verifill.venues.calls.terms import ChainTerms
+from verifill.venues.evm.abi import call_of, unhex, word
+from verifill.venues.evm.decode import Decoder, Mined
+from verifill.venues.evm.encode import EXECUTE, Encoder
+from verifill.venues.evm.fork import EvmFork, delegated
+from verifill.venues.evm.keys import Signer
+from verifill.venues.evm.node import LATEST, Node, RefusedError, height_in
+from verifill.venues.evm.outcomes import Outcomes, sent, unknown
+from verifill.venues.evm.positions import Feed, Questions
+from verifill.venues.evm.reasons import reason_of
+from verifill.venues.evm.rules import MAX_WORD, EvmRules, base_key, check_rules
+from verifill.venues.evm.sealing import Lane, Wanted, opened, refused
+from verifill.venues.evm.terms import ChainIndices, Quotes, own_calls
+from verifill.venues.expectation import Assessment, Expectation
+from verifill.venues.instructions import Borrow, Withdraw
+from verifill.venues.interfaces import Venue
+from verifill.venues.keys import Scales
+from verifill.venues.market import Books, Market
+from verifill.venues.orders import FINAL, Bundle, Order, Outcome, Reading, Receipt, Request
+from verifill.venues.rules import RATE_UNIT
+
+ACCOUNT_DATA: Final = "getUserAccountData(address)"
+HEALTH: Final = 5  # the word of it that is the health factor
+HEALTH_DECIMALS: Final = 18
+BALANCE: Final = "balanceOf(address)"
+Check = tuple[str, bytes, int, int, int]
+
+
+class EvmChain(Stated):
+    """A chain; implements `Venue`, `Forkable`, `Sealing`, `Resting` and `Margined`.
+
+    Args:
+        chain: its protocols and accounts.
+        evm: where they are.
+        node: how it is reached.
+        signers: account -> who signs for it.
+        scales: decimals of the assets.
+        market: public data.
+        since: the cursor of an earlier life; None to begin with what comes from now on.
+
+    Raises:
+        ConfigError: an address is missing, or assets do not fit together.
+    """
+
+    def __init__(
+        self,
+        chain: ChainRules,
+        evm: EvmRules,
+        node: Node,
+        signers: Mapping[str, Signer],
+        *,
+        scales: Scales,
+        market: Market,
+        since: int | None = None,
+    ) -> None:
+        check_rules(chain, evm)
+        self._chain = chain
+        self._evm = evm
+        self._node = node
+        self._signers = signers
+        self._indices = ChainIndices(node, evm, chain.reserves)
+        public = Public(chain, scales, market, self._indices)
+        self._quotes = quotes = Quotes(node, evm)
+        own = own_calls(public, evm, quotes)
+        given = (chain, scales, market)
+        super().__init__(chain.rules, ChainTerms(*given, indices=self._indices, own=own))
+        self._dry = ChainTerms(*given, indices=self._indices, own=own, dry=True)
+        self._encoder = Encoder(chain, evm, quotes.amount_of)
+        self._questions = Questions(chain, evm)
+        self._lane = Lane(node, evm, signers)
+        self._feed = Feed(
+            node, evm, self._questions, Decoder(chain, evm), chain.native, cursor=since
+        )
+        self._outcomes = Outcomes(node, self._feed, self._why)
+        self._flying: dict[str, Request] = {}
+        self._rehearsal: EvmFork | None = None
+
+    @property
+    def cursor(self) -> int | None:
+        """Where the next reading begins; None before the first."""
+        return self._feed.cursor
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self._node.close()
+
+    # Orders.
+
+    def deny(self, request: Request) -> str:
+        """See `OrderHandler.deny`; also what there is no contract for."""
+        for order in orders_of(request):
+            if not self._encoder.encodes(order.instruction):
+                return f"{order.instruction.op} is not supported on a chain as it is"
+        if isinstance(request, Bundle) and not self._evm.executor:
+            return f"{self.rules.name} has no executor for a chain of steps; declare one"
+        return super().deny(request)
+
+    def expect(self, request: Request, books: Books) -> Expectation:
+        """See `OrderHandler.expect`; by indices and quotes of the newest block."""
+        self._indices.observe()
+        return super().expect(request, books)
+
+    def assess(self, request: Request, receipt: Receipt, books: Books) -> Assessment:
+        """See `OrderHandler.assess`.
+
+        What an earlier life has sent is measured by the block before its own: the quotes of now
+        are those after it.
+        """
+        if self._terms.knows(request) or not receipt.moves:
+            return super().assess(request, receipt, books)
+        before = height_in(receipt.effect_ns) - 1
+        self._indices.observe(before)
+        self._quotes.named = before
+        try:
+            return super().assess(request, receipt, books)
+        finally:
+            self._quotes.named = LATEST
+
+    def seal(self, request: Request) -> tuple[str, ...]:
+        """See `Sealing.seal`."""
+        wanted = self._wanted(request)
+
+        def tried() -> None:
+            to, sender = wanted.to, self._evm.accounts[wanted.account]
+            code = delegated(sender, self._evm) if wanted.delegate else None
+            try:
+                self._node.view(
+                    to, wanted.data, LATEST, sender=sender, value=wanted.value, code=code
+                )
+            except RefusedError as error:
+                raise refused(error) from None
+
+        return (self._lane.seal(wanted, tried),)
+
+    def again(self, request: Request) -> tuple[str, ...]:
+        """See `Sealing.again`: the same bytes where they are in no pool, else more is offered."""
+        newest = opened(request.sealed[-1])
+        if self._node.nonce(newest.sender) > newest.nonce:
+            return ()
+        there = self._node.ask("eth_getTransactionByHash", newest.hash) is not None
+        if not there and newest.fee >= self._node.block().base_fee:
+            return request.sealed
+        more = self._lane.more(sender_of(request), request.sealed)
+        return (*request.sealed, more) if more else ()
+
+    def submit(self, request: Request) -> Receipt:
+        """See `OrderHandler.submit`."""
+        self._flying[request.key] = request
+        return sent(self._node, request.sealed[-1])
+
+    def query(self, request: Request) -> Receipt:
+        """See `OrderHandler.query`."""
+        if not request.sealed:
+            return unknown("what was signed for it is not known")
+        operations = tuple(str(order.instruction.op) for order in orders_of(request))
+        receipt = self._outcomes.of(request.sealed, self._evm.level(operations))
+        if receipt.outcome in FINAL:
+            self._flying.pop(request.key, None)
+        else:
+            self._flying[request.key] = request
+        return receipt
+
+    def open_orders(self) -> Sequence[str]:
+        """See `Resting.open_orders`: what was sent and has not become final."""
+        return tuple(
+            key
+            for key, request in self._flying.items()
+            if self._node.nonce(opened(request.sealed[-1]).sender)
+            <= opened(request.sealed[-1]).nonce
+        )
+
+    def cancel(self, key: str) -> Receipt:
+        """See `Resting.cancel`: a transaction that does nothing takes its place, if it is faster."""
+        request = self._flying.get(key)
+        if request is None:
+            return unknown("no transaction of this key is under way here")
+        nothing = self._lane.cancelling(sender_of(request), request.sealed)
+        if nothing is None:
+            return unknown("what takes its place would cost more than the cap")
+        answer = sent(self._node, nothing)
+        if answer.outcome is Outcome.ACCEPTED:
+            return Receipt(Outcome.ACCEPTED, reason="what takes its place was sent")
+        return answer
+
+    # Positions.
+
+    def read(self) -> Reading:
+        """See `PositionFeed.read`.
+
+        Raises:
+            NotObserved: nothing can be known of the positions now.
+        """
+        return self._feed.read()
+
+    def margins(self) -> Mapping[str, Decimal]:
+        """See `Margined.margins`: the health factor of every lending market.
+
+        Raises:
+            NotObserved: nothing can be known of them now.
+        """
+        return {
+            market: to_decimal(health, HEALTH_DECIMALS)
+            for market in sorted({reserve.market for reserve in self._chain.reserves})
+            if (health := self._health(market)) != MAX_WORD
+        }
+
+    def _health(self, market: str) -> int:
+        pool, owner = self._evm.contract(market).address, self._evm.accounts[self._evm.owner]
+        try:
+            return word(self._node.view(pool, call_of(ACCOUNT_DATA, owner), LATEST), HEALTH)
+        except (RefusedError, ValueError) as error:
+            msg = f"{market}: {error}"
+            raise NotObserved(msg) from None
+
+    # What it is.
+
+    def fork(self) -> Venue:
+        """See `Forkable.fork`.
+
+        Raises:
+            NotObserved: the positions cannot be read.
+        """
+        self._indices.observe()
+        self._rehearsal = EvmFork(
+            self.rules,
+            self._dry,
+            node=self._node,
+            evm=self._evm,
+            encoder=self._encoder,
+            questions=self._questions,
+        )
+        return self._rehearsal
+
+    def start_up_failures(self) -> tuple[str, ...]:
+        """See `Venue.start_up_failures`: the right chain, the keys, and contracts that are there."""
+        name = self.rules.name
+        try:
+            chain_id = int(self._node.ask("eth_chainId"), 16)
+            if chain_id != self._evm.chain_id:
+                return (f"{name}: the node is of chain {chain_id}, not {self._evm.chain_id}",)
+            named = [(n, c.address) for n, c in self._evm.contracts.items()]
+            named += [(n, address) for n, address in self._evm.tokens.items()]
+            named += [("executor", self._evm.executor)] if self._evm.executor else []
+            bare = [n for n, at in named if self._node.ask("eth_getCode", at, "latest") == "0x"]
+        except NotObserved as error:
+            return (f"{name}: {error}",)
+        failures = [f"{name}: there is no contract at the address of {n}" for n in bare]
+        for account, signer in self._signers.items():
+            if signer.address.lower() != self._evm.accounts[account].lower():
+                failures.append(f"{name}: the key of {account} is of another address")
+        return tuple(failures)
+
+    # How a transaction is made.
+
+    def _wanted(self, request: Request) -> Wanted:
+        gas = self._chain.gas_base + sum(
+            self._chain.gas[order.instruction.op] for order in orders_of(request)
+        )
+        block = self._node.block()
+        until_s = block.time_s + self._evm.deadline_s
+        account = sender_of(request)
+        if isinstance(request, Order):
+            call = self._encoder.single(request, until_s)
+            return Wanted(
+                account=account, to=call.target, value=call.value, data=call.data, gas=gas
+            )
+        calls = self._encoder.chain(request.orders, until_s)
+        data = call_of(EXECUTE, [call.plain for call in calls], self._checks(request), until_s)
+        return Wanted(
+            account=account,
+            to=self._evm.accounts[account],
+            value=0,
+            data=data,
+            gas=gas,
+            delegate="" if self._lane.delegates(account) else self._evm.executor,
+        )
+
+    def _checks(self, bundle: Bundle) -> list[Check]:
+        """What must hold at the end of a chain of steps, or it reverts: as it was rehearsed."""
+        checks: list[Check] = []
+        address = self._evm.accounts[bundle.account]
+        done = self._rehearsal
+        quantities = [order.quantity for order in bundle.orders]
+        if done is None or [order.quantity for order in done.orders] != quantities:
+            msg = "a chain of steps is sent as it was rehearsed, and this one was not"
+            raise InstructionError(msg)
+        for asset, token in self._evm.tokens.items():
+            key = base_key(bundle.account, asset)
+            if key in done.totals:
+                change = abs(done.totals[key] - done.opening[key])
+                least = max(0, done.totals[key] - change * self._evm.drift // RATE_UNIT - 2)
+                checks.append((token, call_of(BALANCE, address), 0, least, MAX_WORD))
+        risky = [o.instruction for o in bundle.orders if isinstance(o.instruction, Borrow | Withdraw)]  # fmt: skip
+        for market in sorted({asked.market for asked in risky}) if self._evm.health_min else ():
+            pool, owner = self._evm.contract(market).address, self._evm.accounts[self._evm.owner]
+            asked = call_of(ACCOUNT_DATA, owner)
+            checks.append((pool, asked, HEALTH, self._evm.health_min, MAX_WORD))
+        return checks
+
+    def _why(self, mined: Mined) -> str:
+        """Why a transaction reverted, by running it once more on the block before it."""
+        sent_, receipt = mined.transaction, mined.receipt
+        if int(receipt["gasUsed"], 16) >= int(sent_["gas"], 16):
+            return "out of gas"
+        before = self._node.block(int(receipt["blockNumber"], 16) - 1)
+        value = int(sent_["value"], 16)
+        data = unhex(sent_["input"])
+        try:
+            self._node.view(sent_["to"], data, before, sender=sent_["from"], value=value)
+        except RefusedError as error:
+            return reason_of(error.data) or str(error)
+        return "not on the block before it"
