@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,11 +26,14 @@ def canonical_json(value: object) -> bytes:
     Raises:
         EngineDefect: the value holds a float, or anything else without one exact text.
     """
-    try:
-        text = _encode(value)
-    except (TypeError, ValueError, OverflowError):  # half a surrogate pair, or what it cannot say
-        return _canonical(value)
-    return text if text.isascii() and b"\x7f" not in text and is_exact(value) else _canonical(value)
+    if is_exact(value):
+        try:
+            text = _encode(value)
+        except UnicodeEncodeError:  # half a surrogate pair, which JSON can hold escaped
+            text = b"\x7f"
+        if text.isascii() and b"\x7f" not in text:
+            return text
+    return _canonical(value)
 
 
 def _canonical(value: object) -> bytes:
@@ -40,23 +43,29 @@ def _canonical(value: object) -> bytes:
 
 
 _encode = msgspec.json.Encoder(order="sorted").encode
-_decode = msgspec.json.decode
+_KEYS = frozenset({str})
+_LEAVES = frozenset({str, int, bool, type(None), msgspec.Raw})
 
 
 def is_exact(value: object) -> bool:
-    """Whether what is written of it says all of it, and no float is in it.
-
-    That is what comes back when it is read: a text for an amount, or a list for a tuple, is not
-    what was written. Parts of a mapping that are text already are left out.
-    """
-    if type(value) is dict:
-        parts = cast("dict[object, object]", value)
-        value = {key: part for key, part in parts.items() if type(part) is not msgspec.Raw}
-    try:
-        text = _encode(value)
-    except (TypeError, ValueError, OverflowError):
-        return False
-    return not _has_float(b"," + text) and bool(_decode(text) == value)
+    """Whether it is made of the very types of JSON, floats apart, so that all of it is exact."""
+    waiting = [value]
+    for one in waiting:  # it grows
+        kind = type(one)
+        if kind is dict:
+            mapping = cast("dict[object, object]", one)
+            if not _KEYS.issuperset(map(type, mapping)):
+                return False
+            parts: Collection[object] = mapping.values()
+        elif kind is list or kind is tuple:
+            parts = cast("Sequence[object]", one)
+        elif kind in _LEAVES:
+            continue
+        else:
+            return False
+        if not _LEAVES.issuperset(map(type, parts)):
+            waiting += [part for part in parts if type(part) not in _LEAVES]
+    return True
 
 
 def at_one_go(value: object) -> Any:  # noqa: ANN401 - text, or plain values
