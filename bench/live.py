@@ -28,7 +28,7 @@ from time import perf_counter, process_time
 from typing import Any
 from unittest.mock import patch
 
-from bench.meter import peak_mb
+from bench.meter import file_system, peak_mb
 from bench.watch import Watch
 from tests.machines.lives import Client, Kept, Moments, Scheduled, World
 from tests.machines.support import Bars, buy, scripted, sell
@@ -40,6 +40,7 @@ from verifill.engine.log.connection import DATABASE
 from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.record import COLUMNS as NAMES
 from verifill.engine.log.record import EPOCH
+from verifill.kernel import KIND
 from verifill.machines import execution
 from verifill.machines.guarding import Guard
 from verifill.machines.live_records import LiveRecords
@@ -184,7 +185,7 @@ def tell(timed: Timed, sorts: Sequence[object], what: str, cpu_s: float, stored:
         f"ratio of sums {mean / bare_mean:.2f}, of medians "
         f"{median(own) / median(bare):.2f}, of lower quartiles {low / bare_low:.2f}\n"
         f"CPU of the process {1e6 * cpu_s / len(steps):.0f} us a step; {stored}; "
-        f"peak {peak_mb():.0f} MB"
+        f"peak {peak_mb():.0f} MB; on {file_system(Path.cwd())}; kernel {KIND}"
     )
     for part, spent_s in sorted(usual(steps, sorts[START:]).items(), key=lambda told: -told[1]):
         print(f"{1e6 * spent_s:8.1f} us {part}{' (no overhead)' if part in APART else ''}")

@@ -64,5 +64,13 @@ def peak_mb() -> float:
     raise OSError(msg)
 
 
+def file_system(folder: Path) -> str:
+    """The type of the file system that a folder lies on, such as ext4."""
+    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    around = {str(folder.resolve()), *map(str, folder.resolve().parents)}
+    place, kind = max(((at, kind) for at, kind in mounts if at in around), key=lambda m: len(m[0]))
+    return f"{kind} at {place}"
+
+
 def _size_mb(folder: Path) -> float:
     return sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / 1e6

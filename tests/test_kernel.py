@@ -15,6 +15,7 @@ from bench.measure import KERNEL, ROOT, is_compiled
 from verifill import kernel
 
 BARS = 6_000  # more than a log keeps as Python values
+CHECKED = "stored_exactly or identical_life_by_life or raised_is_told"
 LEFT_OUT = "not terms_of_its_own"  # it gives a venue another class, as only Python's own can
 
 compiled = pytest.mark.skipif(not is_compiled(), reason="`make kernel` has made no compiled kernel")
@@ -71,6 +72,12 @@ def test_a_live_engine_runs_and_stops_when_compiled() -> None:
     told = [run("bench.live", "6", path=path) for path in (None, KERNEL)]
 
     assert ["STOPPED after 6 ticks"] * 2 == [one.partition(",")[0] for one in told]
+
+
+@compiled
+def test_a_live_log_is_checked_and_run_again_when_compiled() -> None:
+    checks = ("tests/engine/test_durable_log.py", "tests/machines/test_replay.py")
+    run("pytest", "-q", "-p", "no:cacheprovider", *checks, "-k", CHECKED, path=KERNEL)
 
 
 @compiled

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 from verifill.engine.digest import canonical_json
 from verifill.engine.errors import EngineDefect
@@ -34,37 +34,38 @@ def stored(record: Record, origin: Origin, *, seq: int, epoch: int, previous: st
     Raises:
         EngineDefect: a value is of another type, or does not fit its column.
     """
-    cause_seq = seq - 1 if record.cause_seq is None else record.cause_seq
-    row = (
+    told: Any = record  # whatever its annotations promise: what it holds is looked at here
+    cause_seq = seq - 1 if told.cause_seq is None else told.cause_seq
+    row: tuple[Any, ...] = (
         seq,
         origin.run,
         epoch,
-        record.machine,
-        record.instance,
-        record.parent,
-        record.source,
-        record.event,
-        record.target,
-        record.attempt,
-        record.kind,
+        told.machine,
+        told.instance,
+        told.parent,
+        told.source,
+        told.event,
+        told.target,
+        told.attempt,
+        told.kind,
         cause_seq,
-        record.intent_id,
-        record.venue_ref,
-        record.wall_ns,
-        record.mono_ns,
-        record.venue_ns,
+        told.intent_id,
+        told.venue_ref,
+        told.wall_ns,
+        told.mono_ns,
+        told.venue_ns,
         origin.definition_hash,
-        _text("quantity", record.quantity),
-        _text("price", record.price),
-        _payload(record.payload),
+        _text("quantity", told.quantity),
+        _text("price", told.price),
+        _payload(told.payload),
         previous,
     )
-    if column := misfit(tuple(map(type, row))) or _overflow(record, cause_seq):
+    if column := misfit(tuple(map(type, row))) or _overflow(told, cause_seq):
         raise _unfit(column, COLUMNS[column], row[list(COLUMNS).index(column)])
-    if record.kind not in KINDS:
-        msg = f"a record is of kind {record.kind!r}; allowed are {', '.join(sorted(KINDS))}"
+    if told.kind not in KINDS:
+        msg = f"a record is of kind {told.kind!r}; allowed are {', '.join(sorted(KINDS))}"
         raise EngineDefect(msg)
-    if record.kind == INTENT and not record.intent_id:
+    if told.kind == INTENT and not told.intent_id:
         msg = "an INTENT has no intent_id; without a key it cannot be kept from being sent twice"
         raise EngineDefect(msg)
     return row
@@ -88,7 +89,7 @@ def may_hold(column: str, given: type) -> bool:
     return given is type(None) and column in OPTIONAL
 
 
-def _overflow(record: Record, cause_seq: int) -> str:
+def _overflow(record: Any, cause_seq: Any) -> str:  # noqa: ANN401 - as `stored`
     """The first column whose integer is too great for 64 bits; none if all fit."""
     venue_ns = record.venue_ns or 0
     whole = (record.instance, record.parent, record.attempt, cause_seq)
@@ -148,7 +149,7 @@ def _unfit(column: str, kind: str, value: object) -> EngineDefect:
     return EngineDefect(msg)
 
 
-def _text(column: str, amount: int | None) -> str | None:
+def _text(column: str, amount: object) -> str | None:
     if amount is None:
         return None
     if not _fits(AMOUNT, amount):

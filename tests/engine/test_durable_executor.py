@@ -63,6 +63,15 @@ def test_events_taken_together_are_a_record_each(tmp_path: Path) -> None:
     assert ["recover", "recovered", "tick"] == [event for _, _, event, _ in rows(tmp_path)]
 
 
+def test_what_it_remembers_of_where_it_was_does_not_grow(tmp_path: Path) -> None:
+    log, _, machine = logged(tmp_path)
+    before = len(machine.paths.nodes)
+
+    with log:
+        machine.fire_all(("recover", "recovered", "skip", "skip", "tick", "fail", "rest"))
+    assert ("IDLE", 7, before) == (machine.state, machine.seq, len(machine.paths.nodes))
+
+
 def test_an_event_that_the_machine_does_not_have_is_not_logged(tmp_path: Path) -> None:
     log, _, machine = logged(tmp_path)
 
