@@ -16,7 +16,7 @@ import msgspec
 from verifill.engine.errors import LogError
 from verifill.engine.log.record import COLUMNS, EPOCH, Origin, Row, may_hold
 
-BATCH_ROWS: Final = 1_000
+BATCH_ROWS: Final = 250
 """How many records are looked at together."""
 
 Anchored = tuple[int, str] | None

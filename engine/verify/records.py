@@ -38,7 +38,7 @@ PICKED: Mapping[str, pl.DataType] = {
     for name in ("seq", "epoch", "machine", "instance", "from", "event", "to", "attempt", "kind",
                  "intent_id", "mono_ns")
 }  # fmt: skip
-PIECE_ROWS = 8_192
+PIECE_ROWS = 2_048
 
 
 class Told(Struct):
@@ -65,7 +65,7 @@ class Records:
         root: hash that the chain ends with, as far as it could be followed.
     """
 
-    kept: "Kept" = field(factory=lambda: Kept())
+    kept: "Kept" = field(factory=lambda: Kept())  # noqa: PLW0108 - defined below
     checks: list[Check] = field(factory=list[Check])
     root: str = ""
 
