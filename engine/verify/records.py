@@ -17,12 +17,12 @@ from verifill.engine.log.anchor import Anchor
 from verifill.engine.log.connection import (
     DATABASE,
     check_tables,
-    checking_pages,
     connect_to_read,
     reading,
     rows_after,
 )
 from verifill.engine.log.opening import origin_of
+from verifill.engine.log.parts import checking_pages
 from verifill.engine.log.parts import verify as follow
 from verifill.engine.log.record import COLUMNS, EVIDENCE, Row
 from verifill.engine.log.schema import STREAMS
@@ -102,7 +102,7 @@ def read(folder: Path, anchor: Anchor | None) -> Records:
         connection = connect_to_read(path)
         held.callback(connection.close)
         check_tables(connection, path)
-        pages = held.enter_context(checking_pages(path))
+        pages = held.enter_context(checking_pages(connection, path))
         try:
             told.root = follow(connection, path, origin, anchored, told.kept).hash
         except LogError as error:
