@@ -18,7 +18,6 @@ from verifill.engine.log.opening import origin_of, verify_log
 from verifill.engine.log.parts import Part, Sound, check
 from verifill.engine.log.record import Row
 
-
 PAGE, INDEX_LEAF = 4096, 10  # of SQLite's file format
 
 

@@ -5,18 +5,16 @@ of their steps, compensations, commits and rehearsals.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import structs
 
-from tests.machines.lives import Mailbox, World
+from tests.machines.lives import Client, Kept, Mailbox, Moments, World
 from tests.machines.support import (
-    CONTRACT_DATA,
-    GOING_ON,
-    MARGIN,
-    OPENING,
     PATIENT,
-    PRICE,
     Act,
     Ask,
     Bars,
@@ -29,13 +27,15 @@ from tests.machines.support import (
     scripted,
     sell,
 )
-from tests.machines.test_lives import THREE, lost, silent, world
+from tests.machines.test_lives import LIVE, THREE, lost, silent, world
 from tests.machines.test_one_tx import SkewedFork, one_tx, rehearsing, stage_of
-from tests.machines.test_one_tx import ENTRY as CHAIN_OF_TX
 from tests.machines.test_saga import DONE, NO_REMAINDERS, TOO_MUCH, gives, neutral, run, saga
 from tests.machines.test_tight_loop import LOST, SILENT, does_and_says, says
-from verifill.venues.chains import Chain, Step, Undo
-from verifill.venues.orders import Bundle, Outcome, Receipt, Request
+from tests.venues.test_chain_bundles import ENTRY as CHAIN_OF_TX
+from verifill.venues.chains import Step, Undo
+from verifill.venues.expectation import Assessment
+from verifill.venues.market import Books
+from verifill.venues.orders import Bundle, Cause, Outcome, Receipt, Request
 from verifill.venues.simulated.chain import SimulatedChain
 from verifill.venues.simulated.chain.fork import ChainFork
 
@@ -136,9 +136,7 @@ def test_a_pivot_in_part_strands(tmp_path: Path) -> None:
 # One transaction.
 
 
-def acting(
-    *, submit: Act = honest, query: Act = honest, reason: str = ""
-) -> type[SimulatedChain]:
+def acting(*, submit: Act = honest, query: Act = honest, reason: str = "") -> type[SimulatedChain]:
     """A chain that does with its transaction what a script says."""
 
     class Acting(SimulatedChain):
@@ -164,9 +162,7 @@ def acting(
     ],
     ids=["denied", "overdue", "contradicted"],
 )  # fmt: skip
-def test_what_goes_wrong_in_a_commit(
-    tmp_path: Path, make: type[SimulatedChain], told: str
-) -> None:
+def test_what_goes_wrong_in_a_commit(tmp_path: Path, make: type[SimulatedChain], told: str) -> None:
     stage, _ = stage_of(make)
 
     played = play(tmp_path, stage, Plans([one_tx(CHAIN_OF_TX)]), policy=PATIENT)
@@ -210,3 +206,69 @@ def test_what_goes_wrong_in_a_rehearsal(
     assert told in played.story
     if "abandon" in played.story:
         assert played.stage.opening == chain.accounts.totals
+
+
+class Forking(Client):
+    """A connection to a chain, on which a transaction can be rehearsed."""
+
+    def __init__(self, kept: Kept, moments: Moments, since: int) -> None:
+        super().__init__(kept, moments, since)
+        self.fork = kept.venue.fork  # type: ignore[attr-defined]  # the venue is a chain
+
+
+@pytest.mark.parametrize(
+    ("submit", "word", "told"),
+    [
+        (silent, "adopt", "adopted observed matched committed"),
+        (lost, "void", "voided observed unexecuted exhausted rolled_back"),
+    ],
+)
+def test_an_operator_ends_what_is_held_in_a_commit(
+    tmp_path: Path, submit: Act, word: str, told: str
+) -> None:
+    stage, chain = stage_of(acting(submit=submit))
+    mailbox = Mailbox({"COMMIT.HELD": [f"{word} {len(CHAIN_OF_TX) + 1}"]})
+    venue: Any = chain  # a world asks of its venue what a chain can do, too
+    plans = [[one_tx(CHAIN_OF_TX)]]
+    made = World(tmp_path, stage, venue, plans, LIVE, mailbox, client=Forking, feeds=stage.feeds)
+    falls_silent(made)
+
+    made.live()
+
+    assert f"exhausted {told}" in made.story
+    assert made.verify().conforms
+
+
+def test_a_liquidation_beside_a_commit_fails_the_plan(tmp_path: Path) -> None:
+    def liquidated(request: Request, ask: Ask) -> Receipt:
+        receipt = ask(request)
+        chain.post("liquidation", [(0, "wallet:BaseToken:ETH", -1)], Cause.LIQUIDATION)
+        return receipt
+
+    stage, chain = stage_of(acting(submit=liquidated))
+
+    played = play(tmp_path, stage, Plans([one_tx(CHAIN_OF_TX)]))
+
+    assert played.story.endswith(f"commit {DONE} committed")
+    assert "fail" in played.events
+    assert played.reason.startswith("liquidation: ")
+
+
+def test_a_rehearsal_in_part_is_abandoned(tmp_path: Path) -> None:
+    class Half(ChainFork):
+        def submit(self, request: Request) -> Receipt:
+            assert not isinstance(request, Bundle)
+            part = replace(request, quantity=request.quantity // 2)
+            return replace(super().submit(part), outcome=Outcome.EXECUTED_PARTIAL)
+
+        def assess(self, request: Request, receipt: Receipt, books: Books) -> Assessment:
+            assert not isinstance(request, Bundle)
+            whole = super().assess(request, receipt, books)
+            return structs.replace(whole, executed=request.quantity // 2)
+
+    stage, chain = stage_of(rehearsing(Half))
+
+    played = play(tmp_path, stage, Plans([one_tx(CHAIN_OF_TX)]), policy=PATIENT)
+
+    assert "rehearse accepted observed partial abandon" == played.story
+    assert stage.opening == chain.accounts.totals
