@@ -17,7 +17,7 @@ from verifill.engine.errors import LogError
 from verifill.engine.log.record import COLUMNS, EPOCH, Origin, Row
 from verifill.engine.log.stored import may_hold
 
-BATCH_ROWS: Final = 1_000
+BATCH_ROWS: Final = 250
 """How many records are looked at together."""
 
 Anchored = tuple[int, str] | None

@@ -2,8 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,14 +52,9 @@ def connect(path: Path) -> Connection:
     return sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
 
 
-def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write, for any process; one thread at a time may use it."""
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+def connect_to_read(path: Path) -> Connection:
+    """A connection that cannot write, for any process."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
 # What a commit rests on: it is in the write-ahead log and synced before it returns.
@@ -164,25 +158,6 @@ def check_pages(connection: Connection, path: Path) -> None:
     if found != "ok":
         msg = f"{path} is damaged: {found}. Restore it from a copy"
         raise LogError(msg)
-
-
-@contextmanager
-def checking_pages(path: Path) -> Generator[Callable[[], None]]:
-    """Do what `check_pages` does while something else is done.
-
-    Yields:
-        Waits for it, and raises what it raised.
-    """
-    with (
-        reading(path),
-        closing(connect_to_read(path)) as connection,
-        ThreadPoolExecutor(max_workers=1) as beside,
-    ):
-        done = beside.submit(check_pages, connection, path)
-        try:
-            yield done.result
-        finally:
-            connection.interrupt()  # nobody waits for it any more
 
 
 def rows_after(connection: Connection, path: Path, seq: int = 0, upto: int = LAST) -> Iterator[Row]:

@@ -16,7 +16,6 @@ from verifill.engine.log.connection import (
     Connect,
     Connection,
     check_tables,
-    checking_pages,
     connect,
     connect_to_read,
     make_durable,
@@ -27,7 +26,7 @@ from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import SQLITE, STORE
 from verifill.engine.log.files import make_folder, write_new
 from verifill.engine.log.mark import Mark
-from verifill.engine.log.parts import verify
+from verifill.engine.log.parts import checking_pages, verify
 from verifill.engine.log.reader import Log
 from verifill.engine.log.record import Origin, Record
 from verifill.engine.log.schema import STREAMS
@@ -143,7 +142,7 @@ def _verified(path: Path, origin: Origin, anchor: Anchor) -> Tail:
         connection = connect_to_read(path)
         held.callback(connection.close)
         check_tables(connection, path)
-        pages = held.enter_context(checking_pages(path))
+        pages = held.enter_context(checking_pages(connection, path))
         tail = verify(connection, path, origin, anchored)
         pages()
     return tail

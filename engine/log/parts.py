@@ -11,8 +11,8 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +25,7 @@ from msgspec import Struct
 from verifill.engine.log.chain import Anchored, Tail, after, beginning, check_end, follow
 from verifill.engine.log.connection import (
     Connection,
+    check_pages,
     connect_to_read,
     rows_after,
 )
@@ -35,6 +36,7 @@ PART_ROWS: Final = 50_000
 """No part is shorter: to start a helper takes as long as to follow some ten thousand records."""
 
 PARTS_MAX: Final = 4
+SOUND: Final = b"sound"
 
 Rows = Iterable[Row]
 
@@ -134,11 +136,14 @@ def verify(
         first, *others = _parts(connection, path, origin, anchored, looking)
         helpers: list[_Helper] = []
         with suppress(OSError):  # no process to be had: it takes longer
-            helpers += (held.enter_context(_Helper(part)) for part in others)
+            helpers += (
+                held.enter_context(_Helper("check", msgspec.json.encode(part).decode()))
+                for part in others
+            )
         rows = rows_after(connection, path, 0, first.upto)
         tail = follow(looking.of(rows), origin, beginning(origin), anchored)
         for helper in helpers:
-            sound = helper.answer()
+            sound = _sound(helper.answer())
             if sound is None or _place(sound.began) != _place(tail):
                 break
             looking.take(sound.kept)
@@ -158,15 +163,55 @@ def _parts(
     connection: Connection, path: Path, origin: Origin, anchored: Anchored, look: Look
 ) -> Iterator[Part]:
     """Parts of about the same length that cover what is there now."""
-    last = 0
-    with suppress(sqlite3.Error):  # what cannot be read is told where it is come to
-        told = connection.execute("SELECT coalesce(max(seq), 0) FROM records")
-        last = told.fetchone()[0]
+    last = _last(connection)
     count = max(1, min(PARTS_MAX, os.cpu_count() or 1, last // PART_ROWS))
     ends = [last * at // count for at in range(count + 1)]
     who = type(look)
     for begin, end in pairwise(ends):
         yield Part(str(path), origin, begin, end, anchored, (who.__module__, who.__name__))
+
+
+def _last(connection: Connection) -> int:
+    """Number of the last record; 0 if there is none, or it cannot be read.
+
+    What cannot be read is told where it is come to.
+    """
+    with suppress(sqlite3.Error):
+        told = connection.execute("SELECT coalesce(max(seq), 0) FROM records")
+        return int(told.fetchone()[0])
+    return 0
+
+
+@contextmanager
+def checking_pages(connection: Connection, path: Path) -> Generator[Callable[[], None]]:
+    """Do what `connection.check_pages` does while the chain of a long log is followed.
+
+    Yields:
+        Waits for it, and raises what it raised.
+    """
+    with ExitStack() as held:
+        helper: _Helper | None = None
+        if _last(connection) >= PART_ROWS:
+            with suppress(OSError):  # no process to be had: it is done when it is asked for
+                helper = held.enter_context(_Helper("pages", str(path)))
+
+        def done() -> None:
+            if helper is None or helper.answer() != SOUND:
+                check_pages(connection, path)
+
+        yield done
+
+
+def pages(given: str) -> bytes:
+    """What a helper does: check the pages of a database.
+
+    Raises:
+        LogError: one is damaged; nobody reads why.
+    """
+    path = Path(given)
+    with closing(connect_to_read(path)) as connection:
+        check_pages(connection, path)
+    return SOUND
 
 
 def check(given: str) -> bytes:
@@ -187,32 +232,37 @@ def check(given: str) -> bytes:
     return msgspec.msgpack.encode(Sound(began, ended, look.packed()))
 
 
-_WORK: Final = f"import sys, {__name__} as it; sys.stdout.buffer.write(it.check(sys.argv[1]))"
+def _sound(told: bytes) -> Sound | None:
+    """What a helper has come to; None if it is no word to be believed."""
+    try:
+        return msgspec.msgpack.decode(told, type=Sound)
+    except msgspec.DecodeError:
+        return None
+
+
+_WORK: Final = f"import sys, {__name__} as it; sys.stdout.buffer.write(it.%s(sys.argv[1]))"
 
 
 class _Helper:
-    """A process that follows a part, as long as it is needed.
+    """A process that does a part of the work, as long as it is needed.
 
     Args:
-        part: what it follows.
+        work: a function of this module.
+        given: its argument.
     """
 
-    def __init__(self, part: Part) -> None:
-        told = msgspec.json.encode(part).decode()
+    def __init__(self, work: str, given: str) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - the command is our own
-            [sys.executable, "-P", "-c", _WORK, told],
+            [sys.executable, "-P", "-c", _WORK % work, given],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
 
-    def answer(self) -> Sound | None:
-        """What it has come to; None if it is no word to be believed."""
+    def answer(self) -> bytes:
+        """What the function gives; nothing if it failed."""
         told, _ = self._process.communicate()
-        try:
-            return msgspec.msgpack.decode(told, type=Sound)
-        except msgspec.DecodeError:
-            return None
+        return told
 
     def __enter__(self) -> Self:
         return self

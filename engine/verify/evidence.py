@@ -80,9 +80,9 @@ def _told(ends: pl.DataFrame, streams: Streams, effects: pl.LazyFrame) -> pl.Dat
 def _decisions(told: pl.DataFrame) -> Check:
     """As many decisions as sends, for each instruction; a crash may come between the two."""
     decided = told.filter((pl.col("decisions") > 0) | pl.col("first").is_not_null())
-    odd = decided.filter(
-        (pl.col("decisions") < pl.col("sends")) | pl.col("first").is_null()
-    ).sort("instruction")
+    odd = decided.filter((pl.col("decisions") < pl.col("sends")) | pl.col("first").is_null()).sort(
+        "instruction"
+    )
     faults = (
         Fault(f"instruction {number}", f"has {made} decisions and {sends} answers to sends")
         for number, sends, made in odd.select("instruction", "sends", "decisions").iter_rows()
@@ -120,7 +120,7 @@ def _effects(told: pl.DataFrame, effects: pl.LazyFrame) -> Check:
     )
     claim = "every fill is of one instruction, and every executed instruction has its fills"
     found, count = chain(faults, bared), outside.height + bare.height
-    return checked("effects", claim, told["effects"].sum(), "fills and moves", found, count)
+    return checked("effects", claim, int(told["effects"].sum()), "fills and moves", found, count)
 
 
 def _references(streams: Streams, effects: pl.LazyFrame) -> Check:

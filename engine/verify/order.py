@@ -115,9 +115,7 @@ def ends_of(rows: pl.DataFrame, machine: Machine) -> pl.DataFrame:
     )
 
 
-def at_rest(
-    ends: pl.DataFrame, rows: pl.DataFrame, machine: Machine
-) -> tuple[Check, list[Open]]:
+def at_rest(ends: pl.DataFrame, rows: pl.DataFrame, machine: Machine) -> tuple[Check, list[Open]]:
     """Every instruction has ended before the next begins; the last one may be open.
 
     A process life may end before an attempt is sent, or between two: the next life sends

@@ -17,12 +17,12 @@ from verifill.engine.log.anchor import Anchor
 from verifill.engine.log.connection import (
     DATABASE,
     check_tables,
-    checking_pages,
     connect_to_read,
     reading,
     rows_after,
 )
 from verifill.engine.log.opening import origin_of
+from verifill.engine.log.parts import checking_pages
 from verifill.engine.log.parts import verify as follow
 from verifill.engine.log.record import COLUMNS, EVIDENCE, Row
 from verifill.engine.log.schema import STREAMS
@@ -38,7 +38,7 @@ PICKED: Mapping[str, pl.DataType] = {
     for name in ("seq", "epoch", "machine", "instance", "from", "event", "to", "attempt", "kind",
                  "intent_id", "mono_ns")
 }  # fmt: skip
-PIECE_ROWS = 8_192
+PIECE_ROWS = 2_048
 
 
 class Told(Struct):
@@ -65,7 +65,7 @@ class Records:
         root: hash that the chain ends with, as far as it could be followed.
     """
 
-    kept: "Kept" = field(factory=lambda: Kept())
+    kept: "Kept" = field(factory=lambda: Kept())  # noqa: PLW0108 - defined below
     checks: list[Check] = field(factory=list[Check])
     root: str = ""
 
@@ -102,7 +102,7 @@ def read(folder: Path, anchor: Anchor | None) -> Records:
         connection = connect_to_read(path)
         held.callback(connection.close)
         check_tables(connection, path)
-        pages = held.enter_context(checking_pages(path))
+        pages = held.enter_context(checking_pages(connection, path))
         try:
             told.root = follow(connection, path, origin, anchored, told.kept).hash
         except LogError as error:

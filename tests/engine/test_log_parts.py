@@ -18,6 +18,8 @@ from verifill.engine.log.opening import origin_of, verify_log
 from verifill.engine.log.parts import Part, Sound, check
 from verifill.engine.log.record import Row
 
+PAGE, INDEX_LEAF = 4096, 10  # of SQLite's file format
+
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +105,24 @@ def test_an_anchor_is_looked_for_in_every_part(seq: int, tmp_path: Path) -> None
 
     with pytest.raises(LogError, match=f"record {seq} has the hash"):
         verify_log(tmp_path / "log", holding((seq, "0" * 64)))
+
+
+def test_a_damaged_page_is_told_as_if_there_were_no_helper(tmp_path: Path) -> None:
+    filled(tmp_path / "log", (4, 4, 4)).close()
+    database = tmp_path / "log" / DATABASE
+    data = bytearray(database.read_bytes())
+    leaves_of_an_index = [at for at in range(PAGE, len(data), PAGE) if data[at] == INDEX_LEAF]
+    data[leaves_of_an_index[-1] : leaves_of_an_index[-1] + PAGE] = bytes(PAGE)
+    database.write_bytes(data)
+
+    with pytest.raises(LogError, match="is damaged"):
+        verify_log(tmp_path / "log", beside(tmp_path / "log"))
+
+
+def test_pages_are_sound_by_the_word_of_a_helper(tmp_path: Path) -> None:
+    filled(tmp_path / "log", (4, 4, 4)).close()
+
+    assert parts.SOUND == parts.pages(str(tmp_path / "log" / DATABASE))
 
 
 def test_without_a_process_to_be_had_it_goes_on_alone(

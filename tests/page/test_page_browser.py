@@ -1,17 +1,24 @@
 """Chromium shows the page of a run: every view, every key, and nothing of a log runs in it."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+import polars as pl
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.live.test_reports import world
 from tests.page.pages import HOSTILE, empty, hostile, lived, long, page_of
+from verifill.cli.init import init
+from verifill.config import load_config
 from verifill.engine.log.durable_reader import open_log
 from verifill.page.window import WINDOW_MAX
+from verifill.replay.changed import WhatIf
 from verifill.replay.travel import Jump, Travel
+from verifill.replay.what_if_backtest import fork_backtest
+from verifill.running import run_backtest
 
 CONTRAST_MIN = 4.5  # of WCAG 2.2, level AA, for text
 COLOURS = """() => {
@@ -61,6 +68,15 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def file(log: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page_of(log, tmp_path_factory.mktemp("page") / "run.html")
+
+
+@pytest.fixture(scope="module")
+def lived_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The configuration that `verifill init` writes, and its run."""
+    folder = tmp_path_factory.mktemp("project")
+    init(folder)
+    run_backtest(folder / "verifill.toml", log=folder / "log")
+    return folder
 
 
 def contrast(one: Sequence[int], other: Sequence[int]) -> float:
@@ -246,6 +262,25 @@ def test_a_long_run_is_windowed_and_says_so(opened: Open, tmp_path: Path) -> Non
         "of each part the first, last, least and greatest"
     )
     expect(page.locator("#rows tr[aria-current=true]")).to_have_count(1)
+
+
+def test_a_fork_says_what_was_answered_otherwise(
+    opened: Open, lived_once: Path, tmp_path: Path
+) -> None:
+    """Markup in the answer is shown, and does not run."""
+    config, fork = lived_once / "verifill.toml", tmp_path / "fork"
+    records = open_log(lived_once / "log").records()
+    seq = records.filter(pl.col("event") == "accepted").collect()["seq"][-1]
+    receipt = {"outcome": "REJECTED_DEFINITIVE", "reason": "<b>closed</b>"}
+    changed = WhatIf.of(f"binance.submit={json.dumps(receipt)}")
+    fork_backtest(lived_once / "log", load_config(config), seq, changed, fork)
+
+    page = opened(page_of(fork, tmp_path / "page.html"))
+
+    row = page.locator("#facts dt:text-is('what if') + dd")
+    expect(row).to_contain_text(f"record {seq}")
+    expect(row).to_contain_text("binance.submit")
+    expect(row).to_contain_text("<b>closed</b>")
 
 
 def test_a_run_without_a_record_says_so(opened: Open, log: Path, tmp_path: Path) -> None:
