@@ -24,7 +24,8 @@ PERP = perpetual(
     lot="0.001",
     notional="5",
     opening="100",
-    maker="0.0002", taker="0.0005",
+    maker="0.0002",
+    taker="0.0005",
 )
 
 
