@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ def test_each_event_is_told_as_ccxt_tells_it_and_the_record_has_what_was_done(
     for number, (event, (told, _, _)) in enumerate(EVENTS.items()):
         loopback.control.arm(Fault(on=CREATES[name], **told))
         client.timeout = 200 if told["do"] is Do.SILENT else 10_000  # ms; it would wait for ever
-        error = raised(lambda number=number: create(client, "buy", 0.01, number))
+        error = raised(partial(create, client, "buy", 0.01, number))
         seen[event] = (error, loopback.control.counts(name)[client_id(name, number)])
 
     assert {event: (error, count) for event, (_, error, count) in EVENTS.items()} == seen
@@ -72,7 +73,7 @@ def test_a_limit_on_requests_is_told_differently_for_each_exchange(
     client = loopback.ccxt(name)
     loopback.control.arm(Fault(on=CREATES[name], do=Do.STATUS_BEFORE, status=429))
 
-    assert LIMITED[name] == raised(lambda: create(client, "buy", 0.01, 1))
+    assert LIMITED[name] == raised(partial(create, client, "buy", 0.01, 1))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,7 +94,7 @@ def test_a_request_that_is_held_arrives_when_it_is_released(loopback: Loopback, 
     client = loopback.ccxt(name)
     loopback.control.arm(Fault(on=CREATES[name], do=Do.HOLD))
 
-    assert "NetworkError" == raised(lambda: create(client, "buy", 0.01, 1))
+    assert "NetworkError" == raised(partial(create, client, "buy", 0.01, 1))
     assert {} == loopback.control.counts(name)
     assert 1 == loopback.control.release()
     assert {client_id(name, 1): 1} == loopback.control.counts(name)
@@ -105,7 +106,7 @@ def test_a_request_that_arrives_after_its_window_is_refused(loopback: Loopback) 
     for name, window_ms in deadlines.items():
         client = loopback.ccxt(name)
         loopback.control.arm(Fault(on=CREATES[name], do=Do.HOLD))
-        raised(lambda client=client: create(client, "buy", 0.01, 1))
+        raised(partial(create, client, "buy", 0.01, 1))
 
         loopback.control.skew(name, window_ms + 100)
         loopback.control.release()
@@ -116,7 +117,7 @@ def test_a_request_that_arrives_after_its_window_is_refused(loopback: Loopback) 
 def test_a_late_request_is_carried_out_by_itself(loopback: Loopback) -> None:
     client = loopback.ccxt("binance")
     loopback.control.arm(Fault(on=CREATES["binance"], do=Do.LATE, seconds=0.05))
-    raised(lambda: create(client, "buy", 0.01, 1))
+    raised(partial(create, client, "buy", 0.01, 1))
     for _ in range(1_000):  # each look takes a millisecond or more
         if loopback.control.counts("binance"):
             break
@@ -139,7 +140,7 @@ def test_what_is_delivered_twice_is_executed_as_often_as_the_exchange_promises(
 ) -> None:
     client = loopback.ccxt(name)
     loopback.control.arm(Fault(on=CREATES[name], do=Do.TWICE))
-    raised(lambda: create(client, "buy", 0.01, 1))
+    raised(partial(create, client, "buy", 0.01, 1))
 
     assert {client_id(name, 1): executed} == loopback.control.counts(name)
     held = loopback.control.totals(name)["positions"][PERPETUALS[name]]
