@@ -157,6 +157,8 @@ def test_every_route_is_driven_by_a_client_that_others_wrote(
 
     assert "mine" == told("GET /api/v3/order").data().client_order_id
     assert "CANCELED" == told("DELETE /fapi/v1/order").data().status
+    ((sale,),) = [told("GET /api/v3/myTrades")[1].data()]
+    assert (False, False, "0.59994000") == (sale.is_buyer, sale.is_maker, sale.commission)
     assert "-0.01" == told("GET /fapi/v3/positionRisk").data()[0].position_amt
     assert "ISOLATED" == clients.usdm.symbol_configuration(symbol="ETHUSDT").data()[0].margin_type
     assert [5] == [float(each["amount"]) for each in told("GET /sapi/v1/asset/transfer")]

@@ -100,6 +100,24 @@ def test_what_is_not_filled_at_once_rests_or_ends_by_the_force(
     assert (status, D(filled)) == (order.status, order.filled)
 
 
+def test_a_limit_at_the_best_price_trades_and_one_beside_it_does_not() -> None:
+    hall = opened()
+
+    assert Status.FILLED is ask(hall, Side.BUY, "0.1", "100.01").status
+    assert ask(hall, Side.BUY, "0.1", "100").open
+
+
+def test_the_maker_does_not_quote_across_what_rests() -> None:
+    hall = opened()
+    hall.desk.thin(COIN, D(2))
+    order = ask(hall, Side.BUY, "3", "100.05")
+    book = hall.exchange.books[COIN.name]
+
+    assert order.open
+    assert D("100.05") == book.best(Side.BUY)
+    assert D("100.06") == book.best(Side.SELL)
+
+
 def test_what_rests_is_filled_when_the_market_comes_to_it_and_not_before() -> None:
     hall = opened()
     order = ask(hall, Side.BUY, "3", "99")
