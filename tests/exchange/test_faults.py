@@ -1,6 +1,8 @@
 """What ccxt's real client makes of each fault, and what the exchange has really done."""
 
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -212,6 +214,28 @@ def test_a_fault_waits_for_its_turn_strikes_so_often_and_is_forgotten(loopback: 
     assert [502] == statuses(1)
     loopback.control.disarm()
     assert [200] == statuses(1)
+
+
+def test_a_fault_may_wait_for_one_question_of_many(loopback: Loopback) -> None:
+    client = loopback.ccxt("hyperliquid")
+    fault = Fault(on="POST *.xyz/info#orderStatus", do=Do.STATUS_BEFORE)
+    loopback.control.arm(fault)
+    create(client, "buy", 0.01, 1)
+
+    assert 1 == len(client.fetch_positions())
+    wanted = {"clientOrderId": client_id("hyperliquid", 1)}
+    with pytest.raises(CCXT.ExchangeNotAvailable):
+        client.fetch_order(None, PERPETUALS["hyperliquid"], wanted)
+
+
+def test_of_many_requests_at_once_with_one_id_one_is_carried_out(loopback: Loopback) -> None:
+    client = loopback.ccxt("bybit")
+    with ThreadPoolExecutor(8) as pool:
+        order = partial(create, client, "buy", 0.01, 1)
+        told = [each.result() for each in [pool.submit(raised, order) for _ in range(8)]]
+
+    assert {None: 1, "InvalidOrder": 7} == Counter(told)
+    assert {client_id("bybit", 1): 1} == loopback.control.counts("bybit")
 
 
 def test_faults_by_chance_are_the_same_for_the_same_seed() -> None:
