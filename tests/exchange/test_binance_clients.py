@@ -209,6 +209,31 @@ def test_what_is_refused_has_binances_own_codes(clients: Clients) -> None:
     assert [code for _, _, code in asked] == codes
 
 
+def test_trades_are_paged_by_their_ids_or_told_by_time_and_order(clients: Clients) -> None:
+    for _ in range(3):
+        clients.usdm.new_order(**MARKET)
+    trades = clients.usdm.account_trade_list
+
+    def ids(**told: object) -> list[int]:
+        return [row.id for row in trades(**BTC, **told).data()]
+
+    first, second, third = ids()
+    begun = trades(**BTC).data()[0].time
+    assert [third] == ids(limit=1)
+    assert [first, second] == ids(limit=2, from_id=first)
+    assert [second, third] == ids(from_id=second)
+    assert [first] == ids(order_id=trades(**BTC).data()[0].order_id)
+    assert [first] == ids(start_time=begun, limit=1)
+    assert [] == ids(end_time=begun - 1)
+
+
+def test_an_order_that_is_tried_out_is_not_placed(loopback: Loopback, clients: Clients) -> None:
+    clients.usdm.test_order(**LIMIT)
+    clients.spot.order_test(**LIMIT)
+
+    assert [] == loopback.control.effects("binance")
+
+
 def test_ids_are_unique_among_open_orders_only(loopback: Loopback, clients: Clients) -> None:
     for _ in range(2):
         clients.usdm.new_order(**MARKET, new_client_order_id="again")

@@ -255,6 +255,17 @@ def test_reducing_only_closes_what_there_is() -> None:
     assert D(0) == owner(hall).position(PERP.name).size
 
 
+def test_a_resting_order_that_has_nothing_left_to_reduce_is_cancelled() -> None:
+    hall = opened()
+    ask(hall, Side.BUY, "2", market=PERP)
+    resting = ask(hall, Side.SELL, "2", "101", market=PERP, reduce_only=True)
+    ask(hall, Side.SELL, "1", market=PERP)
+
+    hall.desk.move(PERP, D(102))
+
+    assert (Status.CANCELED, D(1)) == (resting.status, owner(hall).position(PERP.name).size)
+
+
 def test_longs_pay_funding_and_shorts_receive_it() -> None:
     hall = opened()
     ask(hall, Side.SELL, "10", market=PERP)
@@ -274,11 +285,13 @@ def test_an_account_below_its_maintenance_margin_is_liquidated() -> None:
 
     assert [] == hall.cashier.liquidate()
 
+    resting = ask(hall, Side.SELL, "1", "120", market=PERP, reduce_only=True)
     hall.desk.move(PERP, D("90.2"))
 
     assert [PERP.name] == hall.cashier.liquidate()
     assert D(0) == owner(hall).position(PERP.name).size
     assert Cause.LIQUIDATION in {row.cause for row in owner(hall).rows}
+    assert Status.CANCELED is resting.status
     assert [Cause.LIQUIDATION] == [o.forced for o in hall.exchange.orders.values() if o.forced]
 
 
