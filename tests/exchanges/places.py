@@ -66,8 +66,8 @@ class Place:
     opening: Mapping[str, str]
     create: str
     query: str
-    wallet: str = "USDT"
     variables: Mapping[str, str]
+    wallet: str = "USDT"
 
     @property
     def spot(self) -> Traded | None:
