@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Final
 
 from attrs import frozen
-from fixtures.exchange.opening import AGENT_KEY, OWNER
 
+from fixtures.exchange.opening import AGENT_KEY, OWNER
 from verifill.venues.instructions import Instruction, PerpTrade, SetLeverage, Side, SpotTrade
 
 

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+
 from fixtures.exchange.faults import Do, Fault
 from fixtures.exchange.record import What
-
 from tests.exchanges.places import Place, Traded
 from tests.exchanges.worlds import Running, once
 from verifill.machines.full_loop import Full

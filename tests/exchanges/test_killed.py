@@ -15,8 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from fixtures.exchange.faults import Do, Fault
 
+from fixtures.exchange.faults import Do, Fault
 from tests.exchanges.places import BINANCE, Place
 from tests.exchanges.test_faults import filled, orders
 from tests.exchanges.worlds import Running, once, written

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from attrs import define, evolve, field
+
 from fixtures.exchange.control import Control
 from fixtures.exchange.opening import open_host
 from fixtures.exchange.server import Server
-
 from tests.exchanges.places import Place
 from verifill.assembly.ccxt import Exchanges, Through, keys_of
 from verifill.assembly.history import prepared
