@@ -92,7 +92,7 @@ def test_a_fault_on_the_way_of_an_order_neither_doubles_nor_loses_it(
 def test_an_order_that_arrives_late_but_in_time_is_found_and_not_sent_again(
     running: Running, place: Place, tmp_path: Path
 ) -> None:
-    running.asleep = lambda: running.control.release()
+    running.asleep = running.control.release
     running.control.arm(Fault(on=place.create, do=Do.HOLD))
     strategy = once(place.trade(place.any))
     ended, _ = running.live(tmp_path, place, strategy=strategy, ticks=3)

@@ -96,7 +96,7 @@ def around(*, before: bool, venue: str) -> object:
 
 
 def test_killed_around_a_send_it_asks_and_sends_again_only_upon_proof(
-    running: Running, place: Place, tmp_path: Path, before: bool, do: Do | None
+    running: Running, place: Place, tmp_path: Path, *, before: bool, do: Do | None
 ) -> None:
     if do:
         running.control.arm(Fault(on=place.create, do=do))

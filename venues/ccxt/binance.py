@@ -40,6 +40,7 @@ class Binance(Dialect):
     page: ClassVar[int] = 1_000
     # -2015 comes as DDoSProtection once the key has worked, which looks as if waiting would help
     barred: ClassVar[tuple[str, ...]] = ('"code":-2015', '"code":-2014', '"code":-1022')
+    in_use: ClassVar[tuple[str, ...]] = ('"code":-4116', "Duplicate order sent")
     settled: ClassVar[tuple[str, ...]] = ('"code":-4046', '"code":-4059')
 
     def rehearse(self, exchange: Any) -> None:  # noqa: ANN401
@@ -62,7 +63,11 @@ class BinanceSpot(Binance):
 
     name: ClassVar[str] = "binance"
     exchange: ClassVar[str] = "binance"
-    options: ClassVar[Plain] = {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}}
+    options: ClassVar[Plain] = {
+        "defaultType": "spot",
+        "fetchMarkets": {"types": ["spot"]},
+        "fetchMargins": False,  # it would sign requests to list them
+    }
     spot: ClassVar[bool] = True
     trades_window_ms: ClassVar[int] = DAY_MS
 

@@ -139,6 +139,7 @@ class Dialect:
         trades_window_ms: the longest stretch that one question for trades may be about.
         page: how many trades or entries it tells at once.
         barred: what its errors have in their text if the key is not let in.
+        in_use: what its errors have in their text if our id is in use: the order may be there.
         settled: what its errors have in their text if a setting is what it was to be.
     """
 
@@ -155,6 +156,7 @@ class Dialect:
     trades_window_ms: ClassVar[int] = 7 * DAY_MS
     page: ClassVar[int] = 100
     barred: ClassVar[tuple[str, ...]] = ()
+    in_use: ClassVar[tuple[str, ...]] = ()
     settled: ClassVar[tuple[str, ...]] = ()
 
     # Before anything is asked.

@@ -7,6 +7,7 @@ attempt. A file that is whole is gone on with too, up to a later moment.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -199,7 +200,7 @@ class Fetching:
     def _gaps(self, first_ms: int, last_ms: int) -> Iterator[Gap]:
         times = [first_ms - self.step_ms, *sorted(self._candles)]
         times += [last_ms] if times[-1] < last_ms else []
-        for before, after in zip(times, times[1:], strict=False):
+        for before, after in pairwise(times):
             missing = (after - before) // self.step_ms - 1
             if missing:
                 yield Gap(begin_ms=before + self.step_ms, bars=missing)

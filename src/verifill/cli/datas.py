@@ -15,8 +15,8 @@ data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="History to
 @data.command(
     "fetch",
     epilog=examples(
-        "verifill data fetch binance BTC/USDT 1h --since 2026-01-01 --until 2026-02-01 --to h.parquet",
-        "verifill data fetch bybit BTC/USDT:USDT 5m --since 2026-01-01 --to btc.parquet",
+        "verifill data fetch binance BTC/USDT 1h --since 2026-01-01 --to btc.parquet",
+        "verifill data fetch bybit BTC/USDT:USDT 5m --since 2026-01-01 --to b.parquet",
     ),
 )
 @told
@@ -46,7 +46,7 @@ def data_fetch(
 ) -> None:
     """Fetch bars of an exchange, without a key; what was fetched before is gone on with.
 
-    Needs the extra `ccxt`. Gaps are told, and stay: a backtest says by `gaps` what it makes of them.
+    Needs the extra `ccxt`. Gaps are told and stay; a backtest says by `gaps` what it makes of them.
     """
     from verifill.cli.data import fetch  # noqa: PLC0415 - see the module
 
