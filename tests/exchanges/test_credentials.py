@@ -8,7 +8,7 @@ from attrs import evolve
 from typer.testing import CliRunner
 
 from fixtures.exchange.faults import Do, Fault
-from fixtures.exchange.opening import AGENT_KEY, PASSPHRASE, SECRET
+from fixtures.exchange.opening import AGENT_KEY, OWNER_KEY, PASSPHRASE, SECRET
 from tests.exchanges.places import BINANCE, HYPERLIQUID, OKX, PLACES, Place
 from tests.exchanges.worlds import Running, once, settings_of, written
 from verifill.assembly.ccxt import through_ccxt
@@ -21,12 +21,17 @@ from verifill.venues.ccxt.credentials import Credentials, credentials_of, variab
 SECRETS = (SECRET, PASSPHRASE, AGENT_KEY)
 
 
-def refused(tmp_path: Path, **changes: object) -> str:
-    """What is said of a configuration that is not connected."""
+def refused(tmp_path: Path, environment: str, *, prod: bool = False, same: str = "dev") -> str:
+    """What is said of a configuration that is not connected.
+
+    Args:
+        same: the environment that has the endpoints.
+    """
     settings = settings_of(written(tmp_path, [BINANCE], 1))
-    prod = bool(changes.pop("prod", False))
+    environments = {same: settings.environments["dev"]}
+    settings = evolve(settings, environment=environment, environments=environments)
     with pytest.raises(ConfigError) as error:
-        through_ccxt(evolve(settings, **changes), BINANCE.variables, prod=prod)
+        through_ccxt(settings, BINANCE.variables, prod=prod)
     return str(error.value)
 
 
@@ -54,7 +59,7 @@ def test_they_are_not_shown_and_are_taken_out_of_words() -> None:
 
 
 def test_keys_of_another_environment_are_not_taken(tmp_path: Path) -> None:
-    said = refused(tmp_path, environment="staging", environments={})
+    said = refused(tmp_path, "staging")
 
     assert "BINANCE_STAGING_API_KEY, BINANCE_STAGING_SECRET" in said
 
@@ -70,13 +75,11 @@ def test_keys_of_another_environment_are_not_taken(tmp_path: Path) -> None:
 def test_prod_is_meant_or_refused(
     tmp_path: Path, environment: str, said: str, *, prod: bool
 ) -> None:
-    assert said in refused(tmp_path, environment=environment, prod=prod)
+    assert said in refused(tmp_path, environment, prod=prod)
 
 
 def test_an_endpoint_belongs_to_dev_alone(tmp_path: Path) -> None:
-    settings = settings_of(written(tmp_path, [BINANCE], 1))
-    environments = {"prod": settings.environments["dev"]}
-    said = refused(tmp_path, environment="prod", environments=environments, prod=True)
+    said = refused(tmp_path, "prod", prod=True, same="prod")
 
     assert "only dev has an endpoint" in said
 
@@ -95,7 +98,7 @@ def test_a_key_that_may_withdraw_is_refused_unless_it_is_allowed(
         running.control.permit(place.venue, "withdraw", on=True)
     owner = evolve(
         HYPERLIQUID,
-        variables=HYPERLIQUID.variables | {"HYPERLIQUID_DEV_SECRET": "0x" + "01" * 32},
+        variables={**HYPERLIQUID.variables, "HYPERLIQUID_DEV_SECRET": OWNER_KEY},
     )
     for place in (BINANCE, PLACES["bybit"], OKX, owner):
         connected = running.connected(tmp_path / place.venue, place)

@@ -28,7 +28,7 @@ from verifill.result import RunResult
 from verifill.start import Connect
 from verifill.venues.orders import Receipt, Request
 
-RECORDS = 24
+RECORDS = 23
 TICKS = 3
 STRUCK = (None, Do.RESET_BEFORE, Do.HOLD, Do.RESET_AFTER)
 

@@ -83,9 +83,9 @@ class Starting:
                 yield self._told(f"{listed.symbol}: {problem}")
         least: object = (limits["cost"] or {"min": None})["min"]
         if least is not None:
-            value = instrument.value(instrument.min_notional)
-            if value < number(least, "a least notional"):
-                problem = f"min_notional is {plain(value)}, and there {plain(number(least, 'a notional'))}"
+            value, theirs = instrument.value(instrument.min_notional), number(least, "a notional")
+            if value < theirs:
+                problem = f"min_notional is {plain(value)}, and there {plain(theirs)}"
                 yield self._told(f"{listed.symbol}: {problem}")
 
     def _readable(self) -> Iterator[str]:
