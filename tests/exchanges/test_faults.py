@@ -12,7 +12,7 @@ import pytest
 
 from fixtures.exchange.faults import Do, Fault
 from fixtures.exchange.record import What
-from tests.exchanges.places import Place, Traded
+from tests.exchanges.places import BINANCE, Place, Traded
 from tests.exchanges.worlds import Running, once
 from verifill.machines.full_loop import Full
 
@@ -123,3 +123,17 @@ def test_a_fault_on_a_question_neither_doubles_nor_loses_an_order(
     assert Full.STOPPED == ended.state, ended.reason
     assert Decimal(place.any.least) == filled(running, place, place.any)
     assert [1] == orders(running, place)
+
+
+@pytest.mark.parametrize("struck", [Do.RESET_BEFORE, Do.HOLD, Do.RESET_AFTER, Do.EMPTY])
+def test_a_fault_on_a_transfer_between_accounts_neither_doubles_nor_loses_it(
+    running: Running, tmp_path: Path, struck: Do
+) -> None:
+    there, _ = BINANCE.transfers
+    running.control.arm(Fault(on="POST *binance.com/*/asset/transfer", do=struck))
+    ended, _ = running.live(tmp_path, BINANCE, strategy=once(there), ticks=4)
+    running.control.release()
+    moved = [e.amount for e in running.control.effects("binance") if e.what is What.TRANSFER]
+
+    assert Full.STOPPED == ended.state, ended.reason
+    assert ["100"] == moved

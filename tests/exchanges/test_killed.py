@@ -47,7 +47,7 @@ def whole(running: Running, place: Place, folder: Path) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    every = int(metafunc.config.getoption("--every"))
+    every = int(str(metafunc.config.getoption("--every")))
     if "moment" in metafunc.fixturenames:
         metafunc.parametrize("moment", range(9, RECORDS, 6) if every > 1 else range(1, RECORDS))
     elif "before" in metafunc.fixturenames:

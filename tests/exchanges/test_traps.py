@@ -14,6 +14,7 @@ from fixtures.exchange.record import What
 from tests.exchanges.places import BINANCE, BYBIT, HYPERLIQUID, OKX, PLACES, Place
 from tests.exchanges.test_faults import orders
 from tests.exchanges.worlds import Running, once
+from verifill.assembly.ccxt import Exchanges
 from verifill.machines.full_loop import Full
 from verifill.result import RunResult
 from verifill.venues.ccxt.terms import floored
@@ -39,7 +40,7 @@ def enough(running: Running) -> Callable[[], None]:
 
 @pytest.fixture
 def opened(running: Running, tmp_path: Path) -> Iterator[Opened]:
-    connections = []
+    connections: list[Exchanges] = []
 
     def venue(place: Place) -> Exchange:
         connected = running.connected(tmp_path, place)
@@ -78,7 +79,7 @@ def test_nothing_is_sent_to_test_an_exchange_and_nothing_is_signed_to_load_it(
 def test_the_flag_test_of_ccxt_places_a_real_order_and_so_is_never_given(
     opened: Opened, running: Running
 ) -> None:
-    account = opened(BINANCE)._orders._accounts["binance.usdm"]  # noqa: SLF001 - its very client
+    account = opened(BINANCE).accounts["binance.usdm"]
     exchange = account.orders.exchange
     exchange.create_order("BTC/USDT:USDT", "market", "buy", "0.012", None, {"test": True})
 
@@ -290,7 +291,7 @@ def test_orders_that_rest_are_listed_and_taken_back(
     opened: Opened, running: Running, place: Place
 ) -> None:
     venue, traded = opened(place), place.traded[-1]
-    account = venue._orders._accounts[traded.account]  # noqa: SLF001 - an order of somebody else
+    account = venue.accounts[traded.account]  # an order of somebody else
     order = order_of(venue, place.trade(traded), 1)
     listed = account.of(traded.symbol)
     client_id = account.dialect.client_id(order.key)

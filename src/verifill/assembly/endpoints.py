@@ -62,7 +62,7 @@ def endpoint_of(config: Config, venue: str, variables: Mapping[str, str]) -> str
     """
     chosen = config.environment
     environment = config.environments.get(chosen)
-    said = environment.endpoints if environment else {}
+    said: Mapping[str, str] = environment.endpoints if environment else {}
     key = f"environments.{chosen}.endpoints.{venue}"
     if venue not in said:
         problem = f"{key} is missing; every venue has an endpoint in its environment"
