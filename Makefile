@@ -12,10 +12,11 @@ READY := .venv/.ready
 KERNEL := build/kernel
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel test foreign lint style mypy pyright layers format demo audit-demo screenshots faults bench lock clean
+.PHONY: help setup kernel test foreign chain lint style mypy pyright layers format demo audit-demo \
+	live-demo-exchange live-demo-chain screenshots faults bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with the pinned versions (does nothing if it is up to date)
 
@@ -66,6 +67,9 @@ demo: setup ## run the cash-and-carry backtest
 
 audit-demo: setup ## a live run in which much goes wrong, then what its log proves, and its page
 	$(BIN)/python docs/examples/audit_demo.py
+
+live-demo-exchange: setup ## cash and carry live over three exchanges, with faults, killed in mid-hedge
+	PYTHONPATH=. $(BIN)/python docs/examples/exchange_demo.py
 
 screenshots: audit-demo foreign ## take the pictures of the page that the docs show
 	$(BIN)/python -m tests.page.screenshots runs/audit-demo/run.html docs/screenshots

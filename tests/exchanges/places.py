@@ -5,9 +5,16 @@ from decimal import Decimal
 from typing import Final
 
 from attrs import frozen
-from fixtures.exchange.opening import AGENT_KEY, OWNER
 
-from verifill.venues.instructions import Instruction, PerpTrade, SetLeverage, Side, SpotTrade
+from fixtures.exchange.opening import AGENT_KEY, OWNER
+from verifill.venues.instructions import (
+    Instruction,
+    InternalTransfer,
+    PerpTrade,
+    SetLeverage,
+    Side,
+    SpotTrade,
+)
 
 
 @frozen(kw_only=True)
@@ -66,8 +73,8 @@ class Place:
     opening: Mapping[str, str]
     create: str
     query: str
-    wallet: str = "USDT"
     variables: Mapping[str, str]
+    wallet: str = "USDT"
 
     @property
     def spot(self) -> Traded | None:
@@ -96,6 +103,16 @@ class Place:
         assert perpetual
         return SetLeverage(account=perpetual.account, symbol=perpetual.symbol, leverage=leverage)
 
+    @property
+    def transfers(self) -> tuple[InternalTransfer, ...]:
+        """There and back between its accounts."""
+        if len(self.accounts) == 1:
+            return ()
+        one, other = self.accounts
+        there = InternalTransfer(account=one, to=other, asset=self.wallet, amount=Decimal(100))
+        back = InternalTransfer(account=other, to=one, asset=self.wallet, amount=Decimal(100))
+        return there, back
+
     def exchange_toml(self) -> str:
         assets = {account: ["BTC"] if self._spot_in(account) else [] for account in self.accounts}
         held = ", ".join(
@@ -105,6 +122,7 @@ class Place:
         through = ", ".join(f'"{a}" = "{dialect}"' for a, dialect in self.accounts.items())
         names = ["SPOT_TRADE"] if self.spot else []
         names += ["PERP_TRADE", "SET_LEVERAGE"] if self.perpetual else []
+        names += ["INTERNAL_TRANSFER"] if self.transfers else []
         operations = ", ".join(f'"{name}"' for name in names)
         instruments = "".join(one.toml for one in self.traded)
         return (

@@ -24,7 +24,7 @@ def trials(place: Place) -> list[Instruction]:
             place.trade(place.perpetual, Side.SELL),
             place.trade(place.perpetual, Side.BUY, reduce_only=True),
         ]
-    return told
+    return [*told, *place.transfers]
 
 
 @pytest.fixture

@@ -1,14 +1,14 @@
 """An exchange on this machine, and an engine or an adapter that speaks to it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from attrs import define, evolve, field
+
 from fixtures.exchange.control import Control
 from fixtures.exchange.opening import open_host
 from fixtures.exchange.server import Server
-
 from tests.exchanges.places import Place
 from verifill.assembly.ccxt import Exchanges, Through, keys_of
 from verifill.assembly.history import prepared
@@ -20,7 +20,8 @@ from verifill.live import Ended, go_on
 from verifill.machines.recovery import Found
 from verifill.modes import LIVE
 from verifill.result import RunResult
-from verifill.start import Outside, Start
+from verifill.start import Connect, Outside, Start
+from verifill.telling import Style, Tell, telling
 from verifill.venues.instructions import Instruction
 
 ONCE = """
@@ -129,11 +130,13 @@ class Running:
     Attributes:
         server: has all of them.
         offset_ns: how far time was let pass beside the clock.
+        asleep: what happens whenever somebody sleeps.
     """
 
     server: Server = field(factory=lambda: Server(open_host()))
     offset_ns: int = 0
     sleeps: int = 0
+    asleep: Callable[[], object] = lambda: None
 
     @property
     def control(self) -> Control:
@@ -146,6 +149,7 @@ class Running:
         self.offset_ns += round(seconds * NANOSECONDS)
         for dialect in self.server.host.dialects.values():
             dialect.hall.exchange.clock.skew_ms += round(seconds * 1_000)
+        self.asleep()
 
     def times(self) -> Times:
         return Times(
@@ -158,7 +162,7 @@ class Running:
         self, folder: Path, *places: Place, since: Mapping[str, int] | None = None
     ) -> Exchanges:
         """Their adapters."""
-        settings = evolve(load_config(written(folder, places, self.server.port)), mode=LIVE)
+        settings = settings_of(written(folder, places, self.server.port))
         hosting = hosting_of(settings, folder)
         return self.through(settings, places)(hosting, Found(), since or {})
 
@@ -167,15 +171,29 @@ class Running:
         return Through(settings, "dev", variables, self.times())
 
     def live(
-        self, folder: Path, *places: Place, strategy: str, ticks: int = 3, more: str = ""
+        self,
+        folder: Path,
+        *places: Place,
+        strategy: str,
+        ticks: int = 3,
+        more: str = "",
+        connect: Callable[[Connect], Connect] | None = None,
+        tell: Tell | None = None,
     ) -> tuple[Ended, RunResult]:
-        """One process life of an engine, in this process."""
+        """One process life of an engine, in this process.
+
+        Args:
+            connect: changes how the venues are connected.
+            tell: told of each record.
+        """
         config = written(folder, places, self.server.port, strategy, more)
-        settings = evolve(load_config(config), mode=LIVE)
+        settings = settings_of(config)
         log = folder / "run"
+        through: Connect = self.through(settings, places)
         start = Start(
             config=settings,
-            connect=self.through(settings, places),
+            connect=connect(through) if connect else through,
+            tell=tell or telling(Style.NONE),
             folder=log,
             anchor=FileAnchor(folder / "run.anchor"),
             ticks=ticks,
@@ -186,6 +204,17 @@ class Running:
 
     def close(self) -> None:
         self.server.close()
+
+
+CONFIGS: dict[str, Config] = {}
+
+
+def settings_of(file: Path) -> Config:
+    """The configuration of a file; one that says the same was loaded before."""
+    text = file.read_text()
+    if text not in CONFIGS:
+        CONFIGS[text] = evolve(load_config(file), mode=LIVE)
+    return evolve(CONFIGS[text], file=file)
 
 
 def hosting_of(settings: Config, folder: Path) -> Hosting:

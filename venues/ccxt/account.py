@@ -102,10 +102,10 @@ class Account:
         Raises:
             NotObserved: the exchange does not tell them.
         """
-        if not client.exchange.markets:
-            self._load(client)
         now_ns = self.now_ns()
         self.dialect.expire(client.exchange, now_ns // MS, self.deadline_ns(now_ns) // MS)
+        if not client.exchange.markets:
+            self._load(client)
 
     def send(self, order: Order, call: Callable[..., Any], *asked: Any) -> Attempt | Receipt:  # noqa: ANN401
         """Let an order go out once, to be refused after its deadline.

@@ -1,17 +1,20 @@
 """Binance: spot, and perpetuals of USD-M futures. Two hosts, one key, an account each."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import permutations
 from typing import Any, ClassVar, Final
 
 from attrs import evolve
 
+from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import number, whole
 from verifill.venues.ccxt.dialect import (
     DAY_MS,
     Dialect,
     Entry,
     Listed,
+    Moved,
     Permissions,
     Plain,
     Traded,
@@ -30,6 +33,10 @@ CAUSES: Final = {
 }
 
 
+TRANSFERS_MAX: Final = 100
+WALLETS: Final = {"binance": "MAIN", "binanceusdm": "UMFUTURE"}
+
+
 class Binance(Dialect):
     """What both have in common.
 
@@ -40,11 +47,46 @@ class Binance(Dialect):
     page: ClassVar[int] = 1_000
     # -2015 comes as DDoSProtection once the key has worked, which looks as if waiting would help
     barred: ClassVar[tuple[str, ...]] = ('"code":-2015', '"code":-2014', '"code":-1022')
+    in_use: ClassVar[tuple[str, ...]] = ('"code":-4116', "Duplicate order sent")
     settled: ClassVar[tuple[str, ...]] = ('"code":-4046', '"code":-4059')
 
     def rehearse(self, exchange: Any) -> None:  # noqa: ANN401
         """See `Dialect.rehearse`: its demo; of the old sandbox of USD-M nothing is left."""
         exchange.enable_demo_trading(True)  # noqa: FBT003 - how ccxt calls it
+
+    def transfer(self, exchange: Any, asset: str, amount: str, target: str) -> str:  # noqa: ANN401
+        """See `Dialect.transfer`; it takes no id of ours."""
+        kind = f"{WALLETS[self.name]}_{WALLETS[target]}"
+        asked = {"type": kind, "asset": asset, "amount": amount}
+        return str(exchange.sapi_post_asset_transfer(asked)["tranId"])
+
+    def transfers(self, exchange: Any, since_ms: int, until_ms: int) -> Sequence[Moved]:  # noqa: ANN401
+        """See `Dialect.transfers`."""
+        return [
+            Moved(
+                id=str(told["tranId"]),
+                asset=exchange.safe_currency_code(told["asset"]),
+                amount=number(told["amount"], "the amount of a transfer"),
+                source=source,
+                target=target,
+                time_ms=whole(told["timestamp"], "the time of a transfer"),
+            )
+            for source, target in permutations(WALLETS, 2)
+            for told in _transfers(exchange, source, target, since_ms, until_ms)
+        ]
+
+    def moved(self, exchange: Any, since_ms: int, until_ms: int) -> Iterator[Entry]:  # noqa: ANN401
+        """What transfers moved in this account."""
+        for one in self.transfers(exchange, since_ms, until_ms):
+            sign = {one.target: 1, one.source: -1}.get(self.name, 0)
+            yield Entry(
+                ref=one.ref,
+                part=self.name,
+                asset=one.asset,
+                amount=sign * one.amount,
+                cause=Cause.TRANSFER,
+                time_ms=one.time_ms,
+            )
 
     def permissions(self, exchange: Any) -> Permissions:  # noqa: ANN401
         """See `Dialect.permissions`."""
@@ -62,8 +104,13 @@ class BinanceSpot(Binance):
 
     name: ClassVar[str] = "binance"
     exchange: ClassVar[str] = "binance"
-    options: ClassVar[Plain] = {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}}
+    options: ClassVar[Plain] = {
+        "defaultType": "spot",
+        "fetchMarkets": {"types": ["spot"]},
+        "fetchMargins": False,  # it would sign requests to list them
+    }
     spot: ClassVar[bool] = True
+    reaches: ClassVar[tuple[str, ...]] = ("binanceusdm",)
     trades_window_ms: ClassVar[int] = DAY_MS
 
     def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401, ARG002
@@ -77,15 +124,16 @@ class BinanceSpot(Binance):
 
     def entries(
         self,
-        exchange: Any,  # noqa: ANN401, ARG002
+        exchange: Any,  # noqa: ANN401
         listed: Sequence[Listed],  # noqa: ARG002
         trades: Sequence[tuple[Listed, Traded]],
-        since_ms: int,  # noqa: ARG002
-        until_ms: int,  # noqa: ARG002
+        since_ms: int,
+        until_ms: int,
     ) -> Iterable[Entry]:
         """See `Dialect.entries`."""
         for one, trade in trades:
             yield from bought_and_sold(one, trade)
+        yield from self.moved(exchange, since_ms, until_ms)
 
 
 class BinanceUsdm(Binance):
@@ -95,6 +143,7 @@ class BinanceUsdm(Binance):
     exchange: ClassVar[str] = "binanceusdm"
     options: ClassVar[Plain] = {"fetchMarkets": {"types": ["linear"]}}
     perpetual: ClassVar[bool] = True
+    reaches: ClassVar[tuple[str, ...]] = ("binance",)
 
     def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401, ARG002
         """See `Dialect.balances`."""
@@ -141,7 +190,9 @@ class BinanceUsdm(Binance):
             return told
 
         for told in forward(page, since_ms, self.page, _income_of):
-            yield _income(exchange, told, symbols)
+            if told["incomeType"] != "TRANSFER":  # these come with the name they have elsewhere
+                yield _income(exchange, told, symbols)
+        yield from self.moved(exchange, since_ms, until_ms)
 
     def realised(self, trade: Plain) -> Decimal:
         """See `Dialect.realised`."""
@@ -151,6 +202,31 @@ class BinanceUsdm(Binance):
         """The orders by which the exchange itself closed positions: liquidation and ADL."""
         asked = {"startTime": since_ms, "endTime": until_ms}
         return frozenset(str(o["orderId"]) for o in exchange.fapiprivate_get_forceorders(asked))
+
+
+def _transfers(
+    exchange: Any,  # noqa: ANN401
+    source: str,
+    target: str,
+    since_ms: int,
+    until_ms: int,
+) -> Sequence[Plain]:
+    """Transfers in one direction.
+
+    Raises:
+        NotObserved: they are more than a page has.
+    """
+    asked = {
+        "type": f"{WALLETS[source]}_{WALLETS[target]}",
+        "startTime": since_ms,
+        "endTime": until_ms,
+        "size": TRANSFERS_MAX,
+    }
+    told: Sequence[Plain] = exchange.sapi_get_asset_transfer(asked).get("rows") or ()
+    if len(told) == TRANSFERS_MAX:
+        msg = f"there are more than {TRANSFERS_MAX} transfers since {since_ms}"
+        raise NotObserved(msg)
+    return told
 
 
 def _income_of(told: Plain) -> tuple[str, int]:

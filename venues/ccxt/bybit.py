@@ -54,6 +54,7 @@ class Bybit(Dialect):
     spot: ClassVar[bool] = True
     perpetual: ClassVar[bool] = True
     barred: ClassVar[tuple[str, ...]] = ('"retCode":10003', '"retCode":10004', '"retCode":10005')
+    in_use: ClassVar[tuple[str, ...]] = ('"retCode":110072', '"retCode":170141')
     settled: ClassVar[tuple[str, ...]] = ('"retCode":110043',)
 
     def rehearse(self, exchange: Any) -> None:  # noqa: ANN401

@@ -37,13 +37,23 @@ class Failed:
 
     Attributes:
         kinds: the names of its class and of all classes above.
-        reason: in words, without a secret and without what was signed.
+        text: in words, without a secret and without what was signed.
         evidence: what is known of its last request.
     """
 
     kinds: frozenset[str]
-    reason: str
+    text: str
     evidence: Evidence
+
+    @property
+    def reason(self) -> str:
+        """The words, as many as a log needs."""
+        return self.text if len(self.text) <= TOLD_MAX else f"{self.text[:TOLD_MAX]}..."
+
+    def says(self, *parts: str) -> bool:
+        """Whether one of these is in it, whatever the spaces."""
+        packed = "".join(self.text.split())
+        return any("".join(part.split()) in packed for part in parts)
 
 
 Attempt = Answered | Failed
@@ -130,8 +140,7 @@ class Client:
     def told(self, error: BaseException) -> str:
         """An error in words: no query of an address, which has a signature in it, and no secret."""
         text = QUERY.sub("", f"{type(error).__name__}: {error}")
-        text = self._credentials.scrub(text) if self._credentials else text
-        return text if len(text) <= TOLD_MAX else f"{text[:TOLD_MAX]}..."
+        return self._credentials.scrub(text) if self._credentials else text
 
     def close(self) -> None:
         """Close its connections."""
@@ -166,3 +175,9 @@ def whole(value: object, what: str) -> int:
         msg = f"{what} is {value!r}, not a whole number"
         raise NotObserved(msg)
     return int(said)
+
+
+def plain(amount: Decimal) -> str:
+    """A number as an exchange wants it: no exponent, no trailing zeros."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

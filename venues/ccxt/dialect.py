@@ -87,6 +87,32 @@ class Traded:
 
 
 @frozen(kw_only=True)
+class Moved:
+    """A transfer between two accounts of an exchange.
+
+    Attributes:
+        id: the exchange's.
+        asset: what was moved.
+        amount: how much.
+        source: name of the dialect of the account that it left.
+        target: name of the dialect of the account that it came to.
+        time_ms: when.
+    """
+
+    id: str
+    asset: str
+    amount: Decimal
+    source: str
+    target: str
+    time_ms: int
+
+    @property
+    def ref(self) -> str:
+        """The reference of its rows."""
+        return f"transfer:{self.id}"
+
+
+@frozen(kw_only=True)
 class Permissions:
     """What a key may do."""
 
@@ -139,6 +165,8 @@ class Dialect:
         trades_window_ms: the longest stretch that one question for trades may be about.
         page: how many trades or entries it tells at once.
         barred: what its errors have in their text if the key is not let in.
+        in_use: what its errors have in their text if our id is in use: the order may be there.
+        reaches: names of the dialects whose accounts it can transfer to.
         settled: what its errors have in their text if a setting is what it was to be.
     """
 
@@ -155,7 +183,9 @@ class Dialect:
     trades_window_ms: ClassVar[int] = 7 * DAY_MS
     page: ClassVar[int] = 100
     barred: ClassVar[tuple[str, ...]] = ()
+    in_use: ClassVar[tuple[str, ...]] = ()
     settled: ClassVar[tuple[str, ...]] = ()
+    reaches: ClassVar[tuple[str, ...]] = ()
 
     # Before anything is asked.
 
@@ -265,6 +295,16 @@ class Dialect:
         """The trades of an order."""
         told = exchange.fetch_my_trades(listed.symbol, None, None, {"orderId": order["id"]})
         return [t for t in self.read(exchange, listed, told) if t.order == order["id"]]
+
+    # Transfers between accounts.
+
+    def transfer(self, exchange: Any, asset: str, amount: str, target: str) -> str:  # noqa: ANN401
+        """Move an asset to the account of another dialect, once; the exchange's id of it."""
+        raise NotImplementedError
+
+    def transfers(self, exchange: Any, since_ms: int, until_ms: int) -> Sequence[Moved]:  # noqa: ANN401
+        """All transfers in a stretch of time, in any direction."""
+        raise NotImplementedError
 
     # Positions.
 

@@ -5,7 +5,6 @@ find it did not have at that time, or later.
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from verifill.engine.amounts import to_decimal
@@ -13,7 +12,7 @@ from verifill.engine.clock import NANOSECONDS
 from verifill.engine.errors import EngineDefect, NotObserved
 from verifill.venues.ccxt.absence import Absence
 from verifill.venues.ccxt.account import Account
-from verifill.venues.ccxt.client import Answered, Attempt, Failed
+from verifill.venues.ccxt.client import Answered, Attempt, Failed, plain
 from verifill.venues.ccxt.dialect import Asked, Listed, Plain
 from verifill.venues.ccxt.outcomes import created, is_absent, unknown
 from verifill.venues.ccxt.receipts import complete, told
@@ -185,9 +184,3 @@ def _about(attempt: Answered, client_id: str) -> Plain | None:
         return None
     said: Plain = order  # pyright: ignore[reportUnknownVariableType]
     return said if said.get("clientOrderId") == client_id and said.get("id") else None
-
-
-def plain(amount: Decimal) -> str:
-    """A number as an exchange wants it: no exponent, no trailing zeros."""
-    text = f"{amount:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -69,6 +69,23 @@ class Hyperliquid(Dialect):
         told = exchange.publicPostInfo({"type": "clearinghouseState", "user": _user(exchange)})
         return whole(told["time"], "the exchange's time")
 
+    def candles(
+        self,
+        exchange: Any,  # noqa: ANN401
+        symbol: str,
+        timeframe: str,
+        since_ms: int | None,
+        count: int,
+    ) -> Sequence[Sequence[Any]]:
+        """See `Dialect.candles`; it has no more than the last 5000."""
+        until: dict[str, int] = {}
+        if since_ms is not None:
+            until["until"] = since_ms + exchange.parse_timeframe(timeframe) * 1_000 * count
+        told: Sequence[Sequence[Any]] = exchange.fetch_ohlcv(
+            symbol, timeframe, since_ms, count, until
+        )
+        return told
+
     def permissions(self, exchange: Any) -> Permissions:  # noqa: ANN401
         """See `Dialect.permissions`: an API wallet trades, and only its owner withdraws."""
         signer = str(exchange.eth_get_address_from_private_key(exchange.privateKey)).lower()

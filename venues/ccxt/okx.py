@@ -47,6 +47,7 @@ class Okx(Dialect):
     credentials: ClassVar[tuple[str, ...]] = ("API_KEY", "SECRET", "PASSWORD")
     spot: ClassVar[bool] = True
     perpetual: ClassVar[bool] = True
+    in_use: ClassVar[tuple[str, ...]] = ('"sCode":"51016"',)
     barred: ClassVar[tuple[str, ...]] = ('"code":"50111"', '"code":"50113"', '"code":"50105"')
 
     def permissions(self, exchange: Any) -> Permissions:  # noqa: ANN401

@@ -64,10 +64,11 @@ def refused(attempt: Failed, dialect: Dialect) -> Receipt | None:
         return Receipt(Outcome.DENIED_LOCAL, reason=attempt.reason, retryable=True)
     if evidence.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return None
-    if kinds & LOOK_UP or not kinds & REFUSED:
+    if kinds & LOOK_UP or not kinds & REFUSED or attempt.says(*dialect.in_use):
         return None
-    barred = any(text in attempt.reason for text in dialect.barred)
-    barred = barred or "AuthenticationError" in kinds or evidence.status in SHUT
+    barred = (
+        attempt.says(*dialect.barred) or "AuthenticationError" in kinds or evidence.status in SHUT
+    )
     again = bool(kinds & SENT_AGAIN) and (evidence.status == HTTPStatus.IM_A_TEAPOT or not barred)
     trouble = Trouble.NONE
     if barred:

@@ -39,7 +39,7 @@ class Settings:
         if isinstance(sent, Receipt):
             return sent
         if isinstance(sent, Failed):
-            repeat = any(text in sent.reason for text in account.dialect.settled)
+            repeat = sent.says(*account.dialect.settled)
             denied = None if repeat else refused(sent, account.dialect)
             if denied is not None:
                 return denied

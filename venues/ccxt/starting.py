@@ -8,7 +8,7 @@ from attrs import frozen
 from verifill.engine.clock import off_by_ns
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.account import Account
-from verifill.venues.ccxt.client import number
+from verifill.venues.ccxt.client import number, plain
 from verifill.venues.ccxt.dialect import Listed, Permissions
 
 OFFSET_MAX_MS: Final = 1_000
@@ -73,17 +73,19 @@ class Starting:
         lot = number(precision["amount"], f"the lot of {listed.symbol}") * contract
         ours = instrument.quantity(instrument.lot)
         if ours % lot:
-            yield self._told(f"{listed.symbol}: lot is {ours:f}, and there a multiple of {lot:f}")
+            yield self._told(
+                f"{listed.symbol}: lot is {plain(ours)}, and there a multiple of {plain(lot)}"
+            )
         if precision["price"]:
             tick, our_tick = number(precision["price"], "a tick"), instrument.price(instrument.tick)
             if our_tick % tick:
-                problem = f"tick is {our_tick:f}, and there a multiple of {tick:f}"
+                problem = f"tick is {plain(our_tick)}, and there a multiple of {plain(tick)}"
                 yield self._told(f"{listed.symbol}: {problem}")
         least: object = (limits["cost"] or {"min": None})["min"]
         if least is not None:
-            value = instrument.value(instrument.min_notional)
-            if value < number(least, "a least notional"):
-                problem = f"min_notional is {value:f}, and there {number(least, ''):f}"
+            value, theirs = instrument.value(instrument.min_notional), number(least, "a notional")
+            if value < theirs:
+                problem = f"min_notional is {plain(value)}, and there {plain(theirs)}"
                 yield self._told(f"{listed.symbol}: {problem}")
 
     def _readable(self) -> Iterator[str]:

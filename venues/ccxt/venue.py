@@ -4,22 +4,28 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import frozen
 
-from verifill.engine.errors import EngineDefect
-from verifill.venues.adapter import Adapter
+from verifill.venues.adapter import Adapter, single
 from verifill.venues.ccxt.account import Account
 from verifill.venues.ccxt.feed import Feed
 from verifill.venues.ccxt.handler import Orders
+from verifill.venues.ccxt.moving import Transfers
 from verifill.venues.ccxt.settings import Settings
 from verifill.venues.ccxt.starting import Starting
 from verifill.venues.ccxt.terms import ExchangeTrades
-from verifill.venues.instructions import Instruction, PerpTrade, SetLeverage, SpotTrade
+from verifill.venues.instructions import (
+    Instruction,
+    InternalTransfer,
+    PerpTrade,
+    SetLeverage,
+    SpotTrade,
+)
 from verifill.venues.keys import Scales
 from verifill.venues.market import Market
 from verifill.venues.orders import Order, Reading, Receipt, Request
 from verifill.venues.rules import VenueRules
 from verifill.venues.terms import Terms
 from verifill.venues.tickets import TradeOrder
-from verifill.venues.transfers import LeverageTerms
+from verifill.venues.transfers import LeverageTerms, TransferTerms
 
 LEVERAGE_MAX = 125
 
@@ -49,6 +55,10 @@ class Exchange(Adapter):
         connection: to it.
         scales: decimals of the assets.
         market: public prices.
+
+    Attributes:
+        accounts: by name.
+        feed: their positions.
     """
 
     def __init__(
@@ -59,24 +69,39 @@ class Exchange(Adapter):
             SpotTrade: trades,
             PerpTrade: trades,
             SetLeverage: LeverageTerms(LEVERAGE_MAX),
+            InternalTransfer: TransferTerms(scales, {}),
         }
         Adapter.__init__(self, rules, terms)
         self._connection = connection
         self._orders = Orders(rules, connection.accounts, scales)
+        self._transfers = Transfers(rules, connection.accounts, scales)
         self._settings = Settings(rules, connection.accounts, connection.feed)
+        self.accounts = connection.accounts
         self.feed = connection.feed
+
+    def no_way(self, instruction: Instruction) -> str:
+        """Why the exchange cannot do it, beyond what its terms know."""
+        if isinstance(instruction, InternalTransfer):
+            return self._transfers.no_way(instruction)
+        return ""
 
     def submit(self, request: Request) -> Receipt:
         """See `OrderHandler.submit`."""
         if isinstance(request, TradeOrder):
             return self._orders.submit(request)
-        return self._settings.submit(_setting(request))
+        order = single(request)
+        return self._other(order).submit(order)
 
     def query(self, request: Request) -> Receipt:
         """See `OrderHandler.query`."""
         if isinstance(request, TradeOrder):
             return self._orders.query(request)
-        return self._settings.query(_setting(request))
+        order = single(request)
+        return self._other(order).query(order)
+
+    def _other(self, order: Order) -> Settings | Transfers:
+        transfer = isinstance(order.instruction, InternalTransfer)
+        return self._transfers if transfer else self._settings
 
     def deadline_ns(self) -> int:
         """See `Dated.deadline_ns`."""
@@ -119,10 +144,3 @@ class Exchange(Adapter):
         """Close its connections."""
         for account in self._connection.accounts.values():
             account.close()
-
-
-def _setting(request: Request) -> Order:
-    if isinstance(request, Order) and isinstance(request.instruction, SetLeverage):
-        return request
-    msg = f"request {request.number} came to an exchange that denies it"
-    raise EngineDefect(msg)

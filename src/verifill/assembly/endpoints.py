@@ -64,7 +64,8 @@ def endpoint_of(config: Config, venue: str, variables: Mapping[str, str]) -> str
         ConfigError: it has none in it, or a variable is not set.
     """
     chosen = config.environment
-    said = config.environments[chosen].endpoints
+    environment = config.environments.get(chosen)
+    said: Mapping[str, str] = environment.endpoints if environment else {}
     key = f"environments.{chosen}.endpoints.{venue}"
     if venue not in said:
         problem = f"{key} is missing; every venue has an endpoint in its environment"

@@ -124,7 +124,7 @@ def _interest(chain: ChainConfig) -> Named:
 
 
 def _environments(config: Config) -> Named:
-    if config.environment:
+    if config.environment and not config.ccxt:  # of which some need no endpoint
         yield "environment", config.environment
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from verifill.cli import audit, drawn, observers, options, replaying, reporting
+from verifill.cli.datas import data
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.faults import faults
 from verifill.cli.operators import ops
@@ -41,6 +42,7 @@ log = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Look into the log of a run, or export it."
 )
 app.add_typer(log, name="log")
+app.add_typer(data, name="data")
 app.add_typer(venue, name="venue")
 app.add_typer(ops, name="ops")
 app.add_typer(faults, name="faults")

@@ -1,0 +1,195 @@
+"""What each exchange can do by way of the adapter: each cell of the table in the docs is a test."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import pytest
+from attrs import frozen
+
+from tests.exchanges.places import PLACES, Place, Traded
+from tests.exchanges.worlds import Running
+from verifill.assembly.ccxt import Exchanges
+from verifill.venues.ccxt.dialects import DIALECTS
+from verifill.venues.ccxt.venue import Exchange
+from verifill.venues.instructions import Instruction, PerpTrade, Side
+from verifill.venues.orders import Outcome, Receipt
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "ccxt.md"
+BEGIN, END = "<!-- cells: begin -->\n", "<!-- cells: end -->\n"
+YES, NO = "yes", "no"
+
+
+@frozen
+class Cell:
+    """One exchange, opened, and the account of one dialect of it."""
+
+    running: Running
+    place: Place
+    exchange: Exchange
+    connected: Exchanges
+    account: str
+
+    def traded(self, *, perpetual: bool) -> Traded:
+        return next(
+            one
+            for one in self.place.traded
+            if one.account == self.account and one.perpetual is perpetual
+        )
+
+    def send(self, wanted: Instruction, number: int = 1) -> Receipt:
+        """Send, let it settle, ask."""
+        order = self.exchange.resolve(wanted, number, None)
+        order = replace(order, key=f"{number:b>32}", deadline_ns=self.exchange.deadline_ns())
+        assert "" == self.exchange.deny(order)
+        sent = self.exchange.submit(order)
+        assert sent.outcome in {Outcome.ACCEPTED, Outcome.EXECUTED}, sent
+        receipt = self.exchange.query(order)
+        assert receipt == self.exchange.query(order)
+        return receipt
+
+
+def market(perpetual: bool) -> Callable[[Cell], None]:  # noqa: FBT001 - of a table
+    def check(cell: Cell) -> None:
+        traded = cell.traded(perpetual=perpetual)
+        assert Outcome.EXECUTED is cell.send(cell.place.trade(traded)).outcome
+
+    return check
+
+
+def limited(perpetual: bool) -> Callable[[Cell], None]:  # noqa: FBT001 - of a table
+    def check(cell: Cell) -> None:
+        traded = cell.traded(perpetual=perpetual)
+        near = cell.place.trade(traded, Side.BUY, limit=Decimal(62000))
+        far = cell.place.trade(traded, Side.BUY, limit=Decimal(58000))
+        assert Outcome.EXECUTED is cell.send(near).outcome
+        order = replace(cell.exchange.resolve(far, 2, None), key=f"{2:b>32}")
+        sent = cell.exchange.submit(order)
+        if sent.outcome is Outcome.ACCEPTED:
+            sent = cell.exchange.query(order)
+        assert sent.outcome in {Outcome.EXPIRED, Outcome.REJECTED_DEFINITIVE}, sent
+
+    return check
+
+
+def reducing(cell: Cell) -> None:
+    traded = cell.traded(perpetual=True)
+    cell.send(cell.place.trade(traded, Side.SELL), 1)
+    more = cell.place.trade(traded, Side.BUY, reduce_only=True)
+    assert isinstance(more, PerpTrade)
+    assert Outcome.EXECUTED is cell.send(more, 2).outcome
+    order = replace(cell.exchange.resolve(more, 3, None), key=f"{3:b>32}")
+    sent = cell.exchange.submit(order)
+    if sent.outcome is Outcome.ACCEPTED:
+        sent = cell.exchange.query(order)
+    assert sent.outcome in {Outcome.EXPIRED, Outcome.REJECTED_DEFINITIVE}, sent
+
+
+def levered(cell: Cell) -> None:
+    cell.exchange.read()
+    assert Outcome.EXECUTED is cell.send(cell.place.leverage(6)).outcome
+
+
+def transferred(cell: Cell) -> None:
+    there = next(one for one in cell.place.transfers if one.account == cell.account)
+    receipt = cell.send(there)
+    assert Outcome.EXECUTED is receipt.outcome
+    assert {-1, 1} == {move.amount // abs(move.amount) for move in receipt.moves}
+
+
+def priced(cell: Cell) -> None:
+    for traded in cell.place.traded:
+        assert cell.connected.market.price(f"{traded.account}:{traded.symbol}") > 0
+
+
+def history(cell: Cell) -> None:
+    for traded in cell.place.traded:
+        name = f"{traded.account}:{traded.symbol}"
+        assert 5 == len(cell.connected.market.closes(name, 5))
+
+
+def positions(cell: Cell) -> None:
+    reading = cell.exchange.read()
+    assert set(cell.place.opening) <= set(reading.totals)
+
+
+def funded(cell: Cell) -> None:
+    traded = cell.traded(perpetual=True)
+    cell.exchange.read()
+    cell.send(cell.place.trade(traded, Side.SELL))
+    name = f"BTC/{cell.place.wallet}:{cell.place.wallet}"
+    cell.running.control.fund(cell.place.venue, name, Decimal("0.0001"))
+    assert "FUNDING" in {row.cause for row in cell.exchange.read().rows}
+
+
+def permitted(cell: Cell) -> None:
+    assert () == cell.exchange.start_up_failures()
+
+
+Check = Callable[[Cell], None]
+OPERATIONS: Mapping[str, Check] = {
+    "prices, clock, marks": priced,
+    "candles, `verifill data fetch`": history,
+    "start-up tests, permissions of the key": permitted,
+    "balances, sizes, settings, as of a moment": positions,
+    "SPOT_TRADE at market": market(perpetual=False),
+    "SPOT_TRADE with a limit (IOC)": limited(perpetual=False),
+    "PERP_TRADE at market": market(perpetual=True),
+    "PERP_TRADE with a limit (IOC)": limited(perpetual=True),
+    "PERP_TRADE that only reduces": reducing,
+    "SET_LEVERAGE": levered,
+    "INTERNAL_TRANSFER": transferred,
+    "funding as a row of its own": funded,
+}
+
+
+def told(operation: str, name: str) -> str:
+    """What the table says: whether the dialect has it."""
+    dialect = DIALECTS[name]
+    if operation == "INTERNAL_TRANSFER":
+        return YES if dialect.reaches else NO
+    if operation.startswith(("PERP", "SET", "funding")):
+        return YES if dialect.perpetual else NO
+    return (YES if dialect.spot else NO) if operation.startswith("SPOT") else YES
+
+
+CELLS = [(o, n) for o in OPERATIONS for n in DIALECTS if told(o, n) == YES]
+
+
+@pytest.fixture
+def cell(name: str, tmp_path: Path, running: Running) -> Iterator[Cell]:
+    place, account = next(
+        (place, account)
+        for place in PLACES.values()
+        for account, dialect in place.accounts.items()
+        if dialect == name
+    )
+    connected = running.connected(tmp_path, place)
+    connected.refresh()
+    yield Cell(running, place, connected.venues[place.venue], connected, account)
+    connected.close()
+
+
+@pytest.mark.parametrize(("operation", "name"), CELLS, ids=[f"{n}-{o}" for o, n in CELLS])
+def test_the_operation_is_carried_out(cell: Cell, operation: str, name: str) -> None:
+    assert name in cell.place.accounts.values()
+    OPERATIONS[operation](cell)
+
+
+def test_the_docs_have_this_table(request: pytest.FixtureRequest) -> None:
+    head = f"| | {' | '.join(f'`{name}`' for name in DIALECTS)} |"
+    rows = [head, f"|---{'|---' * len(DIALECTS)}|"]
+    rows += [
+        f"| {operation} | {' | '.join(told(operation, name) for name in DIALECTS)} |"
+        for operation in OPERATIONS
+    ]
+    table = "\n".join(rows) + "\n"
+    page = PAGE.read_text()
+    before, _, rest = page.partition(BEGIN)
+    stands, _, after = rest.partition(END)
+    if request.config.getoption("--rewrite"):
+        PAGE.write_text(before + BEGIN + table + END + after)
+    else:
+        assert table == stands
