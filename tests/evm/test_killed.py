@@ -2,35 +2,14 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from fixtures.chain.settings import WALLET
-from tests.evm.world import World
+from tests.evm.world import PATIENCE_S, World, begun, waited
 from verifill import Wrap
 from verifill.machines.full_loop import Full
-
-PATIENCE_S = 60
-
-
-def waited(until: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not until():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def begun(config: Path, log: Path, ticks: int = 1) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "verifill", "live", str(config), "--log", str(log)]
-    return subprocess.Popen(
-        [*command, "--ticks", str(ticks)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
 
 
 @pytest.mark.parametrize("mined", ["while it is dead", "when it is back", "never, it was dropped"])

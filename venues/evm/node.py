@@ -173,6 +173,7 @@ class Node:
         *,
         sender: str = "",
         value: int = 0,
+        gas: int = 0,
         code: Mapping[str, str] | None = None,
     ) -> bytes:
         """What a call answers at a block; nothing of it stays.
@@ -183,6 +184,7 @@ class Node:
             at: the block, its height, or a tag.
             sender: who calls.
             value: wei that go with it.
+            gas: most units of gas; 0 for as much as a node allows.
             code: address -> code that it has for the length of the call.
 
         Raises:
@@ -191,12 +193,31 @@ class Node:
         """
         asked = {"to": to, "data": "0x" + data.hex(), "value": hex(value)}
         asked |= {"from": sender} if sender else {}
+        asked |= {"gas": hex(gas)} if gas else {}
         where: object = {"blockHash": at.hash} if isinstance(at, Block) else _named(at)
         over = [{address: {"code": its} for address, its in code.items()}] if code else []
         try:
             return unhex(self.call("eth_call", asked, where, *over))
         except (NotSentError, LostError) as error:
             msg = f"eth_call: {error}"
+            raise NotObserved(msg) from None
+
+    def gas(self, asked: Mapping[str, str], code: Mapping[str, str]) -> int:
+        """How much gas a transaction would take now.
+
+        Args:
+            asked: the transaction, in hex.
+            code: address -> code that it has for the length of the question.
+
+        Raises:
+            RefusedError: it would revert.
+            NotObserved: no answer.
+        """
+        over = [{address: {"code": its} for address, its in code.items()}] if code else []
+        try:
+            return int(self.call("eth_estimateGas", asked, LATEST, *over), 16)
+        except (NotSentError, LostError) as error:
+            msg = f"eth_estimateGas: {error}"
             raise NotObserved(msg) from None
 
 

@@ -94,6 +94,10 @@ Quoted = Swap | Wrap | Unwrap | Stake | Unstake
 class Quoting(Protocol):
     """Tells what something would give now."""
 
+    def amount_of(self, asset: str, shares: int) -> int:
+        """The least amount of a rebasing token that is as many shares."""
+        ...
+
     def __call__(self, asked: Quoted, units: int) -> int:
         """Units that would come out.
 
@@ -297,9 +301,12 @@ class ChainWrap(_Drifting, WrapCall):
         goes = self.taken(asked.asset, order.quantity)
         if isinstance(asked, Unwrap):
             return {base(account, asked.asset): goes, base(account, asked.into): comes}
-        return self._public.spend(account, asked.asset, asked.into, goes) | {
-            base(account, asked.into): comes
-        }
+        bounds = self._public.spend(account, asked.asset, asked.into, goes)
+        permitted = self._public.chain.allowance_key(account, asked.asset, asked.into)
+        if permitted and rebasing:  # an allowance is an amount, not shares
+            amount = self.around(self._quotes.amount_of(plain, order.quantity))
+            bounds[permitted] = Bound(-amount.high, -amount.low, Origin.ROUNDING)
+        return bounds | {base(account, asked.into): comes}
 
 
 class ChainStake(_Drifting, StakeCall):

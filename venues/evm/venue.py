@@ -133,14 +133,16 @@ class EvmChain(Stated):
         wanted = self._wanted(request)
 
         def tried() -> None:
-            to, sender = wanted.to, self._evm.accounts[wanted.account]
-            code = delegated(sender, self._evm) if wanted.delegate else None
+            sender = self._evm.accounts[wanted.account]
+            code = delegated(sender, self._evm) if wanted.delegate else {}
+            asked = {"from": sender, "to": wanted.to, "value": hex(wanted.value)}
             try:
-                self._node.view(
-                    to, wanted.data, LATEST, sender=sender, value=wanted.value, code=code
-                )
+                needed = self._node.gas(asked | {"data": "0x" + wanted.data.hex()}, code)
             except RefusedError as error:
                 raise refused(error) from None
+            if needed > wanted.gas:
+                msg = f"it would take {needed} units of gas, declared are {wanted.gas}; raise gas"
+                raise InstructionError(msg)
 
         return (self._lane.seal(wanted, tried),)
 
@@ -312,13 +314,18 @@ class EvmChain(Stated):
     def _why(self, mined: Mined) -> str:
         """Why a transaction reverted, by running it once more on the block before it."""
         sent_, receipt = mined.transaction, mined.receipt
-        if int(receipt["gasUsed"], 16) >= int(sent_["gas"], 16):
-            return "out of gas"
         before = self._node.block(int(receipt["blockNumber"], 16) - 1)
         value = int(sent_["value"], 16)
         data = unhex(sent_["input"])
         try:
-            self._node.view(sent_["to"], data, before, sender=sent_["from"], value=value)
+            self._node.view(
+                sent_["to"],
+                data,
+                before,
+                sender=sent_["from"],
+                value=value,
+                gas=int(sent_["gas"], 16),
+            )
         except RefusedError as error:
             return reason_of(error.data) or str(error)
         return "not on the block before it"
