@@ -10,7 +10,7 @@ READY := .venv/.ready
 KERNEL := build/kernel
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel test foreign lint format demo audit-demo screenshots faults bench lock clean
+.PHONY: help setup kernel test foreign chain contracts lint format demo audit-demo screenshots faults bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,12 +36,18 @@ $(KERNEL)/.ready: $(READY) setup.py $(shell find engine machines venues src -nam
 	PYTHONPATH=$(KERNEL) $(BIN)/python -m verifill --version
 	@touch $@
 
-test: lint kernel foreign ## run every check and test; the last line is pytest's summary
+test: lint kernel foreign chain ## run every check and test; the last line is pytest's summary
 	$(MEMORY) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
 		--doctest-modules tests src/verifill --cov --cov-report=term --gate
 
 foreign: setup ## install what reads drawings in the tests: Chromium, and packages of npm
 	./.ci/foreign
+
+chain: setup ## install what chains need in the tests: a node, a compiler, contracts of others
+	./.ci/chain
+
+contracts: chain ## compile the contracts that are shipped anew
+	$(BIN)/python -m fixtures.chain.compiled
 
 lint: setup ## check style, types and layers
 	$(BIN)/ruff check .

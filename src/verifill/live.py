@@ -47,9 +47,9 @@ from verifill.modes import LIVE
 from verifill.quotes import Quotes
 from verifill.setting_up import setup_of
 from verifill.start import Start
-from verifill.ways import way_to
 from verifill.telling import Style, Tell, telling
 from verifill.venues.loopback.world import NETWORK
+from verifill.ways import way_to
 
 
 @frozen(kw_only=True)

@@ -5,8 +5,8 @@ import signal
 from decimal import Decimal
 
 import pytest
-
 from fixtures.chain.settings import WALLET
+
 from tests.evm.world import PATIENCE_S, World, begun, waited
 from verifill import Wrap
 from verifill.machines.full_loop import Full
@@ -18,7 +18,7 @@ def test_killed_after_the_broadcast_there_is_one_effect(mined: str, world: World
     wrap = Wrap(account="wallet", asset="ETH", into="WETH", amount=Decimal(2))
     config = world.planning([wrap])
     nonce = int(rpc("eth_getTransactionCount", WALLET, "latest"), 16)
-    rpc("evm_setAutomine", False)
+    world.mining(on=False)
     process = begun(config, world.log)
     try:
         waited(lambda: rpc("txpool_status")["pending"] == "0x1")
@@ -29,7 +29,7 @@ def test_killed_after_the_broadcast_there_is_one_effect(mined: str, world: World
         rpc("evm_mine")
     elif mined == "never, it was dropped":
         rpc("anvil_dropAllTransactions")
-    rpc("evm_setAutomine", True)
+    world.mining(on=True)
     again = begun(config, world.log)
     try:
         if mined == "when it is back":

@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import Final
 
 import pytest
-
 from fixtures.chain.settings import WALLET
+
 from tests.evm.world import ENTRY, LEVERAGED, PATIENCE_S, World, begun, waited
 from verifill import Atomicity, Borrow, Chain, Supply, Wrap
 from verifill.machines.full_loop import Full
@@ -59,7 +59,7 @@ def test_a_failing_inner_call_leaves_nothing_but_gas_and_nonce(world: World) -> 
     rpc = world.rpc
     world.wrapped("101")
     before, nonce = world.balance(world.weth), nonce_of(world)
-    rpc("evm_setAutomine", False)
+    world.mining(on=False)
     config = world.settings(LEVERAGED, ENTRY.format(exit="401", least="480", days=0))
     process = begun(config, world.log)
     try:

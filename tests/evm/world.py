@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import msgspec
 from attrs import define, field
-
 from fixtures.chain.anvil import Anvil, Rpc
 from fixtures.chain.deploy import Deployer
 from fixtures.chain.market import Market, deployed
 from fixtures.chain.settings import WALLET, written
+
 from verifill.engine.log.durable_reader import DurableReader, open_log
 from verifill.live import Ended, run_live
 from verifill.machines.memory import entries_of, plan_of
@@ -99,8 +99,12 @@ class World:
         try:
             yield self
         finally:
-            self.rpc("evm_setAutomine", True)
+            self.mining(on=True)
             assert self.rpc("evm_revert", before)
+
+    def mining(self, *, on: bool) -> None:
+        """Whether a transaction is mined as it comes."""
+        self.rpc("evm_setAutomine", on)
 
     @property
     def rpc(self) -> Rpc:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from verifill.engine.errors import InstructionError, NotObserved
+from verifill.venues.calls.stated import Stated
 from verifill.venues.calls.terms import ChainTerms
 from verifill.venues.evm.abi import call_of, given_in
 from verifill.venues.evm.contracts import READER_CODE
@@ -18,7 +19,6 @@ from verifill.venues.evm.positions import REVEAL, REVEALED, Questions, read_at, 
 from verifill.venues.evm.reasons import innermost, reason_of
 from verifill.venues.evm.rules import MAX_WORD, EvmRules
 from verifill.venues.evm.sealing import DELEGATION
-from verifill.venues.calls.stated import Stated
 from verifill.venues.instructions import FlashBorrow, FlashRepay
 from verifill.venues.keys import flash_debt
 from verifill.venues.orders import (
@@ -134,9 +134,7 @@ class EvmFork(Stated):
             told = given_in(REVEALED, innermost(error.data))
             if told is None:
                 raise InstructionError(reason_of(error.data) or str(error)) from None
-            answers = told[0]
-            assert isinstance(answers, tuple)
-            return self._questions.totals(answers) | _owed(orders)
+            return self._questions.totals(told[0]) | _owed(orders)
         msg = "a dry run ended without a look at the positions"
         raise NotObserved(msg)
 

@@ -156,7 +156,8 @@ class Quotes:
             return rules.token(asked.into), call_of("getWstETHByStETH(uint256)", units), 0
         if isinstance(asked, Unwrap):
             return rules.token(asked.asset), call_of("getStETHByWstETH(uint256)", units), 0
-        router, path = rules.contract(asked.pool), (rules.token(asked.asset), rules.token(asked.into))  # fmt: skip
+        router = rules.contract(asked.pool)
+        path = rules.token(asked.asset), rules.token(asked.into)
         if router.speaks is Speaks.UNISWAP_V2:
             asking = call_of("getAmountsOut(uint256,address[])", units, list(path))
             return router.address, asking, 3  # an array of two, the second
@@ -291,7 +292,8 @@ class ChainWrap(_Drifting, WrapCall):
 
     def expect(self, asked: Wrap | Unwrap, order: Order, books: Books) -> Bounds:
         """All of it goes in; what comes out follows a rate that may move."""
-        wrapped, plain = (asked.into, asked.asset) if isinstance(asked, Wrap) else (asked.asset, asked.into)  # fmt: skip
+        pair = asked.asset, asked.into
+        plain, wrapped = pair if isinstance(asked, Wrap) else pair[::-1]
         if self._rules.contract(wrapped).speaks is Speaks.WETH:
             return super().expect(asked, order, books)
         account, rebasing = asked.account, plain in self._rules.rebasing

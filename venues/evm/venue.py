@@ -184,7 +184,7 @@ class EvmChain(Stated):
         )
 
     def cancel(self, key: str) -> Receipt:
-        """See `Resting.cancel`: a transaction that does nothing takes its place, if it is faster."""
+        """See `Resting.cancel`: what does nothing takes its place, if it is faster."""
         request = self._flying.get(key)
         if request is None:
             return unknown("no transaction of this key is under way here")
@@ -246,7 +246,7 @@ class EvmChain(Stated):
         return self._rehearsal
 
     def start_up_failures(self) -> tuple[str, ...]:
-        """See `Venue.start_up_failures`: the right chain, the keys, and contracts that are there."""
+        """See `Venue.start_up_failures`: chain, keys, and contracts that are there."""
         name = self.rules.name
         try:
             chain_id = int(self._node.ask("eth_chainId"), 16)
@@ -304,8 +304,9 @@ class EvmChain(Stated):
                 change = abs(done.totals[key] - done.opening[key])
                 least = max(0, done.totals[key] - change * self._evm.drift // RATE_UNIT - 2)
                 checks.append((token, call_of(BALANCE, address), 0, least, MAX_WORD))
-        risky = [o.instruction for o in bundle.orders if isinstance(o.instruction, Borrow | Withdraw)]  # fmt: skip
-        for market in sorted({asked.market for asked in risky}) if self._evm.health_min else ():
+        steps = [order.instruction for order in bundle.orders if self._evm.health_min]
+        risky = {step.market for step in steps if isinstance(step, Borrow | Withdraw)}
+        for market in sorted(risky):
             pool, owner = self._evm.contract(market).address, self._evm.accounts[self._evm.owner]
             asked = call_of(ACCOUNT_DATA, owner)
             checks.append((pool, asked, HEALTH, self._evm.health_min, MAX_WORD))

@@ -12,7 +12,7 @@ from verifill.config import Config, EvmAccountConfig, EvmConfig
 from verifill.config.environments import VARIABLE
 from verifill.engine.amounts import to_units
 from verifill.engine.clock import Times
-from verifill.engine.errors import ConfigError
+from verifill.engine.errors import ConfigError, EngineDefect
 from verifill.venues.market import LiveMarket
 
 if TYPE_CHECKING:
@@ -62,7 +62,9 @@ class EvmWay:
             )
             raise config.error(problem)
         evm = config.chains[name].evm
-        assert evm is not None
+        if evm is None:
+            msg = f"chains.{name} has no evm section"
+            raise EngineDefect(msg)
         try:
             signers = {
                 account: _signer(config, f"chains.{name}.evm.accounts.{account}", its, variables)
@@ -100,28 +102,30 @@ def with_chains(
     from verifill.venues.evm.node import Node  # noqa: PLC0415 - likewise
     from verifill.venues.evm.venue import EvmChain  # noqa: PLC0415 - likewise
 
-    market: LiveMarket | None = inner.market if inner else None
+    first: LiveMarket | None = inner.market if inner else None
     venues: dict[str, LiveVenue] = dict(inner.venues) if inner else {}
     chains: list[EvmChain] = []
+    markets: list[ChainMarket] = []
     for way in ways:
         chain = hosting.chains[way.name]
         node = Node(way.url, way.timeout_s)
+        before = markets[-1] if markets else first
         market = ChainMarket(
-            node, chain, way.rules, series=hosting.series(), now_ns=times.wall_ns, inner=market
+            node, chain, way.rules, series=hosting.series(), now_ns=times.wall_ns, inner=before
         )
+        markets.append(market)
         its: dict[str, Any] = {"scales": hosting.amounts.scales, "market": market}
         made = EvmChain(chain, way.rules, node, way.signers, **its, since=cursors.get(way.name))
         venues[way.name] = made
         chains.append(made)
-    assert market is not None
 
     def release() -> None:
         for chain in chains:
             chain.close()
 
     if inner is not None:
-        return evolve(inner, market=market, venues=venues, release=release)
-    return Connected(market, venues, None, times.wall_ns, release=release)
+        return evolve(inner, market=markets[-1], venues=venues, release=release)
+    return Connected(markets[-1], venues, None, times.wall_ns, release=release)
 
 
 def _rules(evm: EvmConfig, first: str) -> "EvmRules":
