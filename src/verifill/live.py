@@ -151,7 +151,7 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
             market=connected.market,
             strategy=strategy,
             venues=tuple(connected.venues.values()),
-            feeds=[connected.transit] if connected.transit and start.config.routes else (),
+            feeds=[connected.transit] if start.config.routes else (),
             mailbox=start.mailbox(start.folder),
             bases=lambda totals: _bases(hosting, totals),
             cursors=lambda: cursors_of(connected),
@@ -274,8 +274,7 @@ def _bases(hosting: Hosting, totals: Mapping[str, int]) -> tuple[Mapping[str, in
 def cursors_of(connected: Connected) -> dict[str, int]:
     """Feed -> the ledger row that its next reading begins with, where it has begun."""
     cursors = {name: venue.cursor for name, venue in connected.venues.items()}
-    if connected.transit is not None:
-        cursors[NETWORK] = connected.transit.cursor
+    cursors[NETWORK] = connected.transit.cursor
     return {name: cursor for name, cursor in cursors.items() if cursor is not None}
 
 

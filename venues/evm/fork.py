@@ -5,7 +5,6 @@ and its last step reveals every position by reverting with them. So a chain of s
 by what will run it, the inside of a flash loan included.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from verifill.engine.errors import InstructionError, NotObserved
@@ -134,7 +133,8 @@ class EvmFork(Stated):
             told = given_in(REVEALED, innermost(error.data))
             if told is None:
                 raise InstructionError(reason_of(error.data) or str(error)) from None
-            return self._questions.totals(told[0]) | _owed(orders)
+            totals: dict[str, int] = self._questions.totals(told[0])
+            return totals | _owed(orders)
         msg = "a dry run ended without a look at the positions"
         raise NotObserved(msg)
 
@@ -144,7 +144,7 @@ def delegated(address: str, evm: EvmRules) -> dict[str, str]:
     return {address: DELEGATION + evm.executor[2:].lower()}
 
 
-def _owed(orders: list[Order]) -> Mapping[str, int]:
+def _owed(orders: list[Order]) -> dict[str, int]:
     """What flash loans are owed: no contract tells it in the midst of a transaction."""
     owed: dict[str, int] = {}
     for order in orders:

@@ -14,6 +14,7 @@ from requests.exceptions import ConnectTimeout, RequestException
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from web3 import HTTPProvider
 from web3.exceptions import Web3Exception
+from web3.types import RPCEndpoint
 
 from verifill.engine.errors import NotObserved
 from verifill.venues.evm.abi import unhex
@@ -105,7 +106,7 @@ class Node:
             LostError: no answer came that can be read.
         """
         try:
-            told: Any = self._provider.make_request(method, list(params))  # type: ignore[arg-type] # any method
+            told: Any = self._provider.make_request(RPCEndpoint(method), list(params))
         except ConnectTimeout as error:
             raise NotSentError(_told(error)) from None
         except Unconnected as error:
@@ -163,7 +164,8 @@ class Node:
         Raises:
             NotObserved: no answer.
         """
-        return self.ask("eth_getTransactionReceipt", transaction)
+        told: Mapping[str, Any] | None = self.ask("eth_getTransactionReceipt", transaction)
+        return told
 
     def view(
         self,

@@ -13,6 +13,9 @@ from verifill.config.environments import VARIABLE
 from verifill.engine.amounts import to_units
 from verifill.engine.clock import Times
 from verifill.engine.errors import ConfigError, EngineDefect
+from verifill.venues.loopback.remote import Feed
+from verifill.venues.loopback.transport import Attempt, NotSent
+from verifill.venues.loopback.world import NETWORK
 from verifill.venues.market import LiveMarket
 
 if TYPE_CHECKING:
@@ -125,7 +128,12 @@ def with_chains(
 
     if inner is not None:
         return evolve(inner, market=markets[-1], venues=venues, release=release)
-    return Connected(markets[-1], venues, None, times.wall_ns, release=release)
+    nowhere = Feed(NETWORK, _nobody, tracked=frozenset())  # nothing leaves a chain by itself
+    return Connected(markets[-1], venues, nowhere, times.wall_ns, release=release)
+
+
+def _nobody(_method: str, _target: str, _body: bytes = b"", /) -> Attempt:
+    return NotSent("there is no loopback server")
 
 
 def _rules(evm: EvmConfig, first: str) -> "EvmRules":

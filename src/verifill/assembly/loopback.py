@@ -254,7 +254,7 @@ class Connected:
 
     market: LiveMarket
     venues: Mapping[str, LiveVenue]
-    transit: Feed | None
+    transit: Feed
     now_ns: Callable[[], int]
     quote: Callable[[LiveMarket], None] = _nothing
     release: Callable[[], None] = _released
