@@ -1,6 +1,6 @@
 """Stands between a run and its node, and loses what it is told to lose."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,13 +35,17 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
-    server: Between
+
+    @property
+    def way(self) -> Between:
+        assert isinstance(self.server, Between)
+        return self.server
 
     def do_POST(self) -> None:
         asked = self.rfile.read(int(self.headers["Content-Length"]))
         fault = ""
         if SEND in asked:
-            fault, self.server.fault = self.server.fault, ""
+            fault, self.way.fault = self.way.fault, ""
         if fault == "request":
             self.close_connection = True
             return
@@ -57,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(said)
 
     def _passed_on(self, asked: bytes) -> bytes:
-        connection = HTTPConnection(HOST, self.server.node, timeout=30)
+        connection = HTTPConnection(HOST, self.way.node, timeout=30)
         try:
             connection.request("POST", "/", asked, {"Content-Type": "application/json"})
             return connection.getresponse().read()
@@ -69,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def between(port: int, fault: str) -> Iterator[Between]:
+def between(port: int, fault: str) -> Generator[Between]:
     with Between(port, fault) as server:
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -91,7 +91,7 @@ class World:
         return cls(node, deployed(admin), admin)
 
     @contextmanager
-    def for_a_while(self, folder: Path) -> Iterator["World"]:
+    def for_a_while(self, folder: Path) -> Generator["World"]:
         """The market as it was deployed; what is done to it is forgotten."""
         before = self.rpc("evm_snapshot")
         self.rpc("evm_mine")  # a block of now
@@ -173,8 +173,10 @@ def waited(until: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def begun(config: Path, log: Path, ticks: int = 2) -> subprocess.Popen[bytes]:
+def begun(
+    config: Path, log: Path, ticks: int = 2, stdout: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "verifill", "live", str(config), "--log", str(log)]
     return subprocess.Popen(
-        [*command, "--ticks", str(ticks)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, "--ticks", str(ticks)], stdout=stdout, stderr=subprocess.DEVNULL
     )

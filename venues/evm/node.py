@@ -114,12 +114,13 @@ class Node:
             raise kind(_told(error)) from None
         except (RequestException, Web3Exception, ValueError, OSError) as error:
             raise LostError(_told(error)) from None
-        if not isinstance(told, dict) or ("result" not in told and "error" not in told):
+        answer: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+        if answer.get("error") is not None:
+            raise RefusedError(method, answer["error"])
+        if "result" not in answer:
             msg = f"{method}: an answer that is none"
             raise LostError(msg)
-        if told.get("error") is not None:
-            raise RefusedError(method, told["error"])
-        return told["result"]
+        return answer["result"]
 
     def ask(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON
         """The result of a question that has no effect.
