@@ -10,7 +10,7 @@ READY := .venv/.ready
 KERNEL := build/kernel
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel test foreign chain contracts lint format demo audit-demo screenshots faults bench lock clean
+.PHONY: help setup kernel test foreign chain contracts lint format demo live-demo-chain audit-demo screenshots faults bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ format: setup ## write the code in the project's format
 
 demo: setup ## run the cash-and-carry backtest
 	$(BIN)/verifill backtest docs/examples/cash_and_carry.toml --overwrite
+
+live-demo-chain: chain ## strategy B on a real chain node, killed with -9 on its way in
+	PYTHONPATH=. $(BIN)/python docs/examples/live_demo_chain.py
 
 audit-demo: setup ## a live run in which much goes wrong, then what its log proves, and its page
 	$(BIN)/python docs/examples/audit_demo.py

@@ -79,8 +79,8 @@ def taking(world: World, data: bytes, to: str, value: int) -> None:
     raw = Account.from_key(KEYS[1]).sign_transaction(
         {
             "type": 2, "chainId": CHAIN_ID, "nonce": nonce_of(world), "data": data,
-            "to": to_checksum_address(to), "value": value, "gas": 100_000, "maxFeePerGas": 50 * GWEI,
-            "maxPriorityFeePerGas": 5 * GWEI,
+            "to": to_checksum_address(to), "value": value, "gas": 100_000,
+            "maxFeePerGas": 50 * GWEI, "maxPriorityFeePerGas": 5 * GWEI,
         }
     )  # fmt: skip
     world.rpc("eth_sendRawTransaction", "0x" + raw.raw_transaction.hex())
@@ -107,7 +107,7 @@ def test_what_somebody_else_has_done_in_its_place_is_for_a_person(world: World) 
     with pending(world, chain=SHORT) as _:
         taking(world, call_of("deposit()"), world.weth, 10**18)
         world.mining(on=True)
-        waited(lambda: f"{Full.INSTRUCTION}.HELD" in world.states())
+        waited(lambda: world.came_to(f"{Full.INSTRUCTION}.HELD"))
 
     assert 10**18 == world.balance(world.weth)
     assert world.notes("CONTRADICTION")
@@ -134,8 +134,7 @@ def halts(config: Path, world: World) -> str:
     """A run that waits for a person; it is ended, and says why it waited."""
     process = begun(config, world.log, stdout=subprocess.PIPE)
     try:
-        header = world.log / "header.json"
-        waited(lambda: header.exists() and Full.HALTED in world.states())
+        waited(lambda: world.came_to(Full.HALTED))
     finally:
         process.terminate()
         told, _ = process.communicate(timeout=PATIENCE_S)

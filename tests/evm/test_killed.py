@@ -33,7 +33,7 @@ def test_killed_after_the_broadcast_there_is_one_effect(mined: str, world: World
     again = begun(config, world.log)
     try:
         if mined == "when it is back":
-            waited(lambda: world.log.exists() and Full.RECOVER in world.states()[-8:])
+            waited(lambda: world.came_to(Full.RECOVER))
             rpc("evm_mine")
         assert 0 == again.wait(PATIENCE_S)
     finally:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from fixtures.chain.deploy import Deployer
 from fixtures.chain.market import Market, deployed
 from fixtures.chain.settings import WALLET, written
 
+from verifill.engine.errors import EnvironmentDefect, UserDefect
 from verifill.engine.log.durable_reader import DurableReader, open_log
 from verifill.live import Ended, run_live
 from verifill.machines.memory import entries_of, plan_of
@@ -148,6 +149,12 @@ class World:
     def states(self) -> list[str]:
         """Where it went."""
         return [row["to"] for row in self.records() if row["event"] and row["to"]]
+
+    def came_to(self, state: str) -> bool:
+        """Whether a run that goes on in another process has come to a state."""
+        with suppress(UserDefect, EnvironmentDefect):  # its log is only being made
+            return state in self.states()
+        return False
 
     def notes(self, kind: str) -> list[str]:
         """What notes of a kind say."""
