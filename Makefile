@@ -12,7 +12,7 @@ READY := .venv/.ready
 KERNEL := build/kernel
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel test foreign chain lint style mypy pyright layers format demo audit-demo \
+.PHONY: help setup kernel test foreign chain contracts lint style mypy pyright layers format demo audit-demo \
 	live-demo-exchange live-demo-chain screenshots faults bench lock clean
 
 help: ## list the targets
@@ -39,12 +39,18 @@ $(KERNEL)/.ready: $(READY) setup.py $(shell find engine machines venues src -nam
 	PYTHONPATH=$(KERNEL) $(BIN)/python -m verifill --version
 	@touch $@
 
-test: lint kernel foreign ## run every check and test; the last line is pytest's summary
+test: lint kernel foreign chain ## run every check and test; the last line is pytest's summary
 	$(MEMORY) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
 		--doctest-modules tests src/verifill --cov --cov-report=term --gate
 
 foreign: setup ## install what reads drawings in the tests: Chromium, and packages of npm
 	./.ci/foreign
+
+chain: setup ## install what chains need in the tests: a node, a compiler, contracts of others
+	./.ci/chain
+
+contracts: chain ## compile the contracts that are shipped anew
+	$(BIN)/python -m fixtures.chain.compiled
 
 lint: style mypy pyright layers ## check style, types and layers
 
@@ -64,6 +70,9 @@ format: setup ## write the code in the project's format
 
 demo: setup ## run the cash-and-carry backtest
 	$(BIN)/verifill backtest docs/examples/cash_and_carry.toml --overwrite
+
+live-demo-chain: chain ## strategy B on a real chain node, killed with -9 on its way in
+	PYTHONPATH=. $(BIN)/python docs/examples/live_demo_chain.py
 
 audit-demo: setup ## a live run in which much goes wrong, then what its log proves, and its page
 	$(BIN)/python docs/examples/audit_demo.py

@@ -232,10 +232,12 @@ class HeardVenue(HeardFeed):
         return self._ask("deadline", self._venue.deadline_ns, COUNT)
 
     def _seal(self, request: Request) -> tuple[str, ...]:
-        return tuple(self._ask("seal", lambda: self._venue.seal(request), TEXTS))
+        sealed: Sequence[str] = self._ask("seal", lambda: self._venue.seal(request), TEXTS)
+        return tuple(sealed)
 
     def _again(self, request: Request) -> tuple[str, ...]:
-        return tuple(self._ask("again", lambda: self._venue.again(request), TEXTS))
+        sealed: Sequence[str] = self._ask("again", lambda: self._venue.again(request), TEXTS)
+        return tuple(sealed)
 
     def _fork(self) -> Venue:
         forks: Form[tuple[Any, tuple[str, ...]]] = Form(

@@ -50,7 +50,7 @@ class LeveragedStaking:
         pool: where the weETH is swapped.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an option of its own
         self,
         *,
         capital: str,

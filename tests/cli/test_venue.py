@@ -116,7 +116,7 @@ def test_a_server_killed_goes_on_where_it_was(
     here.transit.read()
     sent = [here.venues[name].submit(one).outcome for name, one in orders.items()]
     before = {name: venue.read().totals for name, venue in here.venues.items()}
-    cursors = {n: v.remote.feed.cursor or 0 for n, v in here.venues.items()}
+    cursors = {n: v.cursor or 0 for n, v in here.venues.items()}
     cursors["network"] = here.transit.cursor or 0
     os.kill(process.pid, signal.SIGKILL)
     process.wait(PATIENCE_S)

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from fixtures.chain.anvil import KEYS, Anvil, anvil
 from fixtures.chain.deploy import needed
+from fixtures.chain.settings import KEY
+
 from tests.evm.world import World
 
 
@@ -23,19 +24,15 @@ def node() -> Iterator[Anvil]:
 
 
 @pytest.fixture(scope="session")
-def market(node: Anvil) -> World:
-    """The market, deployed once."""
-    return World.deployed(node)
+def market(node: Anvil) -> Iterator[World]:
+    """The market, deployed once, and the key of its wallet."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KEY, KEYS[1])
+        yield World.deployed(node)
 
 
 @pytest.fixture
-def world(market: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(market: World, tmp_path: Path) -> Iterator[World]:
     """The market as it was deployed, and a folder for this test."""
-    rpc = market.node.rpc
-    monkeypatch.setenv("WALLET_KEY", KEYS[1])
-    snapshot = rpc("evm_snapshot")
-    rpc("evm_mine")  # a block of now
-    market.folder = tmp_path
-    yield market
-    rpc("evm_setAutomine", True)
-    assert rpc("evm_revert", snapshot)
+    with market.for_a_while(tmp_path) as one:
+        yield one

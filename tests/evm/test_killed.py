@@ -2,35 +2,14 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-
 from fixtures.chain.settings import WALLET
-from tests.evm.world import World
+
+from tests.evm.world import PATIENCE_S, World, begun, waited
 from verifill import Wrap
 from verifill.machines.full_loop import Full
-
-PATIENCE_S = 60
-
-
-def waited(until: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not until():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def begun(config: Path, log: Path, ticks: int = 1) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "verifill", "live", str(config), "--log", str(log)]
-    return subprocess.Popen(
-        [*command, "--ticks", str(ticks)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
 
 
 @pytest.mark.parametrize("mined", ["while it is dead", "when it is back", "never, it was dropped"])
@@ -39,7 +18,7 @@ def test_killed_after_the_broadcast_there_is_one_effect(mined: str, world: World
     wrap = Wrap(account="wallet", asset="ETH", into="WETH", amount=Decimal(2))
     config = world.planning([wrap])
     nonce = int(rpc("eth_getTransactionCount", WALLET, "latest"), 16)
-    rpc("evm_setAutomine", False)
+    world.mining(on=False)
     process = begun(config, world.log)
     try:
         waited(lambda: rpc("txpool_status")["pending"] == "0x1")
@@ -50,11 +29,11 @@ def test_killed_after_the_broadcast_there_is_one_effect(mined: str, world: World
         rpc("evm_mine")
     elif mined == "never, it was dropped":
         rpc("anvil_dropAllTransactions")
-    rpc("evm_setAutomine", True)
+    world.mining(on=True)
     again = begun(config, world.log)
     try:
         if mined == "when it is back":
-            waited(lambda: world.log.exists() and Full.RECOVER in world.states()[-8:])
+            waited(lambda: world.came_to(Full.RECOVER))
             rpc("evm_mine")
         assert 0 == again.wait(PATIENCE_S)
     finally:

@@ -1,17 +1,15 @@
 """Every operation that a chain as it is supports, by protocol, each verified by the live engine."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import pytest
 
-from fixtures.chain.settings import WALLET
-from tests.evm.world import ETHER, World
+from tests.evm.world import World
 from verifill import (
     MAX,
     Approve,
     Borrow,
-    Claim,
     Instruction,
     InternalTransfer,
     Late,
@@ -25,6 +23,7 @@ from verifill import (
     Wrap,
 )
 from verifill.machines.full_loop import Full
+from verifill.venues.instructions import Max
 
 A = "wallet"
 D = Decimal
@@ -39,168 +38,81 @@ def allow(spender: str, asset: str, amount: str) -> Approve:
     return Approve(account=A, spender=spender, asset=asset, amount=D(amount))
 
 
-def supplied(amount: str) -> list[Instruction]:
-    supply = Supply(account=A, market="aave_v3", asset="WETH", amount=D(amount))
-    return [wrap(amount), allow("aave_v3", "WETH", amount), supply]
+def shares(step: str, asset: str) -> Late:
+    return Late(step, f"wallet:BaseToken:{asset}")
 
 
-def borrowed(amount: str) -> list[Instruction]:
-    return [
-        *supplied("5"),
-        Borrow(account=A, market="aave_v3", asset="USDC", amount=D(amount)),
-    ]
+def swap(pool: str, asset: str, into: str, amount: str, least: str) -> Swap:
+    return Swap(account=A, pool=pool, asset=asset, into=into, amount=D(amount), min_out=D(least))
 
 
-def staked(amount: str) -> list[Instruction]:
-    return [Stake(name="S", account=A, asset="ETH", into="eETH", amount=D(amount))]
+def to_other(asset: str, amount: str) -> InternalTransfer:
+    return InternalTransfer(account=A, to="other", asset=asset, amount=D(amount))
 
 
-ETH_SHARES = Late("S", "wallet:BaseToken:eETH")
-WRAPPED = Wrap(name="W", account=A, asset="eETH", into="weETH", amount=ETH_SHARES)
+def lent(
+    kind: type[Supply | Withdraw | Borrow | Repay], asset: str, amount: Decimal | Max
+) -> Instruction:
+    return kind(account=A, market="aave_v3", asset=asset, amount=amount)
 
-PLANS: Mapping[str, tuple[list[Instruction], str]] = {
-    "native transfer": (
-        [InternalTransfer(account=A, to="other", asset="ETH", amount=D("1.5"))],
-        "",
-    ),
-    "token transfer": (
-        [wrap("2"), InternalTransfer(account=A, to="other", asset="WETH", amount=D("1.5"))],
-        "",
-    ),
-    "approve": ([allow("aave_v3", "WETH", "7"), allow("aave_v3", "WETH", "3")], "aave_v3"),
-    "weth wrap": ([wrap("2")], ""),
-    "weth unwrap": (
-        [wrap("2"), Unwrap(account=A, asset="WETH", into="ETH", amount=D("0.5"))],
-        "",
-    ),
-    "aave supply": (supplied("2"), "aave_v3"),
-    "aave withdraw": (
-        [*supplied("2"), Withdraw(account=A, market="aave_v3", asset="WETH", amount=D("0.7"))],
-        "aave_v3",
-    ),
-    "aave withdraw all": (
-        [*supplied("2"), Withdraw(account=A, market="aave_v3", asset="WETH", amount=MAX)],
-        "aave_v3",
-    ),
-    "aave borrow": (borrowed("100"), "aave_v3"),
-    "aave repay": (
-        [
-            *borrowed("100"),
-            allow("aave_v3", "USDC", "40"),
-            Repay(account=A, market="aave_v3", asset="USDC", amount=D(40)),
-        ],
-        "aave_v3",
-    ),
-    "aave repay all": (
-        [
-            *borrowed("100"),
-            allow("aave_v3", "USDC", "150"),
-            Repay(account=A, market="aave_v3", asset="USDC", amount=MAX),
-        ],
-        "aave_v3",
-    ),
-    "uniswap v2 swap": (
-        [
-            wrap("3"),
-            allow("uniswap_v2", "WETH", "3"),
-            Swap(
-                account=A,
-                pool="uniswap_v2",
-                asset="WETH",
-                into="weETH",
-                amount=D(3),
-                min_out=D("2.7"),
-            ),
-        ],
-        "uniswap_v2",
-    ),
-    "uniswap v3 swap": (
-        [
-            wrap("3"),
-            allow("uniswap_v3", "WETH", "3"),
-            Swap(
-                account=A,
-                pool="uniswap_v3",
-                asset="WETH",
-                into="USDC",
-                amount=D(3),
-                min_out=D(5_900),
-            ),
-        ],
-        "uniswap_v3",
-    ),
-    "lido stake": (staked("10"), ""),
-    "wsteth wrap": ([*staked("10"), allow("weETH", "eETH", "100"), WRAPPED], "weETH"),
-    "wsteth unwrap": (
-        [
-            *staked("10"),
-            allow("weETH", "eETH", "100"),
-            WRAPPED,
-            Unwrap(
-                account=A, asset="weETH", into="eETH", amount=Late("W", "wallet:BaseToken:weETH")
-            ),
-        ],
-        "weETH",
-    ),
-    "lido unstake": (
-        [
-            *staked("10"),
-            Unstake(account=A, asset="eETH", into="ETH", amount=ETH_SHARES),
-        ],
-        "",
-    ),
+
+# One after another in one run: a cell finds what those before it have left.
+CELLS: Mapping[str, Sequence[Instruction]] = {
+    "native transfer": [to_other("ETH", "1.5")],
+    "weth wrap": [wrap("30")],
+    "weth unwrap": [Unwrap(account=A, asset="WETH", into="ETH", amount=D("0.5"))],
+    "token transfer": [to_other("WETH", "1.5")],
+    "approve": [allow("aave_v3", "WETH", "7"), allow("aave_v3", "WETH", "12")],
+    "aave supply": [lent(Supply, "WETH", D(10))],
+    "aave withdraw": [lent(Withdraw, "WETH", D("0.7"))],
+    "aave borrow": [lent(Borrow, "USDC", D(100))],
+    "aave repay": [allow("aave_v3", "USDC", "500"), lent(Repay, "USDC", D(40))],
+    "uniswap v3 swap": [
+        allow("uniswap_v3", "WETH", "3"),
+        swap("uniswap_v3", "WETH", "USDC", "3", "5900"),
+    ],
+    "aave repay all": [lent(Repay, "USDC", MAX)],
+    "aave withdraw all": [lent(Withdraw, "WETH", MAX)],
+    "uniswap v2 swap": [
+        allow("uniswap_v2", "WETH", "3"),
+        swap("uniswap_v2", "WETH", "weETH", "3", "2.7"),
+    ],
+    "lido stake": [Stake(name="S", account=A, asset="ETH", into="eETH", amount=D(10))],
+    "wsteth wrap": [
+        allow("weETH", "eETH", "100"),
+        Wrap(name="W", account=A, asset="eETH", into="weETH", amount=shares("S", "eETH")),
+    ],
+    "wsteth unwrap": [
+        Unwrap(name="U", account=A, asset="weETH", into="eETH", amount=shares("W", "weETH"))
+    ],
+    "lido unstake": [Unstake(account=A, asset="eETH", into="ETH", amount=shares("U", "eETH"))],
 }
+SPENDERS = 'wallet = ["aave_v3", "uniswap_v2", "uniswap_v3", "weETH"]'
 
 
-@pytest.mark.parametrize("cell", PLANS)
-def test_each_operation_is_verified_to_the_unit(cell: str, world: World) -> None:
-    plan, spender = PLANS[cell]
-    approvals = f'wallet = ["{spender}"]' if spender else ""
-    ended = world.run(world.planning(plan, approvals=approvals))
-
-    assert "" == ended.reason, world.notes("MISMATCH") + world.notes("FAILURE")
-    states = world.states()
-    assert len(plan) == states.count(f"{Full.INSTRUCTION}.DONE"), world.notes("FAILURE")
-    assert Full.COMPLETE in states
+@pytest.fixture(scope="module")
+def lived(market: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A run through every cell."""
+    with market.for_a_while(tmp_path_factory.mktemp("cells")) as world:
+        plan = [instruction for cell in CELLS.values() for instruction in cell]
+        world.run(world.planning(plan, approvals=SPENDERS))
+        yield world
 
 
-def test_a_queue_pays_what_its_oracle_says(world: World) -> None:
-    claim = Claim(account=A, asset="eETH", into="ETH")
-    unstake = Unstake(account=A, asset="eETH", into="ETH", amount=ETH_SHARES)
-    world.run(world.planning([*staked("10"), unstake]))
-    queue = world.market.tokens.staked
-    asked = world.admin.ask(queue, "waiting(address)", "uint256", WALLET)
-    world.admin.send(queue, "finalize(uint256,uint256)", 0, asked)
-    world.folder = world.folder / "later"
-    world.folder.mkdir()
-    ended = world.run(world.planning([claim]))
+@pytest.mark.parametrize("cell", CELLS)
+def test_each_operation_is_verified_to_the_unit(cell: str, lived: World) -> None:
+    names = list(CELLS)
+    until = sum(len(CELLS[name]) for name in names[: names.index(cell) + 1])
+    done = lived.states().count(f"{Full.INSTRUCTION}.DONE")
 
-    assert "" == ended.reason
-    assert f"{Full.INSTRUCTION}.DONE" in world.states(), world.notes("MISMATCH")
-    assert asked == -world.moves()["wallet:Claim:eETH"]
+    assert until <= done, lived.notes("MISMATCH") + lived.notes("FAILURE") + lived.notes("HELD")
 
 
-def test_a_token_of_the_old_kind_is_approved_by_way_of_zero(world: World) -> None:
-    approvals = 'wallet = ["uniswap_v2"]'
-    plan = [allow("uniswap_v2", "USDT", amount) for amount in ("5", "0", "9")]
-    world.run(world.planning(plan, approvals=approvals))
+def test_after_all_of_it_the_books_are_the_balances(lived: World) -> None:
+    moved, tokens = lived.moves(), lived.market.tokens
+    asked = {"WETH": tokens.of["WETH"], "USDC": tokens.of["USDC"], "weETH": tokens.of["wstETH"]}
 
-    assert 3 == world.states().count(f"{Full.INSTRUCTION}.DONE"), world.notes("FAILURE")
-
-    world.folder = world.folder / "straight"
-    world.folder.mkdir()
-    world.run(world.planning([allow("uniswap_v2", "USDT", "7")], approvals=approvals))
-
-    assert "approve 0 first" in "".join(world.notes("DENIED"))
-    assert 0 == world.states().count(f"{Full.INSTRUCTION}.DONE")
-
-
-def test_fees_and_balances_are_what_the_node_says(world: World) -> None:
-    before = int(world.rpc("eth_getBalance", WALLET, "latest"), 16)
-    world.run(world.planning([wrap("2"), InternalTransfer(account=A, to="other", asset="WETH", amount=D(1))]))
-    after = int(world.rpc("eth_getBalance", WALLET, "latest"), 16)
-
-    assert after - before == world.moves()["wallet:BaseToken:ETH"]
-    assert ETHER == world.balance(world.weth) == world.moves()[WETH_KEY]
-
-
+    found = {asset: moved[f"wallet:BaseToken:{asset}"] for asset in asked}
+    assert {asset: lived.balance(token) for asset, token in asked.items()} == found
+    assert 15 * 10**17 == moved["other:BaseToken:ETH"] == moved["other:BaseToken:WETH"]
+    assert 0 == moved["aave_v3:aToken:aWETH"] == moved["aave_v3:debtToken:vDebtUSDC"]

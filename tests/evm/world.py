@@ -1,25 +1,31 @@
 """A market on a node, and live runs against it."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from attrs import define, field
-
 from fixtures.chain.anvil import Anvil, Rpc
 from fixtures.chain.deploy import Deployer
 from fixtures.chain.market import Market, deployed
 from fixtures.chain.settings import WALLET, written
+
+from verifill.engine.errors import EnvironmentDefect, UserDefect
 from verifill.engine.log.durable_reader import DurableReader, open_log
 from verifill.live import Ended, run_live
-from verifill.machines.memory import entries_of
+from verifill.machines.memory import entries_of, plan_of
 from verifill.machines.strategy import Plan, PlanReport, Positions
 from verifill.venues.market import MarketView
 
 ETHER: Final = 10**18
+PATIENCE_S: Final = 60
 PLANNED: Final = f"{__file__}:Planned"
 ENTRY: Final = """\
 capital = "100"
@@ -57,8 +63,6 @@ class Planned:
 
 
 def _read(told: str) -> Plan:
-    from verifill.machines.memory import plan_of  # noqa: PLC0415 - a strategy imports little
-
     return list(plan_of(json.loads(told)))
 
 
@@ -87,6 +91,22 @@ class World:
         admin = Deployer(node.rpc)
         return cls(node, deployed(admin), admin)
 
+    @contextmanager
+    def for_a_while(self, folder: Path) -> Generator["World"]:
+        """The market as it was deployed; what is done to it is forgotten."""
+        before = self.rpc("evm_snapshot")
+        self.rpc("evm_mine")  # a block of now
+        self.folder = folder
+        try:
+            yield self
+        finally:
+            self.mining(on=True)
+            assert self.rpc("evm_revert", before)
+
+    def mining(self, *, on: bool) -> None:
+        """Whether a transaction is mined as it comes."""
+        self.rpc("evm_setAutomine", on)
+
     @property
     def rpc(self) -> Rpc:
         return self.node.rpc
@@ -104,7 +124,7 @@ class World:
     def planning(self, plan: Plan, **more: str) -> Path:
         return self.settings(options=f"plan = '''{_told(plan)}'''", **more)
 
-    def run(self, config: Path, ticks: int = 1) -> Ended:
+    def run(self, config: Path, ticks: int = 2) -> Ended:
         return run_live(config, folder=self.log, ticks=ticks)
 
     def wrapped(self, whole: str) -> None:
@@ -130,6 +150,12 @@ class World:
         """Where it went."""
         return [row["to"] for row in self.records() if row["event"] and row["to"]]
 
+    def came_to(self, state: str) -> bool:
+        """Whether a run that goes on in another process has come to a state."""
+        with suppress(UserDefect, EnvironmentDefect):  # its log is only being made
+            return state in self.states()
+        return False
+
     def notes(self, kind: str) -> list[str]:
         """What notes of a kind say."""
         payloads = [json.loads(row["payload"]) for row in self.records() if row["payload"]]
@@ -147,6 +173,17 @@ class World:
         return moved
 
 
-def count(states: Sequence[str], matching: Callable[[str], bool]) -> int:
-    """How many states are like that."""
-    return sum(map(matching, states))
+def waited(until: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not until():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def begun(
+    config: Path, log: Path, ticks: int = 2, stdout: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "verifill", "live", str(config), "--log", str(log)]
+    return subprocess.Popen(
+        [*command, "--ticks", str(ticks)], stdout=stdout, stderr=subprocess.DEVNULL
+    )

@@ -4,7 +4,7 @@
 """
 
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
@@ -43,7 +43,7 @@ def call_of(signature: str, *given: object) -> bytes:
     return selector(signature) + encode(types_of(signature), given)
 
 
-def given_in(signature: str, data: bytes) -> tuple[object, ...] | None:
+def given_in(signature: str, data: bytes) -> tuple[Any, ...] | None:
     """What a call or an error was given; None if it is another one."""
     if data[:SELECTOR] != selector(signature):
         return None

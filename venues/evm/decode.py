@@ -103,7 +103,8 @@ class Decoder:
         owner = rules.accounts[rules.owner].lower()
         self._shares: dict[str, _Place] = {}
         for reserve in chain.reserves:
-            for token, key in ((reserve.a_token, reserve.a_key), (reserve.debt_token, reserve.debt_key)):  # fmt: skip
+            its = (reserve.a_token, reserve.a_key), (reserve.debt_token, reserve.debt_key)
+            for token, key in its:
                 if token:
                     self._shares[rules.tokens[token].lower()] = _Place(key, owner)
         self._rebasing = rules.rebasing

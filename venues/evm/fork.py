@@ -5,10 +5,10 @@ and its last step reveals every position by reverting with them. So a chain of s
 by what will run it, the inside of a flash loan included.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from verifill.engine.errors import InstructionError, NotObserved
+from verifill.venues.calls.stated import Stated
 from verifill.venues.calls.terms import ChainTerms
 from verifill.venues.evm.abi import call_of, given_in
 from verifill.venues.evm.contracts import READER_CODE
@@ -18,7 +18,6 @@ from verifill.venues.evm.positions import REVEAL, REVEALED, Questions, read_at, 
 from verifill.venues.evm.reasons import innermost, reason_of
 from verifill.venues.evm.rules import MAX_WORD, EvmRules
 from verifill.venues.evm.sealing import DELEGATION
-from verifill.venues.calls.stated import Stated
 from verifill.venues.instructions import FlashBorrow, FlashRepay
 from verifill.venues.keys import flash_debt
 from verifill.venues.orders import (
@@ -134,9 +133,8 @@ class EvmFork(Stated):
             told = given_in(REVEALED, innermost(error.data))
             if told is None:
                 raise InstructionError(reason_of(error.data) or str(error)) from None
-            answers = told[0]
-            assert isinstance(answers, tuple)
-            return self._questions.totals(answers) | _owed(orders)
+            totals: dict[str, int] = self._questions.totals(told[0])
+            return totals | _owed(orders)
         msg = "a dry run ended without a look at the positions"
         raise NotObserved(msg)
 
@@ -146,7 +144,7 @@ def delegated(address: str, evm: EvmRules) -> dict[str, str]:
     return {address: DELEGATION + evm.executor[2:].lower()}
 
 
-def _owed(orders: list[Order]) -> Mapping[str, int]:
+def _owed(orders: list[Order]) -> dict[str, int]:
     """What flash loans are owed: no contract tells it in the midst of a transaction."""
     owed: dict[str, int] = {}
     for order in orders:

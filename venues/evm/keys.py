@@ -58,7 +58,7 @@ class LocalSigner:
         """See `Signer.authorize`."""
         told = {"chainId": chain_id, "address": to_checksum_address(delegate), "nonce": nonce}
         signed: Any = self._account.sign_authorization(told)
-        return signed
+        return told | {"yParity": signed.y_parity, "r": signed.r, "s": signed.s}
 
 
 def from_key(key: str, what: str) -> LocalSigner:

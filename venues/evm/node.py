@@ -14,6 +14,7 @@ from requests.exceptions import ConnectTimeout, RequestException
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 from web3 import HTTPProvider
 from web3.exceptions import Web3Exception
+from web3.types import RPCEndpoint
 
 from verifill.engine.errors import NotObserved
 from verifill.venues.evm.abi import unhex
@@ -105,7 +106,7 @@ class Node:
             LostError: no answer came that can be read.
         """
         try:
-            told: Any = self._provider.make_request(method, list(params))  # type: ignore[arg-type] # any method
+            told: Any = self._provider.make_request(RPCEndpoint(method), list(params))
         except ConnectTimeout as error:
             raise NotSentError(_told(error)) from None
         except Unconnected as error:
@@ -113,12 +114,13 @@ class Node:
             raise kind(_told(error)) from None
         except (RequestException, Web3Exception, ValueError, OSError) as error:
             raise LostError(_told(error)) from None
-        if not isinstance(told, dict) or ("result" not in told and "error" not in told):
+        answer: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+        if answer.get("error") is not None:
+            raise RefusedError(method, answer["error"])
+        if "result" not in answer:
             msg = f"{method}: an answer that is none"
             raise LostError(msg)
-        if told.get("error") is not None:
-            raise RefusedError(method, told["error"])
-        return told["result"]
+        return answer["result"]
 
     def ask(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON
         """The result of a question that has no effect.
@@ -163,7 +165,8 @@ class Node:
         Raises:
             NotObserved: no answer.
         """
-        return self.ask("eth_getTransactionReceipt", transaction)
+        told: Mapping[str, Any] | None = self.ask("eth_getTransactionReceipt", transaction)
+        return told
 
     def view(
         self,
@@ -173,6 +176,7 @@ class Node:
         *,
         sender: str = "",
         value: int = 0,
+        gas: int = 0,
         code: Mapping[str, str] | None = None,
     ) -> bytes:
         """What a call answers at a block; nothing of it stays.
@@ -183,6 +187,7 @@ class Node:
             at: the block, its height, or a tag.
             sender: who calls.
             value: wei that go with it.
+            gas: most units of gas; 0 for as much as a node allows.
             code: address -> code that it has for the length of the call.
 
         Raises:
@@ -191,12 +196,31 @@ class Node:
         """
         asked = {"to": to, "data": "0x" + data.hex(), "value": hex(value)}
         asked |= {"from": sender} if sender else {}
+        asked |= {"gas": hex(gas)} if gas else {}
         where: object = {"blockHash": at.hash} if isinstance(at, Block) else _named(at)
         over = [{address: {"code": its} for address, its in code.items()}] if code else []
         try:
             return unhex(self.call("eth_call", asked, where, *over))
         except (NotSentError, LostError) as error:
             msg = f"eth_call: {error}"
+            raise NotObserved(msg) from None
+
+    def gas(self, asked: Mapping[str, str], code: Mapping[str, str]) -> int:
+        """How much gas a transaction would take now.
+
+        Args:
+            asked: the transaction, in hex.
+            code: address -> code that it has for the length of the question.
+
+        Raises:
+            RefusedError: it would revert.
+            NotObserved: no answer.
+        """
+        over = [{address: {"code": its} for address, its in code.items()}] if code else []
+        try:
+            return int(self.call("eth_estimateGas", asked, LATEST, *over), 16)
+        except (NotSentError, LostError) as error:
+            msg = f"eth_estimateGas: {error}"
             raise NotObserved(msg) from None
 
 

@@ -123,7 +123,9 @@ class Outcomes:
         used = [transaction for transaction, nonce in found if nonce == one.nonce]
         winners = [self._feed.mined(transaction) for transaction in used]
         moves = tuple(move for winner in winners for move in self._feed.moves(winner))
-        reason = f"nonce {one.nonce} was used in block {number}, by {', '.join(used) or 'a consent'}"
+        reason = (
+            f"nonce {one.nonce} was used in block {number}, by {', '.join(used) or 'a consent'}"
+        )
         time_ns = self._node.block(number).time_ns
         return Receipt(Outcome.EXPIRED, (), moves, time_ns, reason, retryable=True)
 

@@ -141,6 +141,9 @@ class Feed:
     _native: str
     cursor: int | None = None
     block: Block | None = None
+    _read: dict[tuple[str, str], tuple[Move, ...]] = field(
+        factory=dict[tuple[str, str], tuple[Move, ...]]
+    )
     _told: dict[str, tuple[int, list[LedgerRow]]] = field(
         factory=dict[str, tuple[int, list[LedgerRow]]]
     )
@@ -205,7 +208,10 @@ class Feed:
         Raises:
             NotObserved: the allowances around it cannot be read.
         """
-        return (*self._decoder.moves(mined), *self._allowances(mined))
+        place = mined.hash, str(mined.receipt["blockHash"])
+        if place not in self._read:  # a receipt and a reading are both about it
+            self._read = {place: (*self._decoder.moves(mined), *self._allowances(mined))}
+        return self._read[place]
 
     def _allowances(self, mined: Mined) -> Iterable[Move]:
         """Allowances before and after its block: tokens tell when they are set, not when used."""

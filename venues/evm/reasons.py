@@ -16,7 +16,6 @@ def reason_of(data: bytes) -> str:
     failed = given_in(FAILED, data)
     if failed is not None:
         step, target, inner = failed
-        assert isinstance(inner, bytes)
         innermost = reason_of(inner)
         if inner[:SELECTOR] == data[:SELECTOR]:
             return innermost  # of the step within a flash loan, not of the loan
@@ -38,6 +37,4 @@ def innermost(data: bytes) -> bytes:
     failed = given_in(FAILED, data)
     if failed is None:
         return data
-    inner = failed[2]
-    assert isinstance(inner, bytes)
-    return innermost(inner)
+    return innermost(failed[2])

@@ -94,6 +94,10 @@ Quoted = Swap | Wrap | Unwrap | Stake | Unstake
 class Quoting(Protocol):
     """Tells what something would give now."""
 
+    def amount_of(self, asset: str, shares: int) -> int:
+        """The least amount of a rebasing token that is as many shares."""
+        ...
+
     def __call__(self, asked: Quoted, units: int) -> int:
         """Units that would come out.
 
@@ -152,7 +156,8 @@ class Quotes:
             return rules.token(asked.into), call_of("getWstETHByStETH(uint256)", units), 0
         if isinstance(asked, Unwrap):
             return rules.token(asked.asset), call_of("getStETHByWstETH(uint256)", units), 0
-        router, path = rules.contract(asked.pool), (rules.token(asked.asset), rules.token(asked.into))  # fmt: skip
+        router = rules.contract(asked.pool)
+        path = rules.token(asked.asset), rules.token(asked.into)
         if router.speaks is Speaks.UNISWAP_V2:
             asking = call_of("getAmountsOut(uint256,address[])", units, list(path))
             return router.address, asking, 3  # an array of two, the second
@@ -287,7 +292,8 @@ class ChainWrap(_Drifting, WrapCall):
 
     def expect(self, asked: Wrap | Unwrap, order: Order, books: Books) -> Bounds:
         """All of it goes in; what comes out follows a rate that may move."""
-        wrapped, plain = (asked.into, asked.asset) if isinstance(asked, Wrap) else (asked.asset, asked.into)  # fmt: skip
+        pair = asked.asset, asked.into
+        plain, wrapped = pair if isinstance(asked, Wrap) else pair[::-1]
         if self._rules.contract(wrapped).speaks is Speaks.WETH:
             return super().expect(asked, order, books)
         account, rebasing = asked.account, plain in self._rules.rebasing
@@ -297,9 +303,12 @@ class ChainWrap(_Drifting, WrapCall):
         goes = self.taken(asked.asset, order.quantity)
         if isinstance(asked, Unwrap):
             return {base(account, asked.asset): goes, base(account, asked.into): comes}
-        return self._public.spend(account, asked.asset, asked.into, goes) | {
-            base(account, asked.into): comes
-        }
+        bounds = self._public.spend(account, asked.asset, asked.into, goes)
+        permitted = self._public.chain.allowance_key(account, asked.asset, asked.into)
+        if permitted and rebasing:  # an allowance is an amount, not shares
+            amount = self.around(self._quotes.amount_of(plain, order.quantity))
+            bounds[permitted] = Bound(-amount.high, -amount.low, Origin.ROUNDING)
+        return bounds | {base(account, asked.into): comes}
 
 
 class ChainStake(_Drifting, StakeCall):

@@ -133,14 +133,16 @@ class EvmChain(Stated):
         wanted = self._wanted(request)
 
         def tried() -> None:
-            to, sender = wanted.to, self._evm.accounts[wanted.account]
-            code = delegated(sender, self._evm) if wanted.delegate else None
+            sender = self._evm.accounts[wanted.account]
+            code = delegated(sender, self._evm) if wanted.delegate else {}
+            asked = {"from": sender, "to": wanted.to, "value": hex(wanted.value)}
             try:
-                self._node.view(
-                    to, wanted.data, LATEST, sender=sender, value=wanted.value, code=code
-                )
+                needed = self._node.gas(asked | {"data": "0x" + wanted.data.hex()}, code)
             except RefusedError as error:
                 raise refused(error) from None
+            if needed > wanted.gas:
+                msg = f"it would take {needed} units of gas, declared are {wanted.gas}; raise gas"
+                raise InstructionError(msg)
 
         return (self._lane.seal(wanted, tried),)
 
@@ -182,7 +184,7 @@ class EvmChain(Stated):
         )
 
     def cancel(self, key: str) -> Receipt:
-        """See `Resting.cancel`: a transaction that does nothing takes its place, if it is faster."""
+        """See `Resting.cancel`: what does nothing takes its place, if it is faster."""
         request = self._flying.get(key)
         if request is None:
             return unknown("no transaction of this key is under way here")
@@ -244,7 +246,7 @@ class EvmChain(Stated):
         return self._rehearsal
 
     def start_up_failures(self) -> tuple[str, ...]:
-        """See `Venue.start_up_failures`: the right chain, the keys, and contracts that are there."""
+        """See `Venue.start_up_failures`: chain, keys, and contracts that are there."""
         name = self.rules.name
         try:
             chain_id = int(self._node.ask("eth_chainId"), 16)
@@ -302,8 +304,9 @@ class EvmChain(Stated):
                 change = abs(done.totals[key] - done.opening[key])
                 least = max(0, done.totals[key] - change * self._evm.drift // RATE_UNIT - 2)
                 checks.append((token, call_of(BALANCE, address), 0, least, MAX_WORD))
-        risky = [o.instruction for o in bundle.orders if isinstance(o.instruction, Borrow | Withdraw)]  # fmt: skip
-        for market in sorted({asked.market for asked in risky}) if self._evm.health_min else ():
+        steps = [order.instruction for order in bundle.orders if self._evm.health_min]
+        risky = {step.market for step in steps if isinstance(step, Borrow | Withdraw)}
+        for market in sorted(risky):
             pool, owner = self._evm.contract(market).address, self._evm.accounts[self._evm.owner]
             asked = call_of(ACCOUNT_DATA, owner)
             checks.append((pool, asked, HEALTH, self._evm.health_min, MAX_WORD))
@@ -312,13 +315,18 @@ class EvmChain(Stated):
     def _why(self, mined: Mined) -> str:
         """Why a transaction reverted, by running it once more on the block before it."""
         sent_, receipt = mined.transaction, mined.receipt
-        if int(receipt["gasUsed"], 16) >= int(sent_["gas"], 16):
-            return "out of gas"
         before = self._node.block(int(receipt["blockNumber"], 16) - 1)
         value = int(sent_["value"], 16)
         data = unhex(sent_["input"])
         try:
-            self._node.view(sent_["to"], data, before, sender=sent_["from"], value=value)
+            self._node.view(
+                sent_["to"],
+                data,
+                before,
+                sender=sent_["from"],
+                value=value,
+                gas=int(sent_["gas"], 16),
+            )
         except RefusedError as error:
             return reason_of(error.data) or str(error)
         return "not on the block before it"

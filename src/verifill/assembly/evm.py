@@ -13,7 +13,7 @@ from verifill.config import Config, EvmAccountConfig, EvmConfig
 from verifill.config.environments import VARIABLE
 from verifill.engine.amounts import to_units
 from verifill.engine.clock import Times
-from verifill.engine.errors import ConfigError
+from verifill.engine.errors import ConfigError, EngineDefect
 from verifill.venues.interfaces import PositionFeed, Venue
 from verifill.venues.market import LiveMarket
 
@@ -65,7 +65,9 @@ class EvmWay:
             )
             raise config.error(problem)
         evm = config.chains[name].evm
-        assert evm is not None
+        if evm is None:
+            msg = f"chains.{name} has no evm section"
+            raise EngineDefect(msg)
         try:
             signers = {
                 account: _signer(config, f"chains.{name}.evm.accounts.{account}", its, variables)

@@ -7,7 +7,7 @@ import json
 from importlib.resources import files
 from typing import Any, Final
 
-BUILT: Final[dict[str, Any]] = json.loads(files(__package__).joinpath("built.json").read_text())
+BUILT: Final[dict[str, Any]] = json.loads(files(__name__).joinpath("built.json").read_text())
 READER_CODE: Final = str(BUILT["contracts"]["Reader"]["runtime"])
 EXECUTOR_CREATION: Final = str(BUILT["contracts"]["Executor"]["creation"])
 """Its creation code; two words follow it: the owner, zero for an account's own, and the lender."""

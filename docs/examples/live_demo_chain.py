@@ -1,0 +1,150 @@
+"""Strategy B on a real chain node: in, killed between broadcast and receipt, on again, and out.
+
+It starts a node of its own, puts Aave V3, Uniswap and a staking token on it, and lets
+`verifill live` run leveraged_staking.py there. Once the entry is broadcast, and in no block yet,
+the engine is killed with -9. It is started again, finds what it had sent, and verifies it. A day
+of the chain's time later it leaves. Then the balances are held against the log, to the wei.
+
+    make live-demo-chain
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fixtures.chain.anvil import KEYS, Anvil, anvil
+from fixtures.chain.deploy import Deployer, needed
+from fixtures.chain.market import Market, deployed
+from fixtures.chain.settings import KEY, WALLET, written
+
+from verifill import RunResult
+
+HERE = Path(__file__).parent
+ETHER = 10**18
+DAY_S = 86_400
+PATIENCE_S = 120
+OPTIONS = """\
+capital = "100"
+flash = "400"
+min_wrapped = "462.9629"
+flash_exit = "401"
+min_swapped = "480"
+hold_days = 1
+account = "wallet"
+lender = "aave_v3"
+pool = "uniswap_v2"
+"""
+
+
+def main() -> None:
+    """Show it.
+
+    Raises:
+        SystemExit: no node can be had here, or a balance is not what the log says.
+    """
+    if why := needed():
+        sys.exit(why)
+    with TemporaryDirectory(prefix="verifill-chain-") as work, anvil() as node:
+        admin = Deployer(node.rpc)
+        market = deployed(admin)
+        print(f"a market at block {int(node.rpc('eth_blockNumber'), 16)}")
+        admin.send(market.tokens.of["WETH"], "deposit()", value=101 * ETHER, sender=WALLET)
+        opening = balances(admin, market)
+        source = f"{HERE / 'leveraged_staking.py'}:LeveragedStaking"
+        config = written(Path(work) / "chain.toml", market, node.url, source, OPTIONS)
+        log = Path(work) / "log"
+        entered(node, config, log)
+        told("in", node, admin, market)
+        node.rpc("evm_increaseTime", DAY_S + 1)
+        node.rpc("evm_mine")
+        live(config, log).wait(PATIENCE_S)
+        told("out", node, admin, market)
+        compared(log, opening, balances(admin, market))
+
+
+def entered(node: Anvil, config: Path, log: Path) -> None:
+    """Killed between broadcast and receipt, and started again."""
+    node.rpc("evm_setAutomine", False)  # noqa: FBT003 - as the node has it
+    process = live(config, log)
+    try:
+        waited(lambda: node.rpc("txpool_status")["pending"] == "0x1")
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    print("killed with -9: the transaction waits in the pool, no receipt was seen")
+    node.rpc("evm_mine")
+    node.rpc("evm_setAutomine", True)  # noqa: FBT003 - likewise
+    live(config, log).wait(PATIENCE_S)
+    print("started again: it had been sent once, and is verified")
+
+
+def live(config: Path, log: Path) -> "subprocess.Popen[bytes]":
+    """`verifill live` for two ticks."""
+    command = [sys.executable, "-m", "verifill", "live", str(config), "--log", str(log)]
+    return subprocess.Popen(  # noqa: S603 - our own command
+        [*command, "--ticks", "2"],
+        env=os.environ | {KEY: KEYS[1]},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def waited(until: Callable[[], bool]) -> None:
+    """Wait, but not for ever.
+
+    Raises:
+        SystemExit: it takes too long.
+    """
+    end = time.monotonic() + PATIENCE_S
+    while not until():
+        if time.monotonic() > end:
+            sys.exit("nothing was broadcast")
+        time.sleep(0.05)
+
+
+def balances(admin: Deployer, market: Market) -> dict[str, int]:
+    """What the contracts say of the wallet, in units."""
+    of, aave = market.tokens.of, market.aave
+    asked = {
+        "wallet:BaseToken:WETH": (of["WETH"], "balanceOf(address)"),
+        "wallet:BaseToken:weETH": (of["wstETH"], "balanceOf(address)"),
+        "aave_v3:aToken:aweETH": (aave.a_tokens["wstETH"], "scaledBalanceOf(address)"),
+        "aave_v3:debtToken:vDebtWETH": (aave.debts["WETH"], "scaledBalanceOf(address)"),
+    }
+    found = {
+        key: int(admin.ask(token, name, "uint256", WALLET)) for key, (token, name) in asked.items()
+    }
+    ether = int(admin.rpc("eth_getBalance", WALLET, "latest"), 16)
+    return {"wallet:BaseToken:ETH": ether, **found}
+
+
+def told(when: str, node: Anvil, admin: Deployer, market: Market) -> None:
+    """Say where the wallet stands, at which block."""
+    block = node.rpc("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 - JSON
+    print(f"{when}: block {int(block['number'], 16)} {block['hash']}")
+    for key, units in balances(admin, market).items():
+        print(f"  {key:<30} {units / ETHER:>28.18f}")
+
+
+def compared(log: Path, opening: dict[str, int], closing: dict[str, int]) -> None:
+    """Hold what the receipts in the log say against the balances.
+
+    Raises:
+        SystemExit: they differ.
+    """
+    moves = RunResult(log).moves.collect()
+    sent = moves.filter(~moves["ref"].cast(str).str.contains("-dry-"))
+    for key, before in opening.items():
+        moved = sum(sent.filter(sent["key"].cast(str) == key)["amount"].to_list())
+        print(f"  {key:<30} moved {moved:>25} units, by the log and by the chain")
+        if before + moved != closing[key]:
+            sys.exit(f"{key}: the chain says {closing[key] - before}")
+
+
+if __name__ == "__main__":
+    main()
