@@ -21,7 +21,6 @@ from fixtures.chain.anvil import KEYS, Anvil, anvil
 from fixtures.chain.deploy import Deployer, needed
 from fixtures.chain.market import Market, deployed
 from fixtures.chain.settings import KEY, WALLET, written
-
 from verifill import RunResult
 
 HERE = Path(__file__).parent

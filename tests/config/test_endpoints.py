@@ -30,8 +30,8 @@ def loaded(folder: Path, more: str, text: str = MINIMAL, chosen: str = "dev") ->
 
 
 def refused(folder: Path, more: str, variables: Mapping[str, str], **how: str) -> str:
+    config = loaded(folder, more, **how)
     with pytest.raises(ConfigError) as caught:
-        config = loaded(folder, more, **how)
         endpoints_of(config, variables, venue_names(config))
     return str(caught.value)
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from fixtures.chain.anvil import KEYS, Anvil, anvil
 from fixtures.chain.deploy import needed
 from fixtures.chain.settings import KEY
-
 from tests.evm.world import World
 
 

@@ -3,11 +3,11 @@
 from typing import Final
 
 import pytest
+
 from fixtures.chain.anvil import CHAIN_ID, KEYS
 from fixtures.chain.compiled import BUILT, built
 from fixtures.chain.deploy import FailedError, own
 from fixtures.chain.settings import OTHER, WALLET
-
 from tests.evm.world import World
 from verifill.venues.evm.abi import call_of, selector
 from verifill.venues.evm.encode import CALLS, EXECUTE

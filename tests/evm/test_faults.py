@@ -10,9 +10,9 @@ from typing import Final
 import pytest
 from eth_account import Account
 from eth_utils.address import to_checksum_address
+
 from fixtures.chain.anvil import CHAIN_ID, KEYS
 from fixtures.chain.settings import WALLET
-
 from tests.evm.between import between
 from tests.evm.world import PATIENCE_S, World, begun, waited
 from verifill import Borrow, Supply, Wrap

@@ -5,8 +5,8 @@ import signal
 from decimal import Decimal
 
 import pytest
-from fixtures.chain.settings import WALLET
 
+from fixtures.chain.settings import WALLET
 from tests.evm.world import PATIENCE_S, World, begun, waited
 from verifill import Wrap
 from verifill.machines.full_loop import Full

@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import Final
 
 import pytest
-from fixtures.chain.settings import WALLET
 
+from fixtures.chain.settings import WALLET
 from tests.evm.world import ENTRY, LEVERAGED, PATIENCE_S, World, begun, waited
 from verifill import Atomicity, Borrow, Chain, Supply, Wrap
 from verifill.machines.full_loop import Full

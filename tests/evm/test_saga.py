@@ -4,7 +4,6 @@ from decimal import Decimal
 from typing import Final
 
 from fixtures.chain.settings import WALLET
-
 from tests.evm.world import World
 from verifill import Atomicity, Borrow, Chain, Late, Stake, Step, Supply, Swap, Undo, Unwrap, Wrap
 from verifill.machines.full_loop import Full

@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 from fixtures.chain.settings import WALLET
-
 from tests.evm.test_operations import WETH_KEY, A, allow, shares, to_other, wrap
 from tests.evm.world import ETHER, World
 from verifill import Claim, Stake, Unstake

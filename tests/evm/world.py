@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import msgspec
 from attrs import define, field
+
 from fixtures.chain.anvil import Anvil, Rpc
 from fixtures.chain.deploy import Deployer
 from fixtures.chain.market import Market, deployed
 from fixtures.chain.settings import WALLET, written
-
 from verifill.engine.errors import EnvironmentDefect, UserDefect
 from verifill.engine.log.durable_reader import DurableReader, open_log
 from verifill.live import Ended, run_live
