@@ -30,10 +30,11 @@ def _lean(receipt: Receipt) -> dict[str, Any]:
     return {name: part for name, part in told.items() if getattr(receipt, name) != USUAL[name]}
 
 
-def _receipt(told: Mapping[str, Any]) -> Receipt:
+def _receipt(told: object) -> Receipt:
     """The receipt; of a class that is compiled, nobody tells msgspec what its tuples hold."""
-    parts = {name: msgspec.convert(told.get(name, ()), kind) for name, kind in PARTS.items()}
-    rest = {name: part for name, part in told.items() if name not in PARTS}
+    given = msgspec.convert(told, dict[str, Any])
+    parts = {name: msgspec.convert(given.get(name, ()), kind) for name, kind in PARTS.items()}
+    rest = {name: part for name, part in given.items() if name not in PARTS}
     return replace(msgspec.convert(rest, Receipt), **parts)
 
 

@@ -79,6 +79,7 @@ class FullLoop:
         monitor: the books.
         report: what became of the last plan.
         role: of the instructions of a plan.
+        deciding: whether the strategy is being asked, and has not come back.
         reason: why the run ended early; empty if it did not.
         error: the strategy's own error, if that is why.
     """
@@ -128,6 +129,7 @@ class FullLoop:
         self._asked = False  # to stop
         self.report = PlanReport()
         self.role = PLAN
+        self.deciding = False
         self.reason = ""
         self.error: StrategyError | None = None
 
@@ -225,10 +227,14 @@ class FullLoop:
             return self._fail(risk)
         self._entries = []
         self._children = 0
+        self.deciding = True
         try:
             plan = self._decider.decide(self._market, self._positions, self.report)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy may raise anything
+            self.deciding = False  # what follows is the engine's own
             return self._blame(error)
+        finally:
+            self.deciding = False
         kind = type(plan)  # by name, or a type checker forgets what is in it
         if kind is list and len(plan) == 1 and type(first := plan[0]) is SPOT:
             event = self._take_one(plan, first)

@@ -1,18 +1,15 @@
 """Ctrl-C leaves nothing half done, wherever it comes."""
 
-import inspect
 import signal
 import threading
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
 from tests.runs import Deciding, buy, history, parts, ran, sell, ticks
 from verifill.backtest import Outcome, run
 from verifill.ending import Ending
-from verifill.interrupts import Interrupts, in_strategy
-from verifill.machines.loop import FullLoop
+from verifill.interrupts import WAITING, Interrupts
 from verifill.machines.strategy import Plan
 from verifill.result import RunResult
 
@@ -95,25 +92,26 @@ def test_another_thread_runs_without_a_handler(tmp_path: Path) -> None:
     assert [Ending.COMPLETED] == [outcome.ending for outcome in outcomes]
 
 
-def test_the_engine_s_own_frames_are_not_the_strategy_s() -> None:
-    own: FrameType | None = inspect.currentframe()
+def test_the_first_in_a_strategy_says_that_it_is_waited_for(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ran(tmp_path, pressing(0, 1))
 
-    assert not in_strategy(own)
-    assert not in_strategy(None)
+    assert WAITING.decode() == capfd.readouterr().err
 
 
-def test_what_decide_calls_of_its_own_module_is_not_the_strategy(tmp_path: Path) -> None:
+def test_while_the_engine_works_nothing_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     seen: list[bool] = []
+    market = history(tmp_path, 5)
+    made = parts(market, Deciding(lambda _market, _positions, _last: [buy()]))
 
-    def decide(*_given: object) -> Plan:
-        frame = inspect.currentframe()
-        seen.append(in_strategy(frame))
-        outer = frame
-        while outer is not None and outer.f_code is not FullLoop.decide.__code__:
-            outer = outer.f_back
-        seen.append(in_strategy(outer))
-        return []
+    def between(_ticks: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+        seen.append(True)
 
-    ran(tmp_path, Deciding(decide), rows=1)
+    run(made, tmp_path / "log", progress=between)
 
-    assert [True, False] == seen
+    assert seen
+    assert "" == capfd.readouterr().err

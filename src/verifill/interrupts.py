@@ -1,13 +1,17 @@
 """Ctrl-C or SIGTERM in a run: nothing is left half done, in the engine or in its log."""
 
+import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from verifill.machines.loop import FullLoop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STDERR = 2
+WAITING = b"stopping once the strategy has decided; press Ctrl-C again to interrupt it\n"
 
 Handler = Callable[[int, FrameType | None], Any] | int | None
 
@@ -15,9 +19,10 @@ Handler = Callable[[int, FrameType | None], Any] | int | None
 class Interrupts:
     """What Ctrl-C and SIGTERM do while a run is inside this context.
 
-    The first asks the engine to finish its tick. The second raises
-    `KeyboardInterrupt` in a strategy that does not come back. Anywhere else an exception
-    could leave a chunk half written or a record twice, so none is raised: the tick ends soon.
+    The first asks the engine to finish its tick, and says so while the strategy decides. The
+    second raises `KeyboardInterrupt` in a strategy that does not come back. Anywhere else an
+    exception could leave a chunk half written or a record twice, so none is raised: the tick
+    ends soon.
 
     Attributes:
         count: how many there were.
@@ -55,21 +60,16 @@ class Interrupts:
         if self.count:
             loop.stop()
 
-    def _pressed(self, number: int, frame: FrameType | None) -> None:
+    def _pressed(self, number: int, _frame: FrameType | None) -> None:
         self.count += 1
         self.first = self.first or number
         if self._loop is None:
             return
         self._loop.stop()
-        if self.count > 1 and in_strategy(frame):
+        if not self._loop.deciding:
+            return
+        if self.count > 1:
             raise KeyboardInterrupt(signal.Signals(self.first))
-
-
-def in_strategy(frame: FrameType | None) -> bool:
-    """Whether code of the strategy runs in this frame: called by `decide`, of another module."""
-    inner: FrameType | None = None
-    while frame is not None:
-        if frame.f_code is FullLoop.decide.__code__:
-            return inner is not None and inner.f_globals is not frame.f_globals
-        inner, frame = frame, frame.f_back
-    return False
+        if number == signal.SIGINT:
+            with suppress(OSError):  # not by way of `sys.stderr`, which may be in use just now
+                os.write(STDERR, WAITING)

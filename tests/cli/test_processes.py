@@ -17,6 +17,7 @@ from verifill.cli.failures import ExitCode
 from verifill.cli.init import DAY_ROWS
 from verifill.ending import Ending
 from verifill.engine.log.writer import CHUNK_ROWS
+from verifill.interrupts import WAITING
 from verifill.result import RunResult
 from verifill.venues.data.generate import Walk, bars
 
@@ -143,7 +144,7 @@ def test_a_second_ctrl_c_ends_a_strategy_that_does_not_come_back(project: Path) 
     result = told(project)
 
     assert ExitCode.INTERRUPTED == process.returncode
-    assert "verifill: interrupted\n" == err
+    assert f"{WAITING.decode()}verifill: interrupted\n" == err
     assert Ending.INTERRUPTED is result.outcome.ending
     assert ("DECIDE", 100) == (result.outcome.state, result.outcome.ticks)
     assert "DECIDE" == result.transitions.collect()["to"][-1]
