@@ -90,6 +90,7 @@ faults: setup ## let everything go wrong that can, everywhere, and not at a samp
 
 bench: setup kernel ## measure speed and memory
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.audit
 
 lock: ## renew constraints.txt with the newest versions that fit
 	PYTHON=$(PYTHON) ./.ci/lock

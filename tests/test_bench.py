@@ -9,7 +9,7 @@ import polars as pl
 import polars.selectors as cs
 import pytest
 
-from bench import floor, profiled, work
+from bench import audit, floor, profiled, recovery, work
 from bench.__main__ import benchmark
 from bench.measure import ENGINE, FLOOR, FLOOR_LOGGED, TRANSITIONS
 from bench.parts import REST, RULES, Function, by_part, part_of
@@ -150,3 +150,42 @@ def test_a_table_has_its_numbers_on_the_right() -> None:
     assert ["| a  |  b |", "|----|---:|", "| c  | 10 |", "| dd |  2 |"] == list(
         table(["a", "b"], [["c", "10"], ["dd", "2"]])
     )
+
+
+def test_what_the_audit_is_measured_beside_looks_at_as_much(
+    history: Path, tmp_path: Path, told: Callable[[], Told]
+) -> None:
+    log, page = tmp_path / "log", tmp_path / "page.html"
+    work.main("compiled", history, log)
+    told()
+    found: dict[str, Told] = {}
+    for name, given in (("verify", [log]), ("read", [log]), ("page", [log, page])):
+        audit.one(name, [str(path) for path in given])
+        found[name] = told()
+    rows = Log(log).rows
+
+    assert Log(log).last_seq == found["verify"]["count"]
+    assert found["read"]["count"] >= rows["paths"] >= BARS
+    assert page.is_file()
+
+
+def test_the_records_of_a_live_log_are_hashed_one_by_one(
+    tmp_path: Path, told: Callable[[], Told]
+) -> None:
+    log = recovery.made(tmp_path, 1)
+    audit.one("hash", [str(log)])
+    hashed = told()["count"]
+    audit.one("verify", [str(log), str(tmp_path / "anchor")])
+
+    assert hashed == told()["count"] > 0
+
+
+def test_a_goal_is_for_a_log_of_a_length_and_a_shorter_one_has_its_share() -> None:
+    took = {"s": 2.0, "cpu_s": 3.0, "mb": 900.0, "count": 1, "load": 1.0}
+    found = {"verify": [took], "verify live": [took]}
+
+    said = audit._verdicts(found, audit.BARS // 2, audit.RECORDS // 10)  # noqa: SLF001 - the text alone
+
+    assert "The goal of 2.5 s for `verify`: reached" in said
+    assert "The goal of 0.5 s for `verify live`: not reached" in said
+    assert "900 MB" in said

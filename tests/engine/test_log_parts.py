@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from tests.engine.durable_support import beside, created, filled, holding, note, reopened
 from verifill.engine.errors import LogError
 from verifill.engine.log import parts
-from verifill.engine.log.chain import Tail, beginning
+from verifill.engine.log.chain import Tail, beginning, follow
 from verifill.engine.log.connection import DATABASE, connect_to_read
 from verifill.engine.log.opening import origin_of, verify_log
 from verifill.engine.log.parts import Part, Sound, check
@@ -153,3 +154,20 @@ def told(log: Path) -> list[Row]:
 
 def place(row: Row) -> Tail:
     return Tail(row[0], row[22], row[2], None, row[14], row[15])  # type: ignore[arg-type]  # as it is stored
+
+
+def test_who_looks_at_nothing_keeps_nothing() -> None:
+    assert b"" == parts.Blind().packed()
+
+
+def test_what_cannot_be_read_at_all_is_told(tmp_path: Path) -> None:
+    filled(tmp_path / "log", (4,)).close()
+    origin = origin_of(tmp_path / "log")
+
+    def unreadable() -> Iterator[Row]:
+        msg = "no page can be read"
+        raise LogError(msg)
+        yield ()
+
+    with pytest.raises(LogError, match="no page can be read"):
+        follow(unreadable(), origin, beginning(origin))

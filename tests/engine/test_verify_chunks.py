@@ -531,3 +531,14 @@ def end_in(log: Path, number: int, leaf: str, *, rest: bool = False) -> None:
     ended = paths if rest else paths.filter(pl.col("at") <= at)
     ended.with_columns(path).drop("at").write_parquet(log / "000001.paths.parquet")
     rechain(log)
+
+
+def test_a_file_that_was_cut_short_is_found_with_its_name(log: Path) -> None:
+    path = log / "000001.usual.parquet"
+    path.write_bytes(path.read_bytes()[:500])
+
+    found = faults(log)
+
+    assert path.name == found["files"][0][0]
+    assert "cannot be read" in found["files"][0][1]
+    assert "the rest could not be checked" in found["reading"][0][1]

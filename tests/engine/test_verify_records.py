@@ -1,6 +1,7 @@
 """A live run's log that was changed: every change is found, with its place."""
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -15,16 +16,17 @@ from tests.machines.lives import Moments
 from tests.machines.support import buy, sell
 from tests.machines.test_lives import silent, world
 from verifill.engine.errors import LogError
+from verifill.engine.log import parts
 from verifill.engine.log.anchor import Callbacks, FileAnchor
 from verifill.engine.log.chain import hash_of
-from verifill.engine.log.connection import DATABASE, INSERT, SCHEMA
+from verifill.engine.log.connection import DATABASE, INSERT, SCHEMA, connect_to_read, rows_after
 from verifill.engine.log.opening import origin_of
 from verifill.engine.log.record import COLUMNS
 from verifill.engine.verify.evidence import intent_checks
 from verifill.engine.verify.log import verify
 from verifill.engine.verify.machine import Machine
 from verifill.engine.verify.moves import moves, rows_of
-from verifill.engine.verify.records import read
+from verifill.engine.verify.records import Kept, read
 
 Row = dict[str, Any]
 Change = Callable[[list[Row]], list[Row]]
@@ -337,3 +339,33 @@ def test_evidence_that_cannot_be_read_is_found(log: Path) -> None:
     change(log, lambda rows: put(rows, -1, payload=json.dumps({"streams": {"fills": [fill]}})))
 
     assert "the rest could not be checked" in faults(log)["reading"][0][1]
+
+
+def test_in_parts_it_is_judged_as_in_one(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    anchor = FileAnchor(log.with_name("anchor"))
+    whole = verify(log, anchor=anchor)
+    monkeypatch.setattr(parts, "PART_ROWS", 8)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+
+    assert whole == verify(log, anchor=anchor)
+
+
+def test_what_was_kept_is_the_same_in_another_process(log: Path) -> None:
+    here, there = Kept(), Kept()
+    with closing(connect_to_read(log / DATABASE)) as connection:
+        stored = list(rows_after(connection, log / DATABASE))
+    half = len(stored) // 2
+    for kept, rows in ((here, stored), (there, stored[half:])):
+        assert rows == list(kept.of(rows))
+    first = Kept()
+    assert stored[:half] == list(first.of(stored[:half]))
+    first.take(there.packed())
+
+    assert stored[-1][0] == first.last
+    for name in ("records", "instructions", "fills", "positions"):
+        assert here.frame(name).equals(first.frame(name))
+        assert first.frame(name).height
+
+
+def test_nothing_was_kept_of_nothing() -> None:
+    assert 0 == Kept().last

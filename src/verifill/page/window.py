@@ -20,6 +20,9 @@ from verifill.result import RunResult
 from verifill.venues.keys import asset_of
 
 WINDOW_MAX: Final = 100_000
+NEAR: Final = 1_000
+"""Of so many records before a window one mostly says in which state the loops were."""
+
 OMITTED: Final = (KEY, "streams", "memory", "guard", "market")
 """What a payload holds for replay, recovery and reports; streams are shown by themselves."""
 
@@ -72,7 +75,9 @@ def window(log: Log, first: int) -> Window:
 
 def held(result: RunResult, shown: Window, nesting: Nesting) -> Mapping[str, Any]:
     """Records, jumps and streams of a window, as plain values for JSON."""
-    records = result.log.records().filter(shown.inside).select("seq", "payload", *_RECORD).collect()
+    log = result.log
+    within = _records(log, shown.first, shown.last).filter(shown.inside)
+    records = within.select("seq", "payload", *_RECORD).collect()
     return {
         "records": table(records.select(_RECORD)),
         "payloads": _payloads(records.select("seq", "payload").drop_nulls()),
@@ -81,8 +86,15 @@ def held(result: RunResult, shown: Window, nesting: Nesting) -> Mapping[str, Any
             for jump in Jump
         },
         "streams": {name: table(rows) for name, rows in _streams(result, shown)},
-        "before": _before(result.log, shown, nesting),
+        "before": _before(log, shown, nesting),
     }
+
+
+def _records(log: Log, first: int, last: int) -> pl.LazyFrame:
+    """The records of a stretch of a log, and some around them: others are not even unfolded."""
+    following = pl.col("seq").shift(-1, fill_value=last + 1)
+    paths = log.stream("paths").filter((following > first) & (pl.col("seq") <= last))
+    return log.records(paths)
 
 
 def _payloads(rows: pl.DataFrame) -> Mapping[str, Any]:
@@ -141,9 +153,15 @@ def _before(log: Log, shown: Window, nesting: Nesting) -> Mapping[str, Any]:
     """What the run was before the window: its state, and every position as it was last read."""
     before = pl.col("seq") < shown.first
     loops = pl.col("machine").is_in(list(nesting.instances)) & pl.col("to").is_not_null()
-    state = log.records().filter(before & loops).select("to").tail(1).collect()
-    read = log.stream("positions").filter(before).collect()
-    last = read.unique("key", keep="last", maintain_order=True)
+    near = max(1, shown.first - NEAR)
+    state = pl.DataFrame()
+    for begin in (near, 1):
+        records = _records(log, begin, shown.first - 1)
+        state = records.filter(before & loops).select("to").tail(1).collect()
+        if state.height:
+            break
+    read = log.stream("positions").filter(before)
+    last = read.unique("key", keep="last", maintain_order=True).collect()
     return {
         "state": state.item() if state.height else "",
         "positions": table(_exact(last, _AMOUNTS["positions"], log.header)),
