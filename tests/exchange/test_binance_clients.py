@@ -188,6 +188,7 @@ def test_what_is_refused_has_binances_own_codes(clients: Clients) -> None:
         (usdm, LIMIT | {"quantity": 0.0001}, -1111),
         (usdm, LIMIT | {"quantity": 0.001}, -4164),
         (usdm, LIMIT | {"quantity": 900}, -2019),
+        (usdm, LIMIT | {"quantity": 1_001}, -4005),
         (usdm, resting, -4116),
         (usdm, LIMIT | {"time_in_force": "GTX", "price": 70_000}, -5022),
         (usdm, MARKET | {"reduce_only": "true"}, -2022),

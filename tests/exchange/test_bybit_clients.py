@@ -146,6 +146,7 @@ def test_what_is_refused_has_bybits_own_codes(clients: Clients) -> None:
         (place, LIMIT | {"orderLinkId": "x" * 37}, 10001),
         (place, LIMIT | {"price": "0.1"}, 110094),
         (place, LIMIT | {"qty": "900"}, 110007),
+        (place, LIMIT | {"qty": "1001"}, 10001),
         (place, LIMIT | {"orderLinkId": "once"}, 110072),
         (place, MARKET | {"reduceOnly": True}, 110017),
         (place, spot, 170131),

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixtures.exchange.accounts import Account, Cause
@@ -173,6 +173,7 @@ def test_an_order_by_what_it_may_spend_spends_no_more() -> None:
         ({"quantity": "0.01"}, Why.NOTIONAL),
         ({"quantity": "0"}, Why.TOO_SMALL),
         ({"quantity": "101"}, Why.BALANCE),
+        ({"quantity": "1001"}, Why.TOO_LARGE),
         ({"market": PERP, "reduce_only": True}, Why.NOT_REDUCING),
         ({"market": PERP, "quantity": "250"}, Why.MARGIN),
         ({"force": Force.POST, "price": "90"}, Why.WOULD_TAKE),
@@ -335,6 +336,7 @@ steps = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(steps)
 def test_every_balance_is_the_sum_of_its_rows_and_every_trade_is_paid_for(
     told: list[tuple[object, Side, int, int | None, Force, int]],

@@ -156,9 +156,10 @@ def test_orders_that_are_refused_have_okxs_own_codes(clients: Clients) -> None:
         (LIMIT | {"sz": "0.001"}, "51121"),
         (LIMIT | {"sz": "0"}, "51020"),
         (LIMIT | {"sz": "100000"}, "51008"),
+        (LIMIT | {"sz": "100001"}, "51202"),
         (LIMIT | {"clOrdId": "resting"}, "51016"),
         (SALE | {"reduceOnly": "true"}, "51169"),
-        (spot | {"sz": "90000000"}, "51008"),
+        (spot | {"sz": "9000000"}, "51008"),
     ]
     codes = [place(**told)["data"][0]["sCode"] for told, _ in asked]
 
