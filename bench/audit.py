@@ -132,7 +132,7 @@ def audited(folder: Path, bars: int, records: int, count: int) -> str:
             _row("hashing its records in turn", found["hash"], found["hash"]),
         ],
     )
-    lines += ["", *prose(_verdicts(found, bars, records)), "", *_page_lines(folder, count)]
+    lines += ["", *prose(verdicts(found, bars, records)), "", *_page_lines(folder, count)]
     where = "; ".join(f"{name}: {value}" for name, value in machine().items())
     lines += ["", *prose(f"{where}; load before: {load:.1f}.")]
     return "\n".join(lines)
@@ -154,7 +154,7 @@ def _row(name: str, told: Sequence[Told], beside: Sequence[Told]) -> list[str]:
     ]
 
 
-def _verdicts(found: Mapping[str, Sequence[Told]], bars: int, records: int) -> str:
+def verdicts(found: Mapping[str, Sequence[Told]], bars: int, records: int) -> str:
     """What became of the goals; a shorter log has its share of the time."""
     said: list[str] = []
     for name, share in (("verify", bars / BARS), ("verify live", records / RECORDS)):

@@ -184,7 +184,7 @@ def test_a_goal_is_for_a_log_of_a_length_and_a_shorter_one_has_its_share() -> No
     took = {"s": 2.0, "cpu_s": 3.0, "mb": 900.0, "count": 1, "load": 1.0}
     found = {"verify": [took], "verify live": [took]}
 
-    said = audit._verdicts(found, audit.BARS // 2, audit.RECORDS // 10)  # noqa: SLF001 - the text alone
+    said = audit.verdicts(found, audit.BARS // 2, audit.RECORDS // 10)
 
     assert "The goal of 2.5 s for `verify`: reached" in said
     assert "The goal of 0.5 s for `verify live`: not reached" in said

@@ -98,8 +98,8 @@ class WithChain:
     @property
     def venues(self) -> Mapping[str, Venue]:
         """By name."""
-        others = self.inner.venues if self.inner else {}
-        return {**others, self.chain.rules.name: self.chain}
+        venues: dict[str, Venue] = dict(self.inner.venues) if self.inner else {}
+        return venues | {self.chain.rules.name: self.chain}
 
     @property
     def feeds(self) -> Sequence[PositionFeed]:
