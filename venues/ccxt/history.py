@@ -218,7 +218,7 @@ def frame(candles: Sequence[Candle]) -> pl.DataFrame:
         TIME: pl.Series([c[0] for c in candles], dtype=pl.Datetime("ms", "UTC")),
     }
     for at, name in enumerate(FIELDS, start=1):
-        amounts: list[Decimal] = [candle[at] for candle in candles]  # type: ignore[misc]
+        amounts = [amount for candle in candles for amount in candle[at : at + 1]]
         places = min(max((_places(amount) for amount in amounts), default=0), PLACES_MAX)
         units = [to_units(amount, places) for amount in amounts]
         numbers = pl.Series(units, dtype=pl.Int128)

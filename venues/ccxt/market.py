@@ -9,7 +9,8 @@ from attrs import frozen
 from verifill.engine.amounts import EXACT, to_decimal, to_units
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import Client, number
-from verifill.venues.ccxt.dialect import Dialect, Listed
+from verifill.venues.ccxt.dialect import Dialect
+from verifill.venues.ccxt.words import Listed, Told
 from verifill.venues.simulated.quotes import SERIES_DECIMALS, FixedMarket
 
 MS: Final = 1_000_000
@@ -31,7 +32,7 @@ class Public:
     listed: Sequence[Listed]
     reading_s: float
 
-    def ask(self, call: Callable[..., Any], *asked: Any) -> Any:  # noqa: ANN401
+    def ask(self, call: Callable[..., Any], *asked: Told) -> Told:
         """The answer to a question.
 
         Raises:
