@@ -13,6 +13,7 @@ from verifill.venues.ccxt.dialect import Dialect
 from verifill.venues.ccxt.pages import forward
 from verifill.venues.ccxt.words import (
     DAY_MS,
+    REHEARSED,
     Ccxt,
     Entry,
     Listed,
@@ -62,7 +63,9 @@ class Binance(Dialect):
         return str(exchange.sapi_post_asset_transfer(asked)["tranId"])
 
     def transfers(self, exchange: Ccxt, since_ms: int, until_ms: int) -> Sequence[Moved]:
-        """See `Dialect.transfers`."""
+        """See `Dialect.transfers`; none where the wallet's API is not."""
+        if not _has_wallet(exchange):
+            return []
         return [
             Moved(
                 id=str(told["tranId"]),
@@ -90,7 +93,9 @@ class Binance(Dialect):
             )
 
     def permissions(self, exchange: Ccxt) -> Permissions:
-        """See `Dialect.permissions`."""
+        """See `Dialect.permissions`; its demo does not tell."""
+        if not _has_wallet(exchange):
+            return REHEARSED
         told = exchange.sapi_get_account_apirestrictions()
         trade = "enableFutures" if self.perpetual else "enableSpotAndMarginTrading"
         return Permissions(
@@ -203,6 +208,11 @@ class BinanceUsdm(Binance):
         """The orders by which the exchange itself closed positions: liquidation and ADL."""
         asked = {"startTime": since_ms, "endTime": until_ms}
         return frozenset(str(o["orderId"]) for o in exchange.fapiprivate_get_forceorders(asked))
+
+
+def _has_wallet(exchange: Ccxt) -> bool:
+    """Whether there is the API of the wallet, which the demo does not have."""
+    return "sapi" in exchange.urls["api"]
 
 
 def _transfers(

@@ -11,6 +11,7 @@ from verifill.venues.ccxt.client import number, whole
 from verifill.venues.ccxt.dialect import Dialect
 from verifill.venues.ccxt.pages import chained
 from verifill.venues.ccxt.words import (
+    REHEARSED,
     Ccxt,
     Entry,
     Listed,
@@ -63,7 +64,9 @@ class Bybit(Dialect):
         exchange.enable_demo_trading(True)  # noqa: FBT003 - how ccxt calls it
 
     def permissions(self, exchange: Ccxt) -> Permissions:
-        """See `Dialect.permissions`."""
+        """See `Dialect.permissions`; its demo does not tell."""
+        if exchange.options.get("enableDemoTrading"):
+            return REHEARSED
         told = exchange.private_get_v5_user_query_api()["result"]
         if str(told["uta"]) != "1":
             msg = "bybit: this key is of a classic account; a unified one is needed"

@@ -116,6 +116,10 @@ class Permissions:
     withdraw: bool
 
 
+REHEARSED: Final = Permissions(read=True, trade=True, withdraw=False)
+"""What a key may do where the exchange lets one rehearse and does not tell."""
+
+
 @frozen(kw_only=True)
 class Asked:
     """An order as it is asked for, in words of ccxt.
