@@ -102,6 +102,15 @@ def priced(cell: Cell) -> None:
         assert cell.connected.market.price(f"{traded.account}:{traded.symbol}") > 0
 
 
+def rates(cell: Cell) -> None:
+    traded = cell.traded(perpetual=True)
+    name = f"funding:{traded.account}:{traded.symbol}"
+    market = cell.connected.market
+    market.series[name] = -1
+    market.refresh()
+    assert -1 != market.value(name)
+
+
 def history(cell: Cell) -> None:
     for traded in cell.place.traded:
         name = f"{traded.account}:{traded.symbol}"
@@ -129,6 +138,7 @@ def permitted(cell: Cell) -> None:
 Check = Callable[[Cell], None]
 OPERATIONS: Mapping[str, Check] = {
     "prices, clock, marks": priced,
+    "funding rates": rates,
     "candles, `verifill data fetch`": history,
     "start-up tests, permissions of the key": permitted,
     "balances, sizes, settings, as of a moment": positions,

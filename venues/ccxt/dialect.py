@@ -98,6 +98,14 @@ class Dialect:
                 told |= exchange.fetch_tickers(of_a_kind)
         return told
 
+    def funding(self, exchange: Ccxt, symbols: Sequence[str]) -> Mapping[str, Decimal]:
+        """The rate of the next funding of each perpetual."""
+        told: Mapping[str, Plain] = exchange.fetch_funding_rates(list(symbols))
+        return {
+            symbol: number(told[symbol]["fundingRate"], f"the funding of {symbol}")
+            for symbol in symbols
+        }
+
     def candles(
         self,
         exchange: Ccxt,

@@ -59,6 +59,14 @@ class Okx(Dialect):
             read="read_only" in may, trade="trade" in may, withdraw="withdraw" in may
         )
 
+    def funding(self, exchange: Ccxt, symbols: Sequence[str]) -> Mapping[str, Decimal]:
+        """See `Dialect.funding`; asked for one by one."""
+        rates = {symbol: exchange.fetch_funding_rate(symbol) for symbol in symbols}
+        return {
+            symbol: number(told["fundingRate"], f"the funding of {symbol}")
+            for symbol, told in rates.items()
+        }
+
     def expire(self, exchange: Ccxt, now_ms: int, deadline_ms: int) -> Mapping[str, str]:
         """See `Dialect.expire`."""
         exchange.nonce = lambda: now_ms
