@@ -157,6 +157,8 @@ def test_every_route_is_driven_by_a_client_that_others_wrote(
 
     assert "mine" == told("GET /api/v3/order").data().client_order_id
     assert "CANCELED" == told("DELETE /fapi/v1/order").data().status
+    ((sale,),) = [told("GET /api/v3/myTrades")[1].data()]
+    assert (False, False, "0.59994000") == (sale.is_buyer, sale.is_maker, sale.commission)
     assert "-0.01" == told("GET /fapi/v3/positionRisk").data()[0].position_amt
     assert "ISOLATED" == clients.usdm.symbol_configuration(symbol="ETHUSDT").data()[0].margin_type
     assert [5] == [float(each["amount"]) for each in told("GET /sapi/v1/asset/transfer")]
@@ -186,6 +188,7 @@ def test_what_is_refused_has_binances_own_codes(clients: Clients) -> None:
         (usdm, LIMIT | {"quantity": 0.0001}, -1111),
         (usdm, LIMIT | {"quantity": 0.001}, -4164),
         (usdm, LIMIT | {"quantity": 900}, -2019),
+        (usdm, LIMIT | {"quantity": 1_001}, -4005),
         (usdm, resting, -4116),
         (usdm, LIMIT | {"time_in_force": "GTX", "price": 70_000}, -5022),
         (usdm, MARKET | {"reduce_only": "true"}, -2022),
@@ -205,6 +208,31 @@ def test_what_is_refused_has_binances_own_codes(clients: Clients) -> None:
         codes.append(caught.value.args[0])
 
     assert [code for _, _, code in asked] == codes
+
+
+def test_trades_are_paged_by_their_ids_or_told_by_time_and_order(clients: Clients) -> None:
+    for _ in range(3):
+        clients.usdm.new_order(**MARKET)
+    trades = clients.usdm.account_trade_list
+
+    def ids(**told: object) -> list[int]:
+        return [row.id for row in trades(**BTC, **told).data()]
+
+    first, second, third = ids()
+    begun = trades(**BTC).data()[0].time
+    assert [third] == ids(limit=1)
+    assert [first, second] == ids(limit=2, from_id=first)
+    assert [second, third] == ids(from_id=second)
+    assert [first] == ids(order_id=trades(**BTC).data()[0].order_id)
+    assert [first] == ids(start_time=begun, limit=1)
+    assert [] == ids(end_time=begun - 1)
+
+
+def test_an_order_that_is_tried_out_is_not_placed(loopback: Loopback, clients: Clients) -> None:
+    clients.usdm.test_order(**LIMIT)
+    clients.spot.order_test(**LIMIT)
+
+    assert [] == loopback.control.effects("binance")
 
 
 def test_ids_are_unique_among_open_orders_only(loopback: Loopback, clients: Clients) -> None:

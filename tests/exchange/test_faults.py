@@ -1,6 +1,8 @@
 """What ccxt's real client makes of each fault, and what the exchange has really done."""
 
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -214,6 +216,28 @@ def test_a_fault_waits_for_its_turn_strikes_so_often_and_is_forgotten(loopback: 
     assert [200] == statuses(1)
 
 
+def test_a_fault_may_wait_for_one_question_of_many(loopback: Loopback) -> None:
+    client = loopback.ccxt("hyperliquid")
+    fault = Fault(on="POST *.xyz/info#orderStatus", do=Do.STATUS_BEFORE)
+    loopback.control.arm(fault)
+    create(client, "buy", 0.01, 1)
+
+    assert 1 == len(client.fetch_positions())
+    wanted = {"clientOrderId": client_id("hyperliquid", 1)}
+    with pytest.raises(CCXT.ExchangeNotAvailable):
+        client.fetch_order(None, PERPETUALS["hyperliquid"], wanted)
+
+
+def test_of_many_requests_at_once_with_one_id_one_is_carried_out(loopback: Loopback) -> None:
+    client = loopback.ccxt("bybit")
+    with ThreadPoolExecutor(8) as pool:
+        order = partial(create, client, "buy", 0.01, 1)
+        told = [each.result() for each in [pool.submit(raised, order) for _ in range(8)]]
+
+    assert {None: 1, "InvalidOrder": 7} == Counter(told)
+    assert {client_id("bybit", 1): 1} == loopback.control.counts("bybit")
+
+
 def test_faults_by_chance_are_the_same_for_the_same_seed() -> None:
     kinds = (Do.RESET_AFTER, Do.SILENT)
     faults = drawn(3, "*", 100, 0.2, kinds)
@@ -236,3 +260,65 @@ def test_a_host_that_is_no_exchange_has_no_pages(loopback: Loopback) -> None:
     answer = loopback.session.get("https://example.invalid/", timeout=5)
 
     assert 404 == answer.status_code
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_that_comes_twice_is_not_taken_for_that_to_the_next_request(
+    loopback: Loopback, name: str
+) -> None:
+    client = loopback.ccxt(name)
+    loopback.control.arm(Fault(on=CREATES[name], do=Do.REPEAT))
+    first = create(client, "buy", 0.01, 1)
+    second = create(client, "buy", 0.01, 2)
+
+    assert [client_id(name, 1), client_id(name, 2)] == [
+        each["clientOrderId"] for each in (first, second)
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_answer_to_another_request_is_told_by_its_id(loopback: Loopback, name: str) -> None:
+    client = loopback.ccxt(name)
+    create(client, "buy", 0.01, 1)
+    loopback.control.arm(Fault(on=CREATES[name], do=Do.PREVIOUS))
+    answer = create(client, "buy", 0.01, 2)
+
+    assert client_id(name, 1) == answer["clientOrderId"]
+    assert 1 == loopback.control.counts(name)[client_id(name, 2)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_trade_that_is_listed_twice_is_one_trade_by_its_id(loopback: Loopback, name: str) -> None:
+    client = loopback.ccxt(name)
+    create(client, "buy", 0.01, 1)
+    loopback.control.arm(Fault(on="*", do=Do.ROWS_TWICE))
+    rows = client.fetch_my_trades(PERPETUALS[name])
+
+    assert (2, 1) == (len(rows), len({row["id"] for row in rows}))
+
+
+@pytest.mark.parametrize("name", ["binance", "bybit", "okx"])
+def test_a_key_that_is_revoked_is_unknown(loopback: Loopback, name: str) -> None:
+    client = loopback.ccxt(name)
+    client.fetch_balance()
+    loopback.control.permit(name, "read", on=False)
+
+    # Binance's -2015 becomes another class once the key has worked, which looks retryable.
+    told = {"binance": "DDoSProtection"}.get(name, "AuthenticationError")
+    assert told == raised(client.fetch_balance)
+
+
+@pytest.mark.parametrize(
+    ("name", "network"), [("binance", "ETH"), ("bybit", "ETH"), ("okx", "ERC20")]
+)
+def test_a_withdrawal_is_pending_while_it_is_in_review(
+    loopback: Loopback, name: str, network: str
+) -> None:
+    client, control = loopback.ccxt(name), loopback.control
+    control.permit(name, "withdraw", on=True)
+    control.review(name, on=True)
+    client.withdraw("USDT", 10, "0x" + "ab" * 20, params={"network": network})
+
+    assert ["pending"] == [each["status"] for each in client.fetch_withdrawals("USDT")]
+    control.review(name, on=False)
+    assert ["ok"] == [each["status"] for each in client.fetch_withdrawals("USDT")]

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixtures.exchange.accounts import Account, Cause
@@ -100,6 +100,24 @@ def test_what_is_not_filled_at_once_rests_or_ends_by_the_force(
     assert (status, D(filled)) == (order.status, order.filled)
 
 
+def test_a_limit_at_the_best_price_trades_and_one_beside_it_does_not() -> None:
+    hall = opened()
+
+    assert Status.FILLED is ask(hall, Side.BUY, "0.1", "100.01").status
+    assert ask(hall, Side.BUY, "0.1", "100").open
+
+
+def test_the_maker_does_not_quote_across_what_rests() -> None:
+    hall = opened()
+    hall.desk.thin(COIN, D(2))
+    order = ask(hall, Side.BUY, "3", "100.05")
+    book = hall.exchange.books[COIN.name]
+
+    assert order.open
+    assert D("100.05") == book.best(Side.BUY)
+    assert D("100.06") == book.best(Side.SELL)
+
+
 def test_what_rests_is_filled_when_the_market_comes_to_it_and_not_before() -> None:
     hall = opened()
     order = ask(hall, Side.BUY, "3", "99")
@@ -155,6 +173,7 @@ def test_an_order_by_what_it_may_spend_spends_no_more() -> None:
         ({"quantity": "0.01"}, Why.NOTIONAL),
         ({"quantity": "0"}, Why.TOO_SMALL),
         ({"quantity": "101"}, Why.BALANCE),
+        ({"quantity": "1001"}, Why.TOO_LARGE),
         ({"market": PERP, "reduce_only": True}, Why.NOT_REDUCING),
         ({"market": PERP, "quantity": "250"}, Why.MARGIN),
         ({"force": Force.POST, "price": "90"}, Why.WOULD_TAKE),
@@ -237,6 +256,17 @@ def test_reducing_only_closes_what_there_is() -> None:
     assert D(0) == owner(hall).position(PERP.name).size
 
 
+def test_a_resting_order_that_has_nothing_left_to_reduce_is_cancelled() -> None:
+    hall = opened()
+    ask(hall, Side.BUY, "2", market=PERP)
+    resting = ask(hall, Side.SELL, "2", "101", market=PERP, reduce_only=True)
+    ask(hall, Side.SELL, "1", market=PERP)
+
+    hall.desk.move(PERP, D(102))
+
+    assert (Status.CANCELED, D(1)) == (resting.status, owner(hall).position(PERP.name).size)
+
+
 def test_longs_pay_funding_and_shorts_receive_it() -> None:
     hall = opened()
     ask(hall, Side.SELL, "10", market=PERP)
@@ -256,11 +286,13 @@ def test_an_account_below_its_maintenance_margin_is_liquidated() -> None:
 
     assert [] == hall.cashier.liquidate()
 
+    resting = ask(hall, Side.SELL, "1", "120", market=PERP, reduce_only=True)
     hall.desk.move(PERP, D("90.2"))
 
     assert [PERP.name] == hall.cashier.liquidate()
     assert D(0) == owner(hall).position(PERP.name).size
     assert Cause.LIQUIDATION in {row.cause for row in owner(hall).rows}
+    assert Status.CANCELED is resting.status
     assert [Cause.LIQUIDATION] == [o.forced for o in hall.exchange.orders.values() if o.forced]
 
 
@@ -304,6 +336,7 @@ steps = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(steps)
 def test_every_balance_is_the_sum_of_its_rows_and_every_trade_is_paid_for(
     told: list[tuple[object, Side, int, int | None, Force, int]],
