@@ -105,10 +105,10 @@ def priced(cell: Cell) -> None:
 def rates(cell: Cell) -> None:
     traded = cell.traded(perpetual=True)
     name = f"funding:{traded.account}:{traded.symbol}"
-    market = cell.connected.market
-    market.series[name] = -1
-    market.refresh()
-    assert -1 != market.value(name)
+    prices = cell.connected.market
+    prices.set_series(name, Decimal(-1))
+    prices.refresh()
+    assert Decimal(-1) != prices.rate(name)
 
 
 def history(cell: Cell) -> None:

@@ -179,7 +179,8 @@ class Orders:
 
 def _about(attempt: Answered, client_id: str) -> Plain | None:
     """The order of an answer, if it is ours."""
-    if not isinstance(attempt.value, Mapping):
+    value: object = attempt.value
+    if not isinstance(value, Mapping):
         return None
-    said = cast("Plain", attempt.value)
+    said = cast("Plain", value)
     return said if said.get("clientOrderId") == client_id and said.get("id") else None
