@@ -254,7 +254,7 @@ anything else is left alone. One run at a time writes to a folder: a second one 
 COMMANDS: Final = (
     *("backtest", "live", "paper", "report", "log show", "log export", "verify"),
     *("replay", "machines"),
-    *("init", "status", "ops", "ops adopt", "ops kill", "ops answer"),
+    *("data fetch", "init", "status", "ops", "ops adopt", "ops kill", "ops answer"),
     *("faults run", "faults list", "metrics", "spans"),
 )
 PAGE_WIDTH: Final = 80

@@ -1,3 +1,5 @@
+"""Fixtures: exchanges on this machine, and each of the places in turn."""
+
 from collections.abc import Iterator
 
 import pytest

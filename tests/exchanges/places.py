@@ -96,7 +96,7 @@ class Place:
             "quantity": Decimal(traded.least),
         } | more
         kind = PerpTrade if traded.perpetual else SpotTrade
-        return kind(**asked)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        return kind(**asked)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # either
 
     def leverage(self, leverage: int) -> SetLeverage:
         perpetual = self.perpetual

@@ -87,10 +87,10 @@ def around(*, before: bool, venue: str) -> object:
                     submit(request)
                 raise KilledError
 
-            real.submit = killed  # type: ignore[method-assign]
+            real.submit = killed  # type: ignore[method-assign]  # a venue that kills
             return connection
 
-        return connected  # type: ignore[return-value]
+        return connected  # type: ignore[return-value]  # likewise
 
     return changed
 
@@ -106,7 +106,7 @@ def test_killed_around_a_send_it_asks_and_sends_again_only_upon_proof(
             place,
             strategy=once(place.trade(place.any)),
             ticks=TICKS,
-            connect=around(before=before, venue=place.venue),  # type: ignore[arg-type]
+            connect=around(before=before, venue=place.venue),  # type: ignore[arg-type]  # likewise
         )
     whole(running, place, tmp_path)
     running.control.release()

@@ -8,7 +8,8 @@ from attrs import Factory, field, frozen
 from verifill.engine.clock import NANOSECONDS
 from verifill.engine.errors import InstructionError, NotObserved
 from verifill.venues.ccxt.client import Attempt, Client
-from verifill.venues.ccxt.dialect import Dialect, Listed
+from verifill.venues.ccxt.dialect import Dialect
+from verifill.venues.ccxt.words import Listed, Told
 from verifill.venues.loopback.venue_time import VenueTime
 from verifill.venues.orders import Order, Outcome, Receipt
 
@@ -87,7 +88,7 @@ class Account:
         self.time.heard(time_ms * MS)
         return time_ms * MS
 
-    def ask(self, client: Client, call: Callable[..., Any], *asked: Any) -> Any:  # noqa: ANN401
+    def ask(self, client: Client, call: Callable[..., Any], *asked: Told) -> Told:
         """The answer to a question.
 
         Raises:
@@ -107,7 +108,7 @@ class Account:
         if not client.exchange.markets:
             self._load(client)
 
-    def send(self, order: Order, call: Callable[..., Any], *asked: Any) -> Attempt | Receipt:  # noqa: ANN401
+    def send(self, order: Order, call: Callable[..., Any], *asked: Told) -> Attempt | Receipt:
         """Let an order go out once, to be refused after its deadline.
 
         Returns:

@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import permutations
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from attrs import evolve
 
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import number, whole
-from verifill.venues.ccxt.dialect import (
+from verifill.venues.ccxt.dialect import Dialect
+from verifill.venues.ccxt.pages import forward
+from verifill.venues.ccxt.words import (
     DAY_MS,
-    Dialect,
+    REHEARSED,
+    Ccxt,
     Entry,
     Listed,
     Moved,
@@ -21,7 +24,6 @@ from verifill.venues.ccxt.dialect import (
     bought_and_sold,
     resized,
 )
-from verifill.venues.ccxt.pages import forward
 from verifill.venues.orders import Cause
 
 # https://developers.binance.com/docs/derivatives/usds-margined-futures/account/rest-api/Get-Income-History
@@ -50,18 +52,20 @@ class Binance(Dialect):
     in_use: ClassVar[tuple[str, ...]] = ('"code":-4116', "Duplicate order sent")
     settled: ClassVar[tuple[str, ...]] = ('"code":-4046', '"code":-4059')
 
-    def rehearse(self, exchange: Any) -> None:  # noqa: ANN401
+    def rehearse(self, exchange: Ccxt) -> None:
         """See `Dialect.rehearse`: its demo; of the old sandbox of USD-M nothing is left."""
         exchange.enable_demo_trading(True)  # noqa: FBT003 - how ccxt calls it
 
-    def transfer(self, exchange: Any, asset: str, amount: str, target: str) -> str:  # noqa: ANN401
+    def transfer(self, exchange: Ccxt, asset: str, amount: str, target: str) -> str:
         """See `Dialect.transfer`; it takes no id of ours."""
         kind = f"{WALLETS[self.name]}_{WALLETS[target]}"
         asked = {"type": kind, "asset": asset, "amount": amount}
         return str(exchange.sapi_post_asset_transfer(asked)["tranId"])
 
-    def transfers(self, exchange: Any, since_ms: int, until_ms: int) -> Sequence[Moved]:  # noqa: ANN401
-        """See `Dialect.transfers`."""
+    def transfers(self, exchange: Ccxt, since_ms: int, until_ms: int) -> Sequence[Moved]:
+        """See `Dialect.transfers`; none where the wallet's API is not."""
+        if not _has_wallet(exchange):
+            return []
         return [
             Moved(
                 id=str(told["tranId"]),
@@ -75,7 +79,7 @@ class Binance(Dialect):
             for told in _transfers(exchange, source, target, since_ms, until_ms)
         ]
 
-    def moved(self, exchange: Any, since_ms: int, until_ms: int) -> Iterator[Entry]:  # noqa: ANN401
+    def moved(self, exchange: Ccxt, since_ms: int, until_ms: int) -> Iterator[Entry]:
         """What transfers moved in this account."""
         for one in self.transfers(exchange, since_ms, until_ms):
             sign = {one.target: 1, one.source: -1}.get(self.name, 0)
@@ -88,8 +92,10 @@ class Binance(Dialect):
                 time_ms=one.time_ms,
             )
 
-    def permissions(self, exchange: Any) -> Permissions:  # noqa: ANN401
-        """See `Dialect.permissions`."""
+    def permissions(self, exchange: Ccxt) -> Permissions:
+        """See `Dialect.permissions`; its demo does not tell."""
+        if not _has_wallet(exchange):
+            return REHEARSED
         told = exchange.sapi_get_account_apirestrictions()
         trade = "enableFutures" if self.perpetual else "enableSpotAndMarginTrading"
         return Permissions(
@@ -113,7 +119,7 @@ class BinanceSpot(Binance):
     reaches: ClassVar[tuple[str, ...]] = ("binanceusdm",)
     trades_window_ms: ClassVar[int] = DAY_MS
 
-    def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401, ARG002
+    def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ARG002 - one protocol
         """See `Dialect.balances`: free and locked."""
         told = exchange.private_get_account()
         return {
@@ -124,8 +130,8 @@ class BinanceSpot(Binance):
 
     def entries(
         self,
-        exchange: Any,  # noqa: ANN401
-        listed: Sequence[Listed],  # noqa: ARG002
+        exchange: Ccxt,
+        listed: Sequence[Listed],  # noqa: ARG002 - one protocol
         trades: Sequence[tuple[Listed, Traded]],
         since_ms: int,
         until_ms: int,
@@ -145,7 +151,7 @@ class BinanceUsdm(Binance):
     perpetual: ClassVar[bool] = True
     reaches: ClassVar[tuple[str, ...]] = ("binance",)
 
-    def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401, ARG002
+    def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ARG002 - one protocol
         """See `Dialect.balances`."""
         told = exchange.fapiprivatev3_get_account()
         return {
@@ -155,7 +161,7 @@ class BinanceUsdm(Binance):
             for one in told["assets"]
         }
 
-    def sizes(self, exchange: Any, listed: Sequence[Listed]) -> Mapping[str, Decimal]:  # noqa: ANN401
+    def sizes(self, exchange: Ccxt, listed: Sequence[Listed]) -> Mapping[str, Decimal]:
         """See `Dialect.sizes`: what has neither position nor order is not in the list."""
         ids = {exchange.market(one.symbol)["id"]: one.symbol for one in listed}
         sizes = dict.fromkeys(ids.values(), Decimal(0))
@@ -164,7 +170,7 @@ class BinanceUsdm(Binance):
                 sizes[ids[told["symbol"]]] += number(told["positionAmt"], "the size of a position")
         return sizes
 
-    def leverage(self, exchange: Any, listed: Listed) -> int:  # noqa: ANN401
+    def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`."""
         asked = {"symbol": exchange.market(listed.symbol)["id"]}
         (told,) = exchange.fapiprivate_get_symbolconfig(asked)
@@ -172,7 +178,7 @@ class BinanceUsdm(Binance):
 
     def entries(
         self,
-        exchange: Any,  # noqa: ANN401
+        exchange: Ccxt,
         listed: Sequence[Listed],
         trades: Sequence[tuple[Listed, Traded]],
         since_ms: int,
@@ -198,14 +204,19 @@ class BinanceUsdm(Binance):
         """See `Dialect.realised`."""
         return number(trade["info"]["realizedPnl"], "the profit of a trade")
 
-    def _forced(self, exchange: Any, since_ms: int, until_ms: int) -> frozenset[str]:  # noqa: ANN401
+    def _forced(self, exchange: Ccxt, since_ms: int, until_ms: int) -> frozenset[str]:
         """The orders by which the exchange itself closed positions: liquidation and ADL."""
         asked = {"startTime": since_ms, "endTime": until_ms}
         return frozenset(str(o["orderId"]) for o in exchange.fapiprivate_get_forceorders(asked))
 
 
+def _has_wallet(exchange: Ccxt) -> bool:
+    """Whether there is the API of the wallet, which the demo does not have."""
+    return "sapi" in exchange.urls["api"]
+
+
 def _transfers(
-    exchange: Any,  # noqa: ANN401
+    exchange: Ccxt,
     source: str,
     target: str,
     since_ms: int,
@@ -233,7 +244,7 @@ def _income_of(told: Plain) -> tuple[str, int]:
     return f"{told['incomeType']}:{told['tranId']}", whole(told["time"], "the time of an income")
 
 
-def _income(exchange: Any, told: Plain, symbols: Mapping[str, str]) -> Entry:  # noqa: ANN401
+def _income(exchange: Ccxt, told: Plain, symbols: Mapping[str, str]) -> Entry:
     kind, trade = str(told["incomeType"]), str(told.get("tradeId") or "")
     symbol = symbols.get(str(told["symbol"]), str(told["symbol"]))
     return Entry(

@@ -8,8 +8,11 @@ from attrs import evolve
 
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import number, whole
-from verifill.venues.ccxt.dialect import (
-    Dialect,
+from verifill.venues.ccxt.dialect import Dialect
+from verifill.venues.ccxt.pages import chained
+from verifill.venues.ccxt.words import (
+    REHEARSED,
+    Ccxt,
     Entry,
     Listed,
     OrderNotFound,
@@ -18,7 +21,6 @@ from verifill.venues.ccxt.dialect import (
     Traded,
     resized,
 )
-from verifill.venues.ccxt.pages import chained
 from verifill.venues.orders import Cause
 
 # https://bybit-exchange.github.io/docs/v5/enum#typeuta-translog
@@ -57,12 +59,14 @@ class Bybit(Dialect):
     in_use: ClassVar[tuple[str, ...]] = ('"retCode":110072', '"retCode":170141')
     settled: ClassVar[tuple[str, ...]] = ('"retCode":110043',)
 
-    def rehearse(self, exchange: Any) -> None:  # noqa: ANN401
+    def rehearse(self, exchange: Ccxt) -> None:
         """See `Dialect.rehearse`: its demo."""
         exchange.enable_demo_trading(True)  # noqa: FBT003 - how ccxt calls it
 
-    def permissions(self, exchange: Any) -> Permissions:  # noqa: ANN401
-        """See `Dialect.permissions`."""
+    def permissions(self, exchange: Ccxt) -> Permissions:
+        """See `Dialect.permissions`; its demo does not tell."""
+        if exchange.options.get("enableDemoTrading"):
+            return REHEARSED
         told = exchange.private_get_v5_user_query_api()["result"]
         if str(told["uta"]) != "1":
             msg = "bybit: this key is of a classic account; a unified one is needed"
@@ -75,7 +79,7 @@ class Bybit(Dialect):
             withdraw="Withdraw" in may["Wallet"],
         )
 
-    def find(self, exchange: Any, symbol: str, client_id: str) -> Plain:  # noqa: ANN401
+    def find(self, exchange: Ccxt, symbol: str, client_id: str) -> Plain:
         """See `Dialect.find`: what rests or ended lately, then the history.
 
         Raises:
@@ -94,12 +98,12 @@ class Bybit(Dialect):
         msg = f"{symbol}: there is no order {client_id}"
         raise OrderNotFound(msg)
 
-    def cancel(self, exchange: Any, symbol: str, client_id: str) -> None:  # noqa: ANN401
+    def cancel(self, exchange: Ccxt, symbol: str, client_id: str) -> None:
         """See `Dialect.cancel`."""
         asked = _of(exchange.market(symbol)) | {"orderLinkId": client_id}
         exchange.private_post_v5_order_cancel(asked)
 
-    def filled(self, exchange: Any, listed: Listed, order: Plain) -> Sequence[Traded]:  # noqa: ANN401
+    def filled(self, exchange: Ccxt, listed: Listed, order: Plain) -> Sequence[Traded]:
         """See `Dialect.filled`; what a trade realised is in the log of transactions."""
         trades = super().filled(exchange, listed, order)
         if not trades or not listed.instrument.perpetual:
@@ -119,7 +123,7 @@ class Bybit(Dialect):
 
     def trades(
         self,
-        exchange: Any,  # noqa: ANN401
+        exchange: Ccxt,
         listed: Listed,
         since_ms: int,
         until_ms: int,
@@ -130,7 +134,7 @@ class Bybit(Dialect):
         told = list(_all(exchange.private_get_v5_execution_list, asked))
         return self.read(exchange, listed, exchange.parse_trades(told, market))
 
-    def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401
+    def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:
         """See `Dialect.balances`: what the list does not have, the wallet does not hold."""
         told = exchange.private_get_v5_account_wallet_balance({"accountType": "UNIFIED"})
         (wallet,) = told["result"]["list"]
@@ -140,17 +144,17 @@ class Bybit(Dialect):
             held[asset] = number(coin["walletBalance"], "a wallet balance")
         return held
 
-    def sizes(self, exchange: Any, listed: Sequence[Listed]) -> Mapping[str, Decimal]:  # noqa: ANN401
+    def sizes(self, exchange: Ccxt, listed: Sequence[Listed]) -> Mapping[str, Decimal]:
         """See `Dialect.sizes`: asked for one by one, what is flat is told too."""
         return {one.symbol: _size(_position(exchange, one)) for one in listed}
 
-    def leverage(self, exchange: Any, listed: Listed) -> int:  # noqa: ANN401
+    def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`."""
         return whole(_position(exchange, listed)["leverage"], "a leverage")
 
     def entries(
         self,
-        exchange: Any,  # noqa: ANN401
+        exchange: Ccxt,
         listed: Sequence[Listed],
         trades: Sequence[tuple[Listed, Traded]],
         since_ms: int,
@@ -173,7 +177,7 @@ class Bybit(Dialect):
                 time_ms=whole(told["transactionTime"], "the time of a change"),
             )
 
-    def read(self, exchange: Any, listed: Listed, told: Iterable[Plain]) -> list[Traded]:  # noqa: ANN401
+    def read(self, exchange: Ccxt, listed: Listed, told: Iterable[Plain]) -> list[Traded]:
         """See `Dialect.read`: funding is no trade."""
         return super().read(exchange, listed, [t for t in told if t["info"]["execType"] in TRADES])
 
@@ -190,7 +194,7 @@ def _name(market: Plain) -> tuple[str, str]:
     return ("spot" if market["spot"] else "linear", str(market["id"]))
 
 
-def _position(exchange: Any, listed: Listed) -> Plain:  # noqa: ANN401
+def _position(exchange: Ccxt, listed: Listed) -> Plain:
     """The position of a perpetual in one-way mode, which is told though it be flat."""
     told = exchange.private_get_v5_position_list(_of(exchange.market(listed.symbol)))
     (position,) = told["result"]["list"]
@@ -204,7 +208,7 @@ def _size(position: Plain) -> Decimal:
     return {"Buy": size, "Sell": -size}[position["side"]]
 
 
-def _log(exchange: Any, since_ms: int, until_ms: int) -> Iterator[Plain]:  # noqa: ANN401
+def _log(exchange: Ccxt, since_ms: int, until_ms: int) -> Iterator[Plain]:
     """The log of transactions."""
     asked = {"accountType": "UNIFIED", "startTime": since_ms, "endTime": until_ms, "limit": 50}
     return _all(exchange.private_get_v5_account_transaction_log, asked)

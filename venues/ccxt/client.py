@@ -13,6 +13,7 @@ from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.credentials import Credentials
 from verifill.venues.ccxt.loading import exchange_class
 from verifill.venues.ccxt.wire import Evidence, Wire, session_over
+from verifill.venues.ccxt.words import Told
 
 QUERY: Final = re.compile(r"\?[^\s'\"]*")
 TOLD_MAX: Final = 300
@@ -83,6 +84,7 @@ class Client:
         credentials: Credentials | None = None,
         wallet: bool = False,
     ) -> None:
+        made = exchange_class(name)  # first: without ccxt there is no `requests`, perhaps
         self._credentials = credentials
         self.wire = Wire(port)
         self._session = session_over(self.wire)
@@ -100,7 +102,7 @@ class Client:
                 "secret": credentials.secret,
                 "password": credentials.password,
             }
-        self.exchange: Any = exchange_class(name)(given)
+        self.exchange: Any = made(given)
         # a number that comes without quotes is read as its digits, never as a float
         self.exchange.on_json_response = partial(json.loads, parse_float=str)
 
@@ -109,7 +111,7 @@ class Client:
         """Whether it has credentials."""
         return self._credentials is not None
 
-    def attempt(self, timeout_s: float, call: Callable[..., Any], *asked: Any) -> Attempt:  # noqa: ANN401
+    def attempt(self, timeout_s: float, call: Callable[..., Any], *asked: Told) -> Attempt:
         """Call it once.
 
         Args:
@@ -126,7 +128,7 @@ class Client:
             return Failed(kinds, self.told(error), self.wire.evidence)
         return Answered(value, self.wire.evidence)
 
-    def ask(self, timeout_s: float, call: Callable[..., Any], *asked: Any) -> Any:  # noqa: ANN401
+    def ask(self, timeout_s: float, call: Callable[..., Any], *asked: Told) -> Told:
         """The answer to a question.
 
         Raises:

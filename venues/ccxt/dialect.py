@@ -9,143 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from attrs import frozen
-
-from verifill.engine.errors import NotObserved, VenueDefect
+from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import number, whole
 from verifill.venues.ccxt.pages import forward
-from verifill.venues.orders import Cause
-from verifill.venues.rules import Idempotency, Instrument
-
-Plain = Mapping[str, Any]
-DAY_MS = 86_400_000
-
-
-@frozen(kw_only=True)
-class Listed:
-    """An instrument, and what ccxt calls it.
-
-    Attributes:
-        instrument: static data.
-        symbol: of ccxt, such as `BTC/USDT` or `BTC/USDT:USDT`.
-    """
-
-    instrument: Instrument
-    symbol: str
-
-
-@frozen(kw_only=True)
-class Entry:
-    """One change of a position, as an exchange's own lists tell it.
-
-    Attributes:
-        ref: what caused it; that of a trade is the reference of its fill.
-        part: which of the changes of that cause it is.
-        asset: the asset; of a perpetual's size, the symbol of ccxt.
-        amount: with its sign; of a perpetual in its underlying asset.
-        cause: why.
-        time_ms: when, by the exchange's clock.
-    """
-
-    ref: str
-    part: str
-    asset: str
-    amount: Decimal
-    cause: Cause
-    time_ms: int
-
-
-@frozen(kw_only=True)
-class Traded:
-    """One trade, whoever tells it.
-
-    Attributes:
-        ref: see `Fill.ref`.
-        order: the exchange's id of its order.
-        buy: whether it bought.
-        quantity: of the underlying asset.
-        price: in quote.
-        cost: in quote.
-        fee: negative is a rebate.
-        fee_asset: what it was taken in.
-        realised: what a perpetual paid out by it, in its margin asset.
-        time_ms: when.
-        forced: whether the exchange closed a position by itself: a liquidation, or ADL.
-    """
-
-    ref: str
-    order: str
-    buy: bool
-    quantity: Decimal
-    price: Decimal
-    cost: Decimal
-    fee: Decimal
-    fee_asset: str
-    realised: Decimal
-    time_ms: int
-    forced: bool = False
-
-
-@frozen(kw_only=True)
-class Moved:
-    """A transfer between two accounts of an exchange.
-
-    Attributes:
-        id: the exchange's.
-        asset: what was moved.
-        amount: how much.
-        source: name of the dialect of the account that it left.
-        target: name of the dialect of the account that it came to.
-        time_ms: when.
-    """
-
-    id: str
-    asset: str
-    amount: Decimal
-    source: str
-    target: str
-    time_ms: int
-
-    @property
-    def ref(self) -> str:
-        """The reference of its rows."""
-        return f"transfer:{self.id}"
-
-
-@frozen(kw_only=True)
-class Permissions:
-    """What a key may do."""
-
-    read: bool
-    trade: bool
-    withdraw: bool
-
-
-@frozen(kw_only=True)
-class Asked:
-    """An order as it is asked for, in words of ccxt.
-
-    Attributes:
-        listed: what is traded.
-        buy: whether it buys.
-        contracts: quantity as the exchange counts it.
-        limit: worst price; empty for a market order.
-        worst: where even a market order's fills may go no further, for exchanges without any.
-        reduce_only: never open or turn a position.
-        client_id: our name of it.
-    """
-
-    listed: Listed
-    buy: bool
-    contracts: str
-    limit: str
-    worst: str
-    reduce_only: bool
-    client_id: str
-
-
-class OrderNotFound(VenueDefect):
-    """An exchange has said that there is no such order; named as ccxt names it."""
+from verifill.venues.ccxt.words import (
+    DAY_MS,
+    Asked,
+    Ccxt,
+    Entry,
+    Listed,
+    Moved,
+    Permissions,
+    Plain,
+    Traded,
+)
+from verifill.venues.rules import Idempotency
 
 
 class Dialect:
@@ -189,29 +67,29 @@ class Dialect:
 
     # Before anything is asked.
 
-    def prepare(self, exchange: Any) -> None:  # noqa: ANN401 - of ccxt, here and below
+    def prepare(self, exchange: Ccxt) -> None:
         """Cut what ccxt does on its own and nobody asked for."""
         exchange.has["fetchCurrencies"] = False  # it would sign requests to list coins
 
-    def rehearse(self, exchange: Any) -> None:  # noqa: ANN401
+    def rehearse(self, exchange: Ccxt) -> None:
         """Turn to the exchange's own place to rehearse, for the environment staging."""
         exchange.set_sandbox_mode(True)
 
-    def time_ms(self, exchange: Any) -> int:  # noqa: ANN401
+    def time_ms(self, exchange: Ccxt) -> int:
         """The exchange's clock."""
         return whole(exchange.fetch_time(), "the exchange's time")
 
-    def permissions(self, exchange: Any) -> Permissions:  # noqa: ANN401
+    def permissions(self, exchange: Ccxt) -> Permissions:
         """What the key may do, by the exchange's own word."""
         raise NotImplementedError
 
     # What is public.
 
-    def load(self, exchange: Any) -> None:  # noqa: ANN401
+    def load(self, exchange: Ccxt) -> None:
         """Load the markets: what is traded, lots, ticks, least notionals."""
         exchange.load_markets()
 
-    def tickers(self, exchange: Any, symbols: Sequence[str]) -> Mapping[str, Plain]:  # noqa: ANN401
+    def tickers(self, exchange: Ccxt, symbols: Sequence[str]) -> Mapping[str, Plain]:
         """The last price of each symbol, and its mark price where there is one."""
         told: dict[str, Plain] = {}
         for swap in (False, True):  # of one kind at a time
@@ -220,9 +98,17 @@ class Dialect:
                 told |= exchange.fetch_tickers(of_a_kind)
         return told
 
+    def funding(self, exchange: Ccxt, symbols: Sequence[str]) -> Mapping[str, Decimal]:
+        """The rate of the next funding of each perpetual."""
+        told: Mapping[str, Plain] = exchange.fetch_funding_rates(list(symbols))
+        return {
+            symbol: number(told[symbol]["fundingRate"], f"the funding of {symbol}")
+            for symbol in symbols
+        }
+
     def candles(
         self,
-        exchange: Any,  # noqa: ANN401
+        exchange: Ccxt,
         symbol: str,
         timeframe: str,
         since_ms: int | None,
@@ -238,7 +124,7 @@ class Dialect:
         """Our name of an order, from the key of its intent: 32 characters of [a-z2-7]."""
         return key
 
-    def expire(self, exchange: Any, now_ms: int, deadline_ms: int) -> Mapping[str, str]:  # noqa: ANN401
+    def expire(self, exchange: Ccxt, now_ms: int, deadline_ms: int) -> Mapping[str, str]:
         """Let the next request be refused after a deadline.
 
         Args:
@@ -253,7 +139,7 @@ class Dialect:
         exchange.options["recvWindow"] = max(deadline_ms - now_ms, 1)
         return {}
 
-    def create(self, exchange: Any, asked: Asked) -> Plain:  # noqa: ANN401
+    def create(self, exchange: Ccxt, asked: Asked) -> Plain:
         """Send an order, once."""
         params: dict[str, Any] = {"clientOrderId": asked.client_id}
         if asked.limit:
@@ -273,7 +159,7 @@ class Dialect:
         """Parameters of an order beside the usual ones."""
         return {}
 
-    def find(self, exchange: Any, symbol: str, client_id: str) -> Plain:  # noqa: ANN401
+    def find(self, exchange: Ccxt, symbol: str, client_id: str) -> Plain:
         """What became of an order, by our name of it.
 
         Raises:
@@ -282,33 +168,33 @@ class Dialect:
         found: Plain = exchange.fetch_order("", symbol, {"clientOrderId": client_id})
         return found
 
-    def cancel(self, exchange: Any, symbol: str, client_id: str) -> None:  # noqa: ANN401
+    def cancel(self, exchange: Ccxt, symbol: str, client_id: str) -> None:
         """Take back what rests under our name of it."""
         exchange.cancel_order("", symbol, {"clientOrderId": client_id})
 
-    def open_orders(self, exchange: Any, symbol: str) -> Sequence[Plain]:  # noqa: ANN401
+    def open_orders(self, exchange: Ccxt, symbol: str) -> Sequence[Plain]:
         """What rests."""
         found: Sequence[Plain] = exchange.fetch_open_orders(symbol)
         return found
 
-    def filled(self, exchange: Any, listed: Listed, order: Plain) -> Sequence[Traded]:  # noqa: ANN401
+    def filled(self, exchange: Ccxt, listed: Listed, order: Plain) -> Sequence[Traded]:
         """The trades of an order."""
         told = exchange.fetch_my_trades(listed.symbol, None, None, {"orderId": order["id"]})
         return [t for t in self.read(exchange, listed, told) if t.order == order["id"]]
 
     # Transfers between accounts.
 
-    def transfer(self, exchange: Any, asset: str, amount: str, target: str) -> str:  # noqa: ANN401
+    def transfer(self, exchange: Ccxt, asset: str, amount: str, target: str) -> str:
         """Move an asset to the account of another dialect, once; the exchange's id of it."""
         raise NotImplementedError
 
-    def transfers(self, exchange: Any, since_ms: int, until_ms: int) -> Sequence[Moved]:  # noqa: ANN401
+    def transfers(self, exchange: Ccxt, since_ms: int, until_ms: int) -> Sequence[Moved]:
         """All transfers in a stretch of time, in any direction."""
         raise NotImplementedError
 
     # Positions.
 
-    def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401
+    def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:
         """Asset -> what the account holds of it: its wallet balance, never its equity.
 
         Args:
@@ -317,7 +203,7 @@ class Dialect:
         """
         raise NotImplementedError
 
-    def sizes(self, exchange: Any, listed: Sequence[Listed]) -> Mapping[str, Decimal]:  # noqa: ANN401
+    def sizes(self, exchange: Ccxt, listed: Sequence[Listed]) -> Mapping[str, Decimal]:
         """Symbol -> signed size in the underlying asset, of each perpetual."""
         symbols = [one.symbol for one in listed]
         sizes = dict.fromkeys(symbols, Decimal(0))
@@ -329,18 +215,18 @@ class Dialect:
                 sizes[symbol] += sign * size * self.contract(exchange, symbol)
         return sizes
 
-    def leverage(self, exchange: Any, listed: Listed) -> int:  # noqa: ANN401
+    def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """The leverage that is set for a perpetual."""
         told = exchange.fetch_leverage(listed.symbol)
         return whole(told["longLeverage"], f"the leverage of {listed.symbol}")
 
-    def set_leverage(self, exchange: Any, listed: Listed, leverage: int) -> None:  # noqa: ANN401
+    def set_leverage(self, exchange: Ccxt, listed: Listed, leverage: int) -> None:
         """Set it."""
         exchange.set_leverage(leverage, listed.symbol)
 
     def trades(
         self,
-        exchange: Any,  # noqa: ANN401
+        exchange: Ccxt,
         listed: Listed,
         since_ms: int,
         until_ms: int,
@@ -356,7 +242,7 @@ class Dialect:
 
     def entries(
         self,
-        exchange: Any,  # noqa: ANN401
+        exchange: Ccxt,
         listed: Sequence[Listed],
         trades: Sequence[tuple[Listed, Traded]],
         since_ms: int,
@@ -375,13 +261,13 @@ class Dialect:
 
     # What ccxt tells, in our words.
 
-    def contract(self, exchange: Any, symbol: str) -> Decimal:  # noqa: ANN401
+    def contract(self, exchange: Ccxt, symbol: str) -> Decimal:
         """How much of the underlying asset one contract is; 1 where there are no contracts."""
         market: Plain = exchange.market(symbol)
         size = market.get("contractSize")
         return Decimal(1) if size is None else number(size, f"the contract of {symbol}")
 
-    def read(self, exchange: Any, listed: Listed, told: Iterable[Plain]) -> list[Traded]:  # noqa: ANN401
+    def read(self, exchange: Ccxt, listed: Listed, told: Iterable[Plain]) -> list[Traded]:
         """Trades of ccxt, exactly.
 
         Raises:
@@ -418,36 +304,3 @@ class Dialect:
     def forced(self, trade: Plain) -> bool:  # noqa: ARG002 - not told here
         """Whether the exchange closed a position by this trade, unasked."""
         return False
-
-
-def bought_and_sold(listed: Listed, trade: Traded) -> Iterable[Entry]:
-    """What a spot trade moves."""
-    sign = 1 if trade.buy else -1
-    base, _, quote = listed.symbol.partition("/")
-    moved = (
-        ("base", base, sign * trade.quantity, Cause.TRADE),
-        ("quote", quote, -sign * trade.cost, Cause.TRADE),
-        ("fee", trade.fee_asset, -trade.fee, Cause.FEE),
-    )
-    for part, asset, amount, cause in moved:
-        if amount:
-            yield Entry(
-                ref=trade.ref,
-                part=part,
-                asset=asset,
-                amount=amount,
-                cause=cause,
-                time_ms=trade.time_ms,
-            )
-
-
-def resized(listed: Listed, trade: Traded) -> Entry:
-    """What a trade of a perpetual makes of its size."""
-    return Entry(
-        ref=trade.ref,
-        part="size",
-        asset=listed.symbol,
-        amount=trade.quantity if trade.buy else -trade.quantity,
-        cause=Cause.LIQUIDATION if trade.forced else Cause.TRADE,
-        time_ms=trade.time_ms,
-    )

@@ -11,8 +11,9 @@ from typing import Any
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.account import MS, Account
 from verifill.venues.ccxt.cursors import OVERLAP_MS, Cursor
-from verifill.venues.ccxt.dialect import Dialect, Entry, Listed, Traded
+from verifill.venues.ccxt.dialect import Dialect
 from verifill.venues.ccxt.receipts import units
+from verifill.venues.ccxt.words import Ccxt, Entry, Listed, Told, Traded
 from verifill.venues.keys import Kind, Scales, account_of, asset_of, position_key
 from verifill.venues.orders import Cause, LedgerRow, Reading
 from verifill.venues.transfers import leverage_key
@@ -184,11 +185,11 @@ class _Seen:
                     LedgerRow(set_to(key, now), key, now - before, Cause.SETTING, self.as_of_ns)
                 )
 
-    def _ask(self, call: Callable[..., Any], *asked: Any) -> Any:  # noqa: ANN401 - plain values
+    def _ask(self, call: Callable[..., Any], *asked: Told) -> Told:
         return self._account.ask(self._account.positions, call, *asked)
 
 
-def _moved(exchange: Any, dialect: Dialect, *asked: Any) -> list[Entry]:  # noqa: ANN401
+def _moved(exchange: Ccxt, dialect: Dialect, *asked: Told) -> list[Entry]:
     """All entries, asked for at once: what comes one by one would be asked for out of sight."""
     return list(dialect.entries(exchange, *asked))
 

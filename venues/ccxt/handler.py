@@ -5,7 +5,7 @@ find it did not have at that time, or later.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from verifill.engine.amounts import to_decimal
 from verifill.engine.clock import NANOSECONDS
@@ -13,9 +13,9 @@ from verifill.engine.errors import EngineDefect, NotObserved
 from verifill.venues.ccxt.absence import Absence
 from verifill.venues.ccxt.account import Account
 from verifill.venues.ccxt.client import Answered, Attempt, Failed, plain
-from verifill.venues.ccxt.dialect import Asked, Listed, Plain
 from verifill.venues.ccxt.outcomes import created, is_absent, unknown
 from verifill.venues.ccxt.receipts import complete, told
+from verifill.venues.ccxt.words import Asked, Listed, Plain
 from verifill.venues.instructions import Operation, PerpTrade
 from verifill.venues.keys import Scales
 from verifill.venues.orders import Order, Outcome, Receipt
@@ -179,8 +179,8 @@ class Orders:
 
 def _about(attempt: Answered, client_id: str) -> Plain | None:
     """The order of an answer, if it is ours."""
-    order: Any = attempt.value
-    if not isinstance(order, Mapping):
+    value: object = attempt.value
+    if not isinstance(value, Mapping):
         return None
-    said: Plain = order  # pyright: ignore[reportUnknownVariableType]
+    said = cast("Plain", value)
     return said if said.get("clientOrderId") == client_id and said.get("id") else None

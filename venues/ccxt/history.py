@@ -212,13 +212,19 @@ def _candle(told: Sequence[Any]) -> Candle:
     return at_ms, opened, high, low, close, volume
 
 
+def _amounts(candle: Candle) -> list[Decimal]:
+    _, *amounts = candle
+    return amounts
+
+
 def frame(candles: Sequence[Candle]) -> pl.DataFrame:
     """Bars as a table: exact numbers, with as many decimals as they need."""
     columns: dict[str, pl.Series] = {
         TIME: pl.Series([c[0] for c in candles], dtype=pl.Datetime("ms", "UTC")),
     }
-    for at, name in enumerate(FIELDS, start=1):
-        amounts: list[Decimal] = [candle[at] for candle in candles]  # type: ignore[misc]
+    rows = [_amounts(candle) for candle in candles]
+    for at, name in enumerate(FIELDS):
+        amounts = [row[at] for row in rows]
         places = min(max((_places(amount) for amount in amounts), default=0), PLACES_MAX)
         units = [to_units(amount, places) for amount in amounts]
         numbers = pl.Series(units, dtype=pl.Int128)

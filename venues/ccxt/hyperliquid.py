@@ -8,9 +8,11 @@ from typing import Any, ClassVar, Final
 from attrs import evolve
 
 from verifill.venues.ccxt.client import number, whole
-from verifill.venues.ccxt.dialect import (
+from verifill.venues.ccxt.dialect import Dialect
+from verifill.venues.ccxt.pages import forward
+from verifill.venues.ccxt.words import (
     Asked,
-    Dialect,
+    Ccxt,
     Entry,
     Listed,
     Permissions,
@@ -18,7 +20,6 @@ from verifill.venues.ccxt.dialect import (
     Traded,
     resized,
 )
-from verifill.venues.ccxt.pages import forward
 from verifill.venues.orders import Cause
 
 PAGE: Final = 500
@@ -45,7 +46,7 @@ class Hyperliquid(Dialect):
     perpetual: ClassVar[bool] = True
     page: ClassVar[int] = 2_000
 
-    def prepare(self, exchange: Any) -> None:  # noqa: ANN401
+    def prepare(self, exchange: Ccxt) -> None:
         """See `Dialect.prepare`."""
         super().prepare(exchange)
         exchange.initialize_client = _nothing
@@ -64,14 +65,14 @@ class Hyperliquid(Dialect):
         exchange.sign_l1_action = signed
         exchange.privatePostExchange = posted
 
-    def time_ms(self, exchange: Any) -> int:  # noqa: ANN401
+    def time_ms(self, exchange: Ccxt) -> int:
         """See `Dialect.time_ms`: nothing tells it but an answer about somebody's account."""
         told = exchange.publicPostInfo({"type": "clearinghouseState", "user": _user(exchange)})
         return whole(told["time"], "the exchange's time")
 
     def candles(
         self,
-        exchange: Any,  # noqa: ANN401
+        exchange: Ccxt,
         symbol: str,
         timeframe: str,
         since_ms: int | None,
@@ -86,7 +87,7 @@ class Hyperliquid(Dialect):
         )
         return told
 
-    def permissions(self, exchange: Any) -> Permissions:  # noqa: ANN401
+    def permissions(self, exchange: Ccxt) -> Permissions:
         """See `Dialect.permissions`: an API wallet trades, and only its owner withdraws."""
         signer = str(exchange.eth_get_address_from_private_key(exchange.privateKey)).lower()
         owner = _user(exchange)
@@ -98,24 +99,24 @@ class Hyperliquid(Dialect):
         """See `Dialect.client_id`: 128 bits in hexadecimal digits."""
         return f"0x{sha256(key.encode()).hexdigest()[:32]}"
 
-    def expire(self, exchange: Any, now_ms: int, deadline_ms: int) -> Mapping[str, str]:  # noqa: ANN401
+    def expire(self, exchange: Ccxt, now_ms: int, deadline_ms: int) -> Mapping[str, str]:
         """See `Dialect.expire`."""
         exchange.nonce = lambda: now_ms
         exchange.options[EXPIRY] = deadline_ms
         return {}
 
-    def create(self, exchange: Any, asked: Asked) -> Plain:  # noqa: ANN401
+    def create(self, exchange: Ccxt, asked: Asked) -> Plain:
         """See `Dialect.create`: there is no market order, but one with the worst price it takes."""
         limit = asked.limit or rounded(asked.worst, up=not asked.buy)
         return super().create(exchange, evolve(asked, limit=limit))
 
-    def filled(self, exchange: Any, listed: Listed, order: Plain) -> Sequence[Traded]:  # noqa: ANN401
+    def filled(self, exchange: Ccxt, listed: Listed, order: Plain) -> Sequence[Traded]:
         """See `Dialect.filled`."""
         since_ms = whole(order["timestamp"], "the time of an order") - 60_000
         told = exchange.fetch_my_trades(listed.symbol, since_ms)
         return [t for t in self.read(exchange, listed, told) if t.order == order["id"]]
 
-    def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401, ARG002
+    def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ARG002 - one protocol
         """See `Dialect.balances`: the account's value without the profit that is not realised."""
         told = _state(exchange)
         value = number(told["marginSummary"]["accountValue"], "the value of the account")
@@ -123,7 +124,7 @@ class Hyperliquid(Dialect):
             value -= number(held["position"]["unrealizedPnl"], "an unrealised profit")
         return {"USDC": value}
 
-    def sizes(self, exchange: Any, listed: Sequence[Listed]) -> Mapping[str, Decimal]:  # noqa: ANN401
+    def sizes(self, exchange: Ccxt, listed: Sequence[Listed]) -> Mapping[str, Decimal]:
         """See `Dialect.sizes`: what is flat is not in the list."""
         names = {_coin(exchange, one): one.symbol for one in listed}
         sizes = dict.fromkeys(names.values(), Decimal(0))
@@ -133,7 +134,7 @@ class Hyperliquid(Dialect):
                 sizes[names[position["coin"]]] = number(position["szi"], "the size of a position")
         return sizes
 
-    def leverage(self, exchange: Any, listed: Listed) -> int:  # noqa: ANN401
+    def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`: told of what is flat, too."""
         asked = {
             "type": "activeAssetData",
@@ -144,8 +145,8 @@ class Hyperliquid(Dialect):
 
     def entries(
         self,
-        exchange: Any,  # noqa: ANN401
-        listed: Sequence[Listed],  # noqa: ARG002
+        exchange: Ccxt,
+        listed: Sequence[Listed],  # noqa: ARG002 - one protocol
         trades: Sequence[tuple[Listed, Traded]],
         since_ms: int,
         until_ms: int,
@@ -181,23 +182,23 @@ def _nothing(*_asked: object) -> bool:
     return True
 
 
-def _user(exchange: Any) -> str:  # noqa: ANN401
+def _user(exchange: Ccxt) -> str:
     return str(exchange.walletAddress or NOBODY).lower()
 
 
 NOBODY: Final = f"0x{0:040x}"
 
 
-def _coin(exchange: Any, listed: Listed) -> str:  # noqa: ANN401
+def _coin(exchange: Ccxt, listed: Listed) -> str:
     return str(exchange.market(listed.symbol)["baseName"])
 
 
-def _state(exchange: Any) -> Plain:  # noqa: ANN401
+def _state(exchange: Ccxt) -> Plain:
     told: Plain = exchange.publicPostInfo({"type": "clearinghouseState", "user": _user(exchange)})
     return told
 
 
-def _updates(exchange: Any, kind: str, since_ms: int, until_ms: int) -> Iterator[Plain]:  # noqa: ANN401
+def _updates(exchange: Ccxt, kind: str, since_ms: int, until_ms: int) -> Iterator[Plain]:
     """Updates of the ledger, oldest first."""
 
     def page(since_ms: int) -> Sequence[Plain]:

@@ -5,9 +5,10 @@ import logging
 from typing import Any
 
 from verifill.engine.errors import ConfigError
+from verifill.venues.ccxt.words import Told
 
 
-def exchange_class(name: str) -> Any:  # noqa: ANN401 - ccxt's classes have one type each
+def exchange_class(name: str) -> Told:
     """The class of ccxt for an exchange.
 
     Raises:

@@ -9,10 +9,12 @@ from attrs import frozen
 from verifill.engine.amounts import EXACT, to_decimal, to_units
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import Client, number
-from verifill.venues.ccxt.dialect import Dialect, Listed
+from verifill.venues.ccxt.dialect import Dialect
+from verifill.venues.ccxt.words import Listed, Told
 from verifill.venues.simulated.quotes import SERIES_DECIMALS, FixedMarket
 
 MS: Final = 1_000_000
+FUNDING: Final = "funding:"
 
 
 @frozen(kw_only=True)
@@ -31,7 +33,7 @@ class Public:
     listed: Sequence[Listed]
     reading_s: float
 
-    def ask(self, call: Callable[..., Any], *asked: Any) -> Any:  # noqa: ANN401
+    def ask(self, call: Callable[..., Any], *asked: Told) -> Told:
         """The answer to a question.
 
         Raises:
@@ -46,7 +48,8 @@ class ExchangeMarket(FixedMarket):
     Args:
         publics: of each account.
         price_decimals: instrument -> decimals of its ticks.
-        series: what does not change, such as constants.
+        series: what does not change, such as constants; `funding:INSTRUMENT` among them is
+            taken from the exchange.
         timeframe: of the candles, for `closes`.
 
     Attributes:
@@ -75,6 +78,7 @@ class ExchangeMarket(FixedMarket):
         """
         prices: dict[str, int] = {}
         marks: dict[str, int] = {}
+        series: dict[str, int] = {}
         times: list[int] = []
         for public in self._publics:
             if public.listed:
@@ -83,11 +87,22 @@ class ExchangeMarket(FixedMarket):
                 tickers = public.ask(public.dialect.tickers, symbols)
                 for one in public.listed:
                     self._take(one, tickers, prices, marks)
+                series |= self._funding(public)
         if not times:
             msg = "nothing is traded, so there are no prices"
             raise NotObserved(msg)
         self.time_ns = self.clock_ns = min(times)
         self.prices, self.marks = prices, marks
+        self.series |= series
+
+    def _funding(self, public: Public) -> dict[str, int]:
+        """The rates of funding that somebody may want to know."""
+        named = {f"{FUNDING}{one.instrument.data}": one.symbol for one in public.listed}
+        wanted = {name: symbol for name, symbol in named.items() if name in self.series}
+        if not wanted:
+            return {}
+        rates = public.ask(public.dialect.funding, list(wanted.values()))
+        return {name: in_ticks(rates[symbol], SERIES_DECIMALS) for name, symbol in wanted.items()}
 
     def _take(
         self, one: Listed, tickers: Mapping[str, Any], prices: dict[str, int], marks: dict[str, int]

@@ -12,8 +12,8 @@ from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.absence import Absence
 from verifill.venues.ccxt.account import MS, Account
 from verifill.venues.ccxt.client import Failed, plain
-from verifill.venues.ccxt.dialect import Moved
 from verifill.venues.ccxt.outcomes import refused, unknown
+from verifill.venues.ccxt.words import Moved
 from verifill.venues.instructions import InternalTransfer
 from verifill.venues.keys import Kind, Scales, position_key
 from verifill.venues.orders import Cause, Move, Order, Outcome, Receipt

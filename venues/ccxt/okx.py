@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from verifill.venues.ccxt.client import number, whole
-from verifill.venues.ccxt.dialect import (
+from verifill.venues.ccxt.dialect import Dialect
+from verifill.venues.ccxt.pages import chained
+from verifill.venues.ccxt.words import (
     Asked,
-    Dialect,
+    Ccxt,
     Entry,
     Listed,
     Permissions,
@@ -15,7 +17,6 @@ from verifill.venues.ccxt.dialect import (
     Traded,
     resized,
 )
-from verifill.venues.ccxt.pages import chained
 from verifill.venues.orders import Cause
 
 PAGE: Final = 100
@@ -50,7 +51,7 @@ class Okx(Dialect):
     in_use: ClassVar[tuple[str, ...]] = ('"sCode":"51016"',)
     barred: ClassVar[tuple[str, ...]] = ('"code":"50111"', '"code":"50113"', '"code":"50105"')
 
-    def permissions(self, exchange: Any) -> Permissions:  # noqa: ANN401
+    def permissions(self, exchange: Ccxt) -> Permissions:
         """See `Dialect.permissions`."""
         (told,) = exchange.private_get_account_config()["data"]
         may = told["perm"].split(",")
@@ -58,7 +59,15 @@ class Okx(Dialect):
             read="read_only" in may, trade="trade" in may, withdraw="withdraw" in may
         )
 
-    def expire(self, exchange: Any, now_ms: int, deadline_ms: int) -> Mapping[str, str]:  # noqa: ANN401
+    def funding(self, exchange: Ccxt, symbols: Sequence[str]) -> Mapping[str, Decimal]:
+        """See `Dialect.funding`; asked for one by one."""
+        rates = {symbol: exchange.fetch_funding_rate(symbol) for symbol in symbols}
+        return {
+            symbol: number(told["fundingRate"], f"the funding of {symbol}")
+            for symbol, told in rates.items()
+        }
+
+    def expire(self, exchange: Ccxt, now_ms: int, deadline_ms: int) -> Mapping[str, str]:
         """See `Dialect.expire`."""
         exchange.nonce = lambda: now_ms
         return {"expTime": str(deadline_ms)}
@@ -69,13 +78,13 @@ class Okx(Dialect):
             return {"marginMode": "cross"}
         return {"tgtCcy": "base_ccy"}
 
-    def filled(self, exchange: Any, listed: Listed, order: Plain) -> Sequence[Traded]:  # noqa: ANN401
+    def filled(self, exchange: Ccxt, listed: Listed, order: Plain) -> Sequence[Traded]:
         """See `Dialect.filled`."""
         return self._fills(exchange, listed, {"ordId": order["id"]})
 
     def trades(
         self,
-        exchange: Any,  # noqa: ANN401
+        exchange: Ccxt,
         listed: Listed,
         since_ms: int,
         until_ms: int,
@@ -83,7 +92,7 @@ class Okx(Dialect):
         """See `Dialect.trades`."""
         return self._fills(exchange, listed, {"begin": since_ms, "end": until_ms})
 
-    def balances(self, exchange: Any, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ANN401
+    def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:
         """See `Dialect.balances`: what is not among the details, the account does not hold."""
         (told,) = exchange.private_get_account_balance()["data"]
         held = dict.fromkeys(assets, Decimal(0))
@@ -91,7 +100,7 @@ class Okx(Dialect):
             held[exchange.safe_currency_code(coin["ccy"])] = number(coin["cashBal"], "a balance")
         return held
 
-    def sizes(self, exchange: Any, listed: Sequence[Listed]) -> Mapping[str, Decimal]:  # noqa: ANN401
+    def sizes(self, exchange: Ccxt, listed: Sequence[Listed]) -> Mapping[str, Decimal]:
         """See `Dialect.sizes`: what is flat is not in the list."""
         sizes = dict.fromkeys((one.symbol for one in listed), Decimal(0))
         for told in exchange.private_get_account_positions({"instType": "SWAP"})["data"]:
@@ -101,20 +110,20 @@ class Okx(Dialect):
                 sizes[symbol] += contracts * self.contract(exchange, symbol)
         return sizes
 
-    def leverage(self, exchange: Any, listed: Listed) -> int:  # noqa: ANN401
+    def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`."""
         asked = {"instId": exchange.market(listed.symbol)["id"], "mgnMode": "cross"}
         (told,) = exchange.private_get_account_leverage_info(asked)["data"]
         return whole(told["lever"], "a leverage")
 
-    def set_leverage(self, exchange: Any, listed: Listed, leverage: int) -> None:  # noqa: ANN401
+    def set_leverage(self, exchange: Ccxt, listed: Listed, leverage: int) -> None:
         """See `Dialect.set_leverage`."""
         exchange.set_leverage(leverage, listed.symbol, {"mgnMode": "cross"})
 
     def entries(
         self,
-        exchange: Any,  # noqa: ANN401
-        listed: Sequence[Listed],  # noqa: ARG002
+        exchange: Ccxt,
+        listed: Sequence[Listed],  # noqa: ARG002 - one protocol
         trades: Sequence[tuple[Listed, Traded]],
         since_ms: int,
         until_ms: int,
@@ -144,7 +153,7 @@ class Okx(Dialect):
         """See `Dialect.forced`."""
         return str(trade["info"]["subType"]) in FORCED
 
-    def _fills(self, exchange: Any, listed: Listed, asked: Plain) -> Sequence[Traded]:  # noqa: ANN401
+    def _fills(self, exchange: Ccxt, listed: Listed, asked: Plain) -> Sequence[Traded]:
         market = exchange.market(listed.symbol)
         kind = "SPOT" if market["spot"] else "SWAP"
         asked = {"instType": kind, "instId": market["id"], **asked}

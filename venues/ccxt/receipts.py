@@ -7,7 +7,7 @@ from typing import Final
 from verifill.engine.amounts import to_units
 from verifill.engine.errors import AmountError, NotObserved
 from verifill.venues.ccxt.client import number
-from verifill.venues.ccxt.dialect import Listed, Plain, Traded
+from verifill.venues.ccxt.words import Listed, Plain, Traded
 from verifill.venues.keys import Scales
 from verifill.venues.orders import Fill, Outcome, Receipt
 

@@ -9,7 +9,7 @@ from verifill.engine.clock import off_by_ns
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.account import Account
 from verifill.venues.ccxt.client import number, plain
-from verifill.venues.ccxt.dialect import Listed, Permissions
+from verifill.venues.ccxt.words import Listed, Permissions, Told
 
 OFFSET_MAX_MS: Final = 1_000
 
@@ -65,7 +65,7 @@ class Starting:
             else:
                 yield from self._rules(listed, market)
 
-    def _rules(self, listed: Listed, market: Any) -> Iterator[str]:  # noqa: ANN401 - of ccxt
+    def _rules(self, listed: Listed, market: Told) -> Iterator[str]:
         """Our rules are at least as strict as the exchange's."""
         instrument = listed.instrument
         contract = self.account.dialect.contract(self.account.orders.exchange, listed.symbol)
@@ -92,7 +92,7 @@ class Starting:
         self.account.ask(self.account.positions, self.account.dialect.balances, ())
         yield from ()
 
-    def _ask(self, call: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - plain values
+    def _ask(self, call: Callable[[Any], Any]) -> Told:
         return self.account.ask(self.account.orders, call)
 
     def _told(self, problem: str) -> str:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from verifill.venues.ccxt.words import Told
+
 HOST: Final = "127.0.0.1"
 NEVER_LEFT: Final = frozenset({"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"})
 
@@ -53,7 +55,7 @@ class Wire:
         self.evidence = UNSENT
         self.headers: dict[str, str] = {}
 
-    def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401 - the protocol of requests
+    def send(self, request: Told, **options: Told) -> Told:
         """Send one request, once.
 
         Raises:
@@ -81,7 +83,7 @@ class Wire:
         self._inner.close()
 
 
-def session_over(wire: Wire) -> Any:  # noqa: ANN401 - of requests
+def session_over(wire: Wire) -> Told:
     """A session of requests that has no other way out than a wire."""
     requests: Any = importlib.import_module("requests")
     session: Any = requests.Session()

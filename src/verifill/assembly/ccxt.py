@@ -18,11 +18,12 @@ from verifill.machines.recovery import Found
 from verifill.venues.ccxt.account import Account, Patience
 from verifill.venues.ccxt.client import Client
 from verifill.venues.ccxt.credentials import Credentials, credentials_of
-from verifill.venues.ccxt.dialect import Dialect, Listed
+from verifill.venues.ccxt.dialect import Dialect
 from verifill.venues.ccxt.dialects import DIALECTS
 from verifill.venues.ccxt.feed import Feed
 from verifill.venues.ccxt.market import ExchangeMarket, Public
 from verifill.venues.ccxt.venue import Connection, Exchange
+from verifill.venues.ccxt.words import Listed
 from verifill.venues.interfaces import PositionFeed
 from verifill.venues.rules import Idempotency
 
