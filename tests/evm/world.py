@@ -14,7 +14,8 @@ import msgspec
 from attrs import define, field
 from fixtures.chain.anvil import Anvil, Rpc
 from fixtures.chain.deploy import Deployer
-from fixtures.chain.market import Market, deployed
+from fixtures.chain.kept import put
+from fixtures.chain.market import Market
 from fixtures.chain.settings import WALLET, written
 
 from verifill.engine.errors import EnvironmentDefect, UserDefect
@@ -89,7 +90,7 @@ class World:
     @classmethod
     def deployed(cls, node: Anvil) -> "World":
         admin = Deployer(node.rpc)
-        return cls(node, deployed(admin), admin)
+        return cls(node, put(admin), admin)
 
     @contextmanager
     def for_a_while(self, folder: Path) -> Generator["World"]:
