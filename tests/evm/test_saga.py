@@ -66,7 +66,7 @@ def test_two_rounds_of_leverage_by_single_transactions(world: World) -> None:
 
 
 def test_a_failure_in_the_third_round_is_taken_back_newest_first(world: World) -> None:
-    world.wrapped("10")
+    world.wrapped("11")  # what was staked is sold for a little less than was borrowed
     allowed(world)
     rounds = (*loop(1, "10", "8"), *loop(2, "8", "6.4"), *loop(3, "6.4", "500"))
     world.run(world.planning([Chain(kind=Atomicity.SAGA, steps=rounds)], approvals=ALLOWED))
@@ -74,5 +74,5 @@ def test_a_failure_in_the_third_round_is_taken_back_newest_first(world: World) -
     assert f"{Full.ATOMIC}.ROLLED_BACK" in world.states(), world.notes("FAILURE")
     assert 8 == world.states().count(f"{Full.ATOMIC}.COMPENSATE.DONE")
     for key in ("aave_v3:aToken:aweETH", "aave_v3:debtToken:vDebtWETH", f"{A}:BaseToken:weETH"):
-        assert abs(world.moves()[key]) <= 2, key
-    assert world.balance(world.weth) > 98 * 10**17  # a pool's fee, three times
+        assert abs(world.moves()[key]) < 10**14, key  # interest, and a rounding each time
+    assert world.balance(world.weth) > 108 * 10**17  # a pool's fee, three times
