@@ -1,9 +1,9 @@
 """Taking back what waits in the pool: something that does nothing takes its place."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from fixtures.chain.anvil import KEYS
@@ -15,6 +15,7 @@ from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.config import load_config
 from verifill.machines.recovery import Found
+from verifill.venues.evm.node import Node
 from verifill.venues.evm.venue import EvmChain
 from verifill.venues.orders import Cause, Order, Outcome
 from verifill.ways import way_to
@@ -82,3 +83,21 @@ def test_more_is_offered_up_to_the_cap_and_then_nothing(chain: EvmChain, world: 
     world.rpc("evm_mine")
     assert () == chain.again(order)  # its nonce is used
     assert Outcome.EXECUTED is chain.query(replace(order, sealed=offers[-1])).outcome
+
+
+def test_what_is_mined_between_two_questions_is_not_taken_for_replaced(
+    chain: EvmChain, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = waiting(chain, world)
+    asked = Node.receipt
+
+    def mined_meanwhile(node: Node, transaction: str) -> Mapping[str, Any] | None:
+        monkeypatch.setattr(Node, "receipt", asked)
+        told = node.receipt(transaction)
+        world.rpc("evm_mine")
+        return told
+
+    monkeypatch.setattr(Node, "receipt", mined_meanwhile)
+    receipt = chain.query(order)
+
+    assert Outcome.EXECUTED is receipt.outcome, receipt.reason

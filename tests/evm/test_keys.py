@@ -49,7 +49,7 @@ def test_what_is_no_key_is_not_shown(world: World) -> None:
 
 def test_a_keystore_opens_with_its_own_password_only(world: World, tmp_path: Path) -> None:
     file = tmp_path / "wallet.json"
-    file.write_text(json.dumps(Account.encrypt(SECRET, "right", iterations=1)))
+    file.write_text(json.dumps(Account.encrypt(bytes.fromhex(SECRET[2:]), "right", iterations=1)))
     said = f'keystore = "{file}", unlock = "env:OPENS"'
     told = refused(world, said, {"OPENS": "wrong-word"})
 

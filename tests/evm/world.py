@@ -96,7 +96,8 @@ class World:
     def for_a_while(self, folder: Path) -> Generator["World"]:
         """The market as it was deployed; what is done to it is forgotten."""
         before = self.rpc("evm_snapshot")
-        self.rpc("evm_mine")  # a block of now
+        self.rpc("evm_setTime", int(time.time()))  # a node goes by its newest block
+        self.rpc("evm_mine")
         self.folder = folder
         try:
             yield self
