@@ -1,6 +1,8 @@
 """A market on a node, and live runs against it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +10,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
+from threading import Timer
 from typing import Any, Final
 
 import msgspec
@@ -127,7 +130,13 @@ class World:
         return self.settings(options=f"plan = '''{_told(plan)}'''", **more)
 
     def run(self, config: Path, ticks: int = 2) -> Ended:
-        return run_live(config, folder=self.log, ticks=ticks)
+        """Run; what waits for a person is ended after a while."""
+        patience = Timer(PATIENCE_S, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        patience.start()
+        try:
+            return run_live(config, folder=self.log, ticks=ticks)
+        finally:
+            patience.cancel()
 
     def wrapped(self, whole: str) -> None:
         """Give the wallet wrapped ether."""
