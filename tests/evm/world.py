@@ -1,6 +1,8 @@
 """A market on a node, and live runs against it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +10,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
+from threading import Timer
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +18,8 @@ from attrs import define, field
 
 from fixtures.chain.anvil import Anvil, Rpc
 from fixtures.chain.deploy import Deployer
-from fixtures.chain.market import Market, deployed
+from fixtures.chain.kept import put
+from fixtures.chain.market import Market
 from fixtures.chain.settings import WALLET, written
 from verifill.engine.errors import EnvironmentDefect, UserDefect
 from verifill.engine.log.durable_reader import DurableReader, open_log
@@ -89,13 +93,14 @@ class World:
     @classmethod
     def deployed(cls, node: Anvil) -> "World":
         admin = Deployer(node.rpc)
-        return cls(node, deployed(admin), admin)
+        return cls(node, put(admin), admin)
 
     @contextmanager
     def for_a_while(self, folder: Path) -> Generator["World"]:
         """The market as it was deployed; what is done to it is forgotten."""
         before = self.rpc("evm_snapshot")
-        self.rpc("evm_mine")  # a block of now
+        self.rpc("evm_setTime", int(time.time()))  # a node goes by its newest block
+        self.rpc("evm_mine")
         self.folder = folder
         try:
             yield self
@@ -125,7 +130,13 @@ class World:
         return self.settings(options=f"plan = '''{_told(plan)}'''", **more)
 
     def run(self, config: Path, ticks: int = 2) -> Ended:
-        return run_live(config, folder=self.log, ticks=ticks)
+        """Run; what waits for a person is ended after a while."""
+        patience = Timer(PATIENCE_S, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        patience.start()
+        try:
+            return run_live(config, folder=self.log, ticks=ticks)
+        finally:
+            patience.cancel()
 
     def wrapped(self, whole: str) -> None:
         """Give the wallet wrapped ether."""

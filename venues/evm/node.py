@@ -5,7 +5,7 @@ connection that was never made (nothing left), and everything else (something ma
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from attrs import frozen
 from requests import Session
@@ -114,7 +114,7 @@ class Node:
             raise kind(_told(error)) from None
         except (RequestException, Web3Exception, ValueError, OSError) as error:
             raise LostError(_told(error)) from None
-        answer: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+        answer = cast("Mapping[str, Any]", told if isinstance(told, Mapping) else {})
         if answer.get("error") is not None:
             raise RefusedError(method, answer["error"])
         if "result" not in answer:

@@ -10,7 +10,7 @@
 | in no pool and no block, its nonce unused: dropped, lost or reorganised | UNKNOWN |
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from verifill.engine.errors import NotObserved
 from verifill.venues.evm.decode import Mined
@@ -84,7 +84,7 @@ class Outcomes:
                 return self._mined(self._feed.mined(one.hash), level)
         one = candidates[-1]
         if self._node.nonce(one.sender) > one.nonce:
-            return self._taken(one, level)
+            return self._taken(one, {each.hash for each in candidates}, level)
         for each in reversed(candidates):
             if self._node.ask("eth_getTransactionByHash", each.hash) is not None:
                 return Receipt(Outcome.ACCEPTED, reason=f"{each.hash} waits in the pool")
@@ -111,8 +111,11 @@ class Outcomes:
         except NotObserved:
             return False  # a young chain has no such block yet
 
-    def _taken(self, one: Sealed, level: Level) -> Receipt:
-        """Its nonce is used: by another transaction, which is looked for."""
+    def _taken(self, one: Sealed, ours: Collection[str], level: Level) -> Receipt:
+        """Its nonce is used: by which transaction, is looked for.
+
+        It may be one of ours: then it has come into a block since its receipt was asked for.
+        """
         head = self._node.block()
         low = self._before(one.sender, one.nonce, head.number)
         number = self._feed.block_of_nonce(one.sender, one.nonce, low, head.number)
@@ -122,6 +125,9 @@ class Outcomes:
         found = self._feed.sent_in(one.sender, number).items()
         used = [transaction for transaction, nonce in found if nonce == one.nonce]
         winners = [self._feed.mined(transaction) for transaction in used]
+        for winner in winners:
+            if winner.hash in ours:
+                return self._mined(winner, level)
         moves = tuple(move for winner in winners for move in self._feed.moves(winner))
         reason = (
             f"nonce {one.nonce} was used in block {number}, by {', '.join(used) or 'a consent'}"

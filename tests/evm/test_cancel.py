@@ -1,0 +1,103 @@
+"""Taking back what waits in the pool: something that does nothing takes its place."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+from fixtures.chain.anvil import KEYS
+from fixtures.chain.settings import KEY
+
+from tests.evm.world import World
+from verifill import Wrap
+from verifill.assembly.history import prepared
+from verifill.assembly.loopback import Hosting
+from verifill.config import load_config
+from verifill.machines.recovery import Found
+from verifill.venues.evm.node import Node
+from verifill.venues.evm.venue import EvmChain
+from verifill.venues.orders import Cause, Order, Outcome
+from verifill.ways import way_to
+
+NAME = "a" * 32
+WRAP = Wrap(account="wallet", asset="ETH", into="WETH", amount=Decimal(1))
+
+
+@pytest.fixture
+def chain(world: World) -> Generator[EvmChain]:
+    config = load_config(world.planning([]))
+    hosting = Hosting.of(config, prepared(config, world.folder / "history", None))
+    connected = way_to(config, 0, {KEY: KEYS[1]})(hosting, Found(), {})
+    connected.refresh()
+    yield cast("EvmChain", connected.venues["ethereum"])
+    connected.close()
+
+
+def waiting(chain: EvmChain, world: World) -> Order:
+    """An order that waits in the pool."""
+    world.mining(on=False)
+    order = replace(chain.resolve(WRAP, 1, None), key=NAME)
+    order = replace(order, sealed=chain.seal(order))
+    assert Outcome.ACCEPTED is chain.submit(order).outcome
+    assert Outcome.ACCEPTED is chain.query(order).outcome
+    return order
+
+
+def test_what_does_nothing_is_mined_in_its_place(chain: EvmChain, world: World) -> None:
+    order = waiting(chain, world)
+    assert [NAME] == list(chain.open_orders())
+    assert Outcome.ACCEPTED is chain.cancel(NAME).outcome
+    world.rpc("evm_mine")
+    receipt = chain.query(order)
+
+    assert Outcome.EXPIRED is receipt.outcome
+    assert [Cause.GAS] == [move.cause for move in receipt.moves]
+    assert 0 == world.balance(world.weth)
+    assert [] == list(chain.open_orders())
+
+
+def test_a_cancel_that_comes_too_late_leaves_what_was_done(chain: EvmChain, world: World) -> None:
+    order = waiting(chain, world)
+    world.rpc("evm_mine")
+    assert Outcome.ACCEPTED is not chain.cancel(NAME).outcome
+    receipt = chain.query(order)
+
+    assert Outcome.EXECUTED is receipt.outcome
+    assert 10**18 == world.balance(world.weth)
+
+
+def test_more_is_offered_up_to_the_cap_and_then_nothing(chain: EvmChain, world: World) -> None:
+    order = waiting(chain, world)
+    offers = [order.sealed]
+    while (more := chain.again(replace(order, sealed=offers[-1]))) and len(offers) < 100:
+        offers.append(more)
+        assert Outcome.ACCEPTED is chain.submit(replace(order, sealed=more)).outcome
+
+    assert 10 < len(offers) < 100  # from 3 gwei to 200, 15 percent each time
+    assert len(offers[-1]) == len(offers)
+    assert order.sealed[0] == offers[-1][0]
+    world.rpc("anvil_dropAllTransactions")
+    assert offers[3] == chain.again(replace(order, sealed=offers[3]))  # in no pool: the same bytes
+    assert Outcome.ACCEPTED is chain.submit(replace(order, sealed=offers[3])).outcome
+    world.rpc("evm_mine")
+    assert () == chain.again(order)  # its nonce is used
+    assert Outcome.EXECUTED is chain.query(replace(order, sealed=offers[-1])).outcome
+
+
+def test_what_is_mined_between_two_questions_is_not_taken_for_replaced(
+    chain: EvmChain, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = waiting(chain, world)
+    asked = Node.receipt
+
+    def mined_meanwhile(node: Node, transaction: str) -> Mapping[str, Any] | None:
+        monkeypatch.setattr(Node, "receipt", asked)
+        told = node.receipt(transaction)
+        world.rpc("evm_mine")
+        return told
+
+    monkeypatch.setattr(Node, "receipt", mined_meanwhile)
+    receipt = chain.query(order)
+
+    assert Outcome.EXECUTED is receipt.outcome, receipt.reason

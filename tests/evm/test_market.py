@@ -1,0 +1,89 @@
+"""What a chain quotes, and when it is too old to be believed."""
+
+import time
+from collections.abc import Callable, Generator
+
+import pytest
+from fixtures.chain.settings import KEY
+
+from tests.evm.world import World
+from verifill.assembly.history import prepared
+from verifill.assembly.loopback import Connected, Hosting
+from verifill.config import load_config
+from verifill.engine.errors import NotObserved
+from verifill.machines.recovery import Found
+from verifill.venues.evm.venue import EvmChain
+from verifill.venues.orders import Outcome
+from verifill.ways import way_to
+
+
+@pytest.fixture
+def connected(world: World) -> Generator[Callable[[], Connected]]:
+    """Connects to the market as a run would."""
+    made: list[Connected] = []
+
+    def connect() -> Connected:
+        config = load_config(world.planning([]))
+        hosting = Hosting.of(config, prepared(config, world.folder / "history", None))
+        way = way_to(config, 0, {KEY: "0x" + "11" * 32})
+        made.append(way(hosting, Found(), {}))
+        return made[-1]
+
+    yield connect
+    for one in made:
+        one.close()
+
+
+def test_rates_are_those_of_the_newest_block(connected: Callable[[], Connected]) -> None:
+    one = connected()
+
+    assert one.refresh() is None  # a chain tells no clock that ours could be held to
+    assert 108 * 10**16 - 2 <= one.market.value("weETH") <= 108 * 10**16
+    assert one.market.value("borrow_rate:aave_v3:WETH") > 0
+    assert one.market.rate("gas_price") * 10**9 == 200
+    with pytest.raises(NotObserved, match="a chain quotes no instrument"):
+        one.market.close("WETH/USDT")
+    with pytest.raises(NotObserved, match="a chain quotes no instrument"):
+        one.market.closes("WETH/USDT", 3)
+
+
+def test_a_node_that_has_fallen_behind_is_not_believed(
+    connected: Callable[[], Connected], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = time.time_ns() + 3_600 * 10**9
+    monkeypatch.setattr("verifill.ways.Times", lambda: _Later(later))
+    one = connected()
+    with pytest.raises(NotObserved, match="has fallen behind"):
+        one.refresh()
+
+
+class _Later:
+    """Another time."""
+
+    def __init__(self, now_ns: int) -> None:
+        self.wall_ns = lambda: now_ns
+        self.monotonic_ns = lambda: now_ns
+
+
+def test_the_wrong_key_is_found_at_the_start(connected: Callable[[], Connected]) -> None:
+    (venue,) = connected().venues.values()
+
+    assert ("ethereum: the key of wallet is of another address",) == venue.start_up_failures()
+
+
+def test_a_contract_that_is_not_there_is_found_at_the_start(
+    connected: Callable[[], Connected], world: World
+) -> None:
+    world.rpc("anvil_setCode", world.market.delegate, "0x")
+    (venue,) = connected().venues.values()
+
+    assert "ethereum: there is no contract at the address of executor" in venue.start_up_failures()
+
+
+def test_health_is_told_where_something_is_owed(connected: Callable[[], Connected]) -> None:
+    (venue,) = connected().venues.values()
+    assert isinstance(venue, EvmChain)
+
+    assert {} == venue.margins()  # the wallet owes nothing
+    assert () == tuple(venue.open_orders())
+    assert Outcome.UNKNOWN is venue.cancel("none").outcome

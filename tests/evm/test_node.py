@@ -1,0 +1,102 @@
+"""What an attempt at a node amounts to, and what is made of its refusals."""
+
+import socket
+
+import pytest
+from fixtures.chain.anvil import Anvil, free_port
+
+from tests.evm.between import between
+from verifill.engine.errors import NotObserved
+from verifill.venues.evm.node import LostError, Node, NotSentError, RefusedError
+from verifill.venues.evm.outcomes import sent
+from verifill.venues.evm.rules import Fees
+from verifill.venues.orders import Outcome, Trouble
+
+RAW = "0x02"
+
+
+def test_where_nobody_listens_nothing_has_left() -> None:
+    node = Node(f"http://127.0.0.1:{free_port()}/secret", 1)
+    try:
+        with pytest.raises(NotSentError) as caught:
+            node.call("eth_chainId")
+        assert "secret" not in str(caught.value)
+        receipt = sent(node, RAW)
+    finally:
+        node.close()
+
+    assert Outcome.DENIED_LOCAL is receipt.outcome
+    assert receipt.retryable
+
+
+def test_a_node_that_hangs_may_have_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        node = Node(f"http://127.0.0.1:{silent.getsockname()[1]}", 0.2)
+        try:
+            receipt = sent(node, RAW)
+            with pytest.raises(NotObserved, match="eth_chainId"):
+                node.ask("eth_chainId")
+        finally:
+            node.close()
+
+    assert Outcome.UNKNOWN is receipt.outcome
+
+
+def test_a_node_that_says_no_is_no_lost_answer(node: Anvil) -> None:
+    one = Node(node.url, 5)
+    try:
+        with pytest.raises(RefusedError):
+            one.call("eth_noSuchThing")
+        with pytest.raises(NotObserved, match="there is no block 999999"):
+            one.block(999_999)
+        receipt = sent(one, RAW)
+    finally:
+        one.close()
+
+    assert Outcome.UNKNOWN is receipt.outcome  # signed is signed: nothing but its nonce is proof
+    assert "not taken" in receipt.reason
+
+
+def test_an_answer_that_is_none_is_lost(node: Anvil) -> None:
+    with between(node.port, "garbage") as way:
+        one = Node(way.url, 5)
+        try:
+            with pytest.raises(LostError):
+                one.call("eth_sendRawTransaction", RAW)
+        finally:
+            one.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome", "trouble"),
+    [
+        ("already known", Outcome.ACCEPTED, Trouble.NONE),
+        ("transaction already imported", Outcome.ACCEPTED, Trouble.NONE),
+        ("nonce too low", Outcome.UNKNOWN, Trouble.NONE),
+        ("replacement transaction underpriced", Outcome.UNKNOWN, Trouble.NONE),
+        ("insufficient funds for gas", Outcome.UNKNOWN, Trouble.NONE),
+        ("Too Many Requests", Outcome.UNKNOWN, Trouble.BUSY),
+    ],
+)
+def test_refusals_of_a_send(said: str, outcome: Outcome, trouble: Trouble) -> None:
+    class Refusing(Node):
+        def __init__(self) -> None:
+            pass
+
+        def call(self, method: str, *params: object) -> object:
+            raise RefusedError(method, {"message": said, "params": params})
+
+    receipt = sent(Refusing(), RAW)
+
+    assert (outcome, trouble) == (receipt.outcome, receipt.trouble)
+
+
+def test_a_replacement_offers_more_and_never_more_than_the_cap() -> None:
+    fees = Fees(cap=1_000, tip=10)
+
+    assert (210, 10) == fees.first(100)
+    assert (1_000, 10) == fees.first(900)
+    assert (242, 12) == fees.more(210, 10, 100)
+    assert (412, 12) == fees.more(210, 10, 200)
+    assert (1_000, 12) == fees.more(210, 10, 900)
+    assert fees.more(900, 10, 100) is None
