@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pytest
+
 from fixtures.chain.anvil import KEYS
 from fixtures.chain.settings import KEY
-
 from tests.evm.world import World
 from verifill import Wrap
 from verifill.assembly.history import prepared

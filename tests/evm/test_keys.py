@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from eth_account import Account
+
 from fixtures.chain.anvil import KEYS
 from fixtures.chain.settings import KEY, WALLET
-
 from tests.evm.world import World
 from verifill.assembly.evm import EvmWay
 from verifill.config import load_config

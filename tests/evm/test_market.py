@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Generator
 
 import pytest
-from fixtures.chain.settings import KEY
 
+from fixtures.chain.settings import KEY
 from tests.evm.world import World
 from verifill.assembly.history import prepared
-from verifill.assembly.loopback import Connected, Hosting
+from verifill.assembly.loopback import Connection, Hosting
 from verifill.config import load_config
 from verifill.engine.errors import NotObserved
 from verifill.machines.recovery import Found
@@ -18,11 +18,11 @@ from verifill.ways import way_to
 
 
 @pytest.fixture
-def connected(world: World) -> Generator[Callable[[], Connected]]:
+def connected(world: World) -> Generator[Callable[[], Connection]]:
     """Connects to the market as a run would."""
-    made: list[Connected] = []
+    made: list[Connection] = []
 
-    def connect() -> Connected:
+    def connect() -> Connection:
         config = load_config(world.planning([]))
         hosting = Hosting.of(config, prepared(config, world.folder / "history", None))
         way = way_to(config, 0, {KEY: "0x" + "11" * 32})
@@ -34,7 +34,7 @@ def connected(world: World) -> Generator[Callable[[], Connected]]:
         one.close()
 
 
-def test_rates_are_those_of_the_newest_block(connected: Callable[[], Connected]) -> None:
+def test_rates_are_those_of_the_newest_block(connected: Callable[[], Connection]) -> None:
     one = connected()
 
     assert one.refresh() is None  # a chain tells no clock that ours could be held to
@@ -48,7 +48,7 @@ def test_rates_are_those_of_the_newest_block(connected: Callable[[], Connected])
 
 
 def test_a_node_that_has_fallen_behind_is_not_believed(
-    connected: Callable[[], Connected], monkeypatch: pytest.MonkeyPatch
+    connected: Callable[[], Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = time.time_ns() + 3_600 * 10**9
     monkeypatch.setattr("verifill.ways.Times", lambda: _Later(later))
@@ -65,14 +65,14 @@ class _Later:
         self.monotonic_ns = lambda: now_ns
 
 
-def test_the_wrong_key_is_found_at_the_start(connected: Callable[[], Connected]) -> None:
+def test_the_wrong_key_is_found_at_the_start(connected: Callable[[], Connection]) -> None:
     (venue,) = connected().venues.values()
 
     assert ("ethereum: the key of wallet is of another address",) == venue.start_up_failures()
 
 
 def test_a_contract_that_is_not_there_is_found_at_the_start(
-    connected: Callable[[], Connected], world: World
+    connected: Callable[[], Connection], world: World
 ) -> None:
     world.rpc("anvil_setCode", world.market.delegate, "0x")
     (venue,) = connected().venues.values()
@@ -80,7 +80,7 @@ def test_a_contract_that_is_not_there_is_found_at_the_start(
     assert "ethereum: there is no contract at the address of executor" in venue.start_up_failures()
 
 
-def test_health_is_told_where_something_is_owed(connected: Callable[[], Connected]) -> None:
+def test_health_is_told_where_something_is_owed(connected: Callable[[], Connection]) -> None:
     (venue,) = connected().venues.values()
     assert isinstance(venue, EvmChain)
 

@@ -3,8 +3,8 @@
 import socket
 
 import pytest
-from fixtures.chain.anvil import Anvil, free_port
 
+from fixtures.chain.anvil import Anvil, free_port
 from tests.evm.between import between
 from verifill.engine.errors import NotObserved
 from verifill.venues.evm.node import LostError, Node, NotSentError, RefusedError
