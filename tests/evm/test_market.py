@@ -7,8 +7,8 @@ import pytest
 
 from fixtures.chain.settings import KEY
 from tests.evm.world import World
-from verifill.assembly.history import prepared
 from verifill.assembly.connection import Connection
+from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.config import load_config
 from verifill.engine.errors import NotObserved
