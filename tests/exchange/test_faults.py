@@ -61,7 +61,7 @@ def test_each_event_is_told_as_ccxt_tells_it_and_the_record_has_what_was_done(
     seen: dict[str, tuple[str | None, int]] = {}
     for number, (event, (told, _, _)) in enumerate(EVENTS.items()):
         loopback.control.arm(Fault(on=CREATES[name], **told))
-        client.timeout = 200 if told["do"] is Do.SILENT else 10_000  # ms; it would wait for ever
+        client.timeout = 500 if told["do"] is Do.SILENT else 10_000  # ms; it would wait for ever
         error = raised(partial(create, client, "buy", 0.01, number))
         seen[event] = (error, loopback.control.counts(name)[client_id(name, number)])
 
