@@ -68,6 +68,8 @@ def killed_in_mid_hedge(folder: Path, port: int, control: Control) -> None:
             engine.wait()
             sys.exit("the order did not come")
         time.sleep(0.05)
+    if engine.poll() is not None:
+        sys.exit(f"the engine ended by itself, with {engine.returncode}")
     engine.send_signal(signal.SIGKILL)
     engine.wait()
 
@@ -103,7 +105,7 @@ def told(control: Control) -> int:
     for venue, wanted in WANTED.items():
         held = control.totals(venue)["positions"].get("BTC/USDT:USDT", Decimal(0))
         counts = control.counts(venue)
-        once = max(counts.values()) == 1
+        once = set(counts.values()) == {1}
         wrong += held != Decimal(wanted) or not once
         print(
             f"  {venue:<8} perpetual {held} BTC, wanted {wanted}; {len(counts)} orders, each once: "
