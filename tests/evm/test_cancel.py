@@ -101,3 +101,23 @@ def test_what_is_mined_between_two_questions_is_not_taken_for_replaced(
     receipt = chain.query(order)
 
     assert Outcome.EXECUTED is receipt.outcome, receipt.reason
+
+
+def test_rows_of_blocks_that_are_no_more_are_taken_back(chain: EvmChain, world: World) -> None:
+    chain.read()
+    order = waiting(chain, world)
+    world.rpc("evm_mine")
+    before = chain.read()
+    assert 10**18 == before.totals["wallet:BaseToken:WETH"]
+    world.rpc("anvil_reorg", 1, [])
+    world.mine_now()
+    gone = chain.read()
+
+    assert {(r.ref, r.key, -r.amount) for r in before.rows} == {
+        (r.ref, r.key, r.amount) for r in gone.rows
+    }
+    assert 0 == gone.totals["wallet:BaseToken:WETH"]
+
+    assert Outcome.ACCEPTED is chain.submit(order).outcome
+    world.mine_now()
+    assert 10**18 == chain.read().totals["wallet:BaseToken:WETH"]

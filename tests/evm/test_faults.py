@@ -146,7 +146,7 @@ def test_a_reorganisation_after_it_was_done_halts_the_next_life(world: World) ->
     world.run(config)
     assert DONE in world.states()
     world.rpc("anvil_reorg", 2, [])
-    world.rpc("evm_mine")
+    world.mine_now()
 
     assert "moved between instructions without a ledger row" in halts(config, world)
 

@@ -99,14 +99,18 @@ class World:
     def for_a_while(self, folder: Path) -> Generator["World"]:
         """The market as it was deployed; what is done to it is forgotten."""
         before = self.rpc("evm_snapshot")
-        self.rpc("evm_setTime", int(time.time()))  # a node goes by its newest block
-        self.rpc("evm_mine")
+        self.mine_now()
         self.folder = folder
         try:
             yield self
         finally:
             self.mining(on=True)
             assert self.rpc("evm_revert", before)
+
+    def mine_now(self) -> None:
+        """Mine a block of now: a node that was set back goes by its newest block."""
+        self.rpc("evm_setTime", int(time.time()))
+        self.rpc("evm_mine")
 
     def mining(self, *, on: bool) -> None:
         """Whether a transaction is mined as it comes."""

@@ -144,6 +144,7 @@ class Feed:
     _read: dict[tuple[str, str], tuple[Move, ...]] = field(
         factory=dict[tuple[str, str], tuple[Move, ...]]
     )
+    _seen: list[int] = field(factory=list[int])
     _told: dict[str, tuple[int, list[LedgerRow]]] = field(
         factory=dict[str, tuple[int, list[LedgerRow]]]
     )
@@ -164,6 +165,7 @@ class Feed:
                 msg = f"block {head.number} was replaced while it was read"
                 raise NotObserved(msg)
         self.cursor, self.block = cursor_of(head), head
+        self._seen = [*self._seen[-DEEP:], self.cursor]
         return Reading(head.time_ns, totals, rows)
 
     def _rows(self, since: int, head: Block) -> tuple[LedgerRow, ...]:
@@ -173,7 +175,8 @@ class Feed:
             if not self._told:  # what an earlier life has booked is not known one by one
                 return ()
             undone = self._undone(begin)
-            begin = max(0, begin - DEEP)
+            standing = [one for one in self._seen if self._stands(one)]
+            begin = standing[-1] >> SHOWN if standing else max(0, begin - DEEP)
         rows: list[LedgerRow] = []
         for mined in self._mined(begin + 1, head.number):
             if mined.hash in self._told:
