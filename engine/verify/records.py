@@ -1,5 +1,6 @@
 """A durable log record by record: its chain, and the rows and evidence that are checked."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from io import BytesIO
@@ -142,8 +143,7 @@ def _anchored(folder: Path, anchor: Anchor | None) -> tuple[tuple[int, str] | No
 def _drain(rows: Iterable[Row]) -> None:
     """Read the rest, as far as it can be read; that it is broken is known."""
     try:
-        for _ in rows:
-            pass
+        deque(rows, maxlen=0)
     except LogError:
         return
 

@@ -30,21 +30,24 @@ def loaded(folder: Path, more: str, text: str = MINIMAL, chosen: str = "dev") ->
 
 
 def refused(folder: Path, more: str, variables: Mapping[str, str], **how: str) -> str:
-    config = loaded(folder, more, **how)
     with pytest.raises(ConfigError) as caught:
-        endpoints_of(config, variables, venue_names(config))
+        found(folder, more, variables, **how)
     return str(caught.value)
+
+
+def found(folder: Path, more: str, variables: Mapping[str, str], **how: str) -> dict[str, str]:
+    config = loaded(folder, more, **how)
+    return endpoints_of(config, variables, venue_names(config))
 
 
 def test_each_venue_has_its_endpoint_in_the_environment_that_is_chosen(tmp_path: Path) -> None:
     text = said(binance=HERE, ethereum="env:ETH_RPC") + said(binance="https://b").replace(
         "dev", "prod"
     )
-    config = loaded(tmp_path, text, WHOLE)
 
-    found = endpoints_of(config, {"ETH_RPC": SECRET}, venue_names(config))
-
-    assert {"binance": HERE, "ethereum": SECRET} == found
+    assert {"binance": HERE, "ethereum": SECRET} == found(
+        tmp_path, text, {"ETH_RPC": SECRET}, text=WHOLE
+    )
 
 
 def test_neither_the_environment_nor_its_endpoints_change_the_digest(tmp_path: Path) -> None:

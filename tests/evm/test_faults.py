@@ -156,7 +156,7 @@ CAP: Final = "setSupplyCap(address,uint256)"
 
 
 def paused(world: World) -> None:
-    world.admin.send(world.market.aave.configurator, PAUSED, world.weth, True)  # noqa: FBT003
+    world.admin.send(world.market.aave.configurator, PAUSED, world.weth, True)  # noqa: FBT003 - of the contract
 
 
 def capped(world: World) -> None:

@@ -109,6 +109,7 @@ DRIVES: Mapping[str, Callable[[Clients], object]] = {
     "GET /fapi/v3/balance": lambda c: c.usdm.futures_account_balance_v3(),
     "GET /fapi/v2/positionRisk": lambda c: c.usdm.position_information_v2(),
     "GET /fapi/v3/positionRisk": lambda c: c.usdm.position_information_v3(),
+    "GET /fapi/v1/forceOrders": lambda c: c.usdm.users_force_orders(),
     "GET /fapi/v1/leverageBracket": lambda c: c.usdm.notional_and_leverage_brackets(),
     "GET /fapi/v1/symbolConfig": lambda c: c.usdm.symbol_configuration(**BTC),
     "GET /fapi/v1/positionSide/dual": lambda c: c.usdm.get_current_position_mode(),

@@ -88,6 +88,9 @@ INFO: Mapping[str, Callable[[Clients], object]] = {
     "maxBuilderFee": lambda c: c.ccxt.public_post_info(
         {"type": "maxBuilderFee", "user": OWNER, "builder": NOBODY}
     ),
+    "activeAssetData": lambda c: c.ccxt.public_post_info(
+        {"type": "activeAssetData", "user": OWNER, "coin": "BTC"}
+    ),
     "userFees": lambda c: c.info.user_fees(OWNER),
 }
 

@@ -126,8 +126,9 @@ def test_what_waits_too_long_offers_more_and_the_log_has_it_first(tmp_path: Path
     check(made, twice=True)
 
 
-def test_where_nothing_more_can_be_offered_it_is_held(tmp_path: Path) -> None:
-    pen = Pen(fails=1)
+@pytest.mark.parametrize("fails", [0, 1])
+def test_where_nothing_more_can_be_offered_it_is_held(fails: int, tmp_path: Path) -> None:
+    pen = Pen(fails=fails)
     made = sealing(tmp_path, pen, submits=[waits], queries=[waits] * 40)
 
     made.live()

@@ -195,7 +195,7 @@ def live(
         typer.Option("--prod", help="Mean it: the environment prod is of real exchanges."),
     ] = False,
 ) -> None:
-    """Trade live until stopped, on exchanges or on the venues of a loopback server.
+    """Trade live until stopped, on real venues or a loopback server.
 
     A log that is there is gone on with: what was in flight is resolved first. Ctrl-C and SIGTERM
     stop it; an instruction that waits is parked, and the next start goes on with it.
