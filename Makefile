@@ -3,7 +3,7 @@
 # Debian's Python is built with profile-guided and link-time optimisation. One built from source
 # without them took 1.5 to 2.5 times as long for a loop of arithmetic, dictionaries and texts.
 PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, ensurepip; assert sys.version_info >= (3, 11)' 2>/dev/null && echo /usr/bin/python3 || echo python3)
-WORKERS ?= 2
+WORKERS ?= 3 # on two cores: a part of the tests waits for processes and nodes
 BIN := .venv/bin
 # Tests that sync thousands of times do it in memory where there is room for it: what a disk
 # does when the power goes is simulated, and no test waits for one.
