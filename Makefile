@@ -20,9 +20,10 @@ help: ## list the targets
 
 setup: $(READY) ## make .venv with the pinned versions (does nothing if it is up to date)
 
-# The build backend is installed first and used without isolation, so that it is pinned too.
+# Made anew, because two Pythons do not mix in one. The build backend is installed first and used
+# without isolation, so that it is pinned too.
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip setuptools
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation \
 		--editable . --group dev

@@ -18,7 +18,8 @@ from typing import Any, Final
 import pytest
 
 from verifill.engine.compile import Answer, compile_table
-from verifill.engine.executor import Executor
+from verifill.engine.errors import IllegalEvent
+from verifill.engine.executor import DurableExecutor, Executor
 from verifill.engine.paths import Move
 from verifill.engine.table import AnyTable
 from verifill.machines.breaker import BREAKER
@@ -66,18 +67,30 @@ WATCH: Final = Watch()
 def watch() -> None:
     """Watch every machine that runs in this process."""
     executor: Any = Executor
+    durable: Any = DurableExecutor
     running: Any = Running
+    fire = durable.fire  # which keeps no path
     take, tell = executor._take, running._tell  # noqa: SLF001 - where every step goes through
 
     def taken(self: Any, event: str, target: int, move: Move) -> None:  # noqa: ANN401 - an executor
         WATCH.saw(self.compiled.name, self.state, event)
         take(self, event, target, move)
 
+    def fired(self: Any, event: str) -> None:  # noqa: ANN401 - likewise
+        state = self.state
+        try:
+            fire(self, event)
+        except IllegalEvent:
+            WATCH.saw(self.compiled.name, state, event)
+            raise
+        WATCH.saw(self.compiled.name, state, event)
+
     def tells(self: Any, source: str, event: str, *rest: Any) -> Any:  # noqa: ANN401 - as it is
         WATCH.saw(self.table.name, source, event)
         return tell(self, source, event, *rest)
 
     executor._take = taken  # noqa: SLF001 - likewise
+    durable.fire = fired
     running._tell = tells  # noqa: SLF001 - likewise
 
 
