@@ -15,6 +15,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from verifill.assembly.ccxt import keys_of
 from verifill.assembly.connection import Connection
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
@@ -49,7 +50,7 @@ from verifill.quotes import Quotes
 from verifill.setting_up import setup_of
 from verifill.start import Start
 from verifill.telling import Style, Tell, telling
-from verifill.ways import keys_of, way_to
+from verifill.ways import way_to
 
 
 @frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from verifill.assembly.ccxt import keys_of, through_ccxt
+from verifill.assembly.ccxt import through_ccxt
 from verifill.assembly.connection import Connection
 from verifill.assembly.endpoints import endpoints_of, ports_of, servers_of
 from verifill.assembly.evm import EvmWay, chains_as_they_are, with_chain
@@ -58,6 +58,3 @@ def _beside_chains(
     if not others:
         return None
     return at(ports_of(config, endpoints_of(config, variables, others)), config.policies)
-
-
-__all__ = ["keys_of", "way_to"]

@@ -106,11 +106,6 @@ class Client:
         # a number that comes without quotes is read as its digits, never as a float
         self.exchange.on_json_response = partial(json.loads, parse_float=str)
 
-    @property
-    def private(self) -> bool:
-        """Whether it has credentials."""
-        return self._credentials is not None
-
     def attempt(self, timeout_s: float, call: Callable[..., Any], *asked: Told) -> Attempt:
         """Call it once.
 

@@ -6,7 +6,6 @@ one port of this machine, whatever address ccxt asks for.
 """
 
 import importlib
-from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -26,7 +25,6 @@ class Evidence:
         left: whether a byte of it may have left; not where no connection was made.
         status: HTTP status of the answer; 0 if there was none.
         wait_s: for how long its header Retry-After says to stay away; 0 if it does not.
-        date: its header Date, else empty.
     """
 
     left: bool = False
@@ -99,6 +97,3 @@ def _never_left(error: BaseException) -> bool:
     reasons: list[object] = [*error.args, getattr(error, "reason", None)]
     inner = [getattr(reason, "reason", None) for reason in reasons]
     return any(type(one).__name__ in NEVER_LEFT for one in (error, *reasons, *inner))
-
-
-Headers = Mapping[str, str]
