@@ -1,7 +1,7 @@
 # Everything runs in .venv, made from pyproject.toml and the versions in constraints.txt.
 
 # Debian's Python is built with profile-guided and link-time optimisation. One built from source
-# without them took 1.5 to 2.5 times as long for a loop of arithmetic, dictionaries and texts.
+# without them took 1.4 to 2.3 times as long for a loop of arithmetic, dictionaries and texts.
 PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, ensurepip; assert sys.version_info >= (3, 11)' 2>/dev/null && echo /usr/bin/python3 || echo python3)
 WORKERS ?= 3 # on two cores: a part of the tests waits for processes and nodes
 BIN := .venv/bin
