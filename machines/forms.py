@@ -1,7 +1,7 @@
 """How the answers of a live engine are written down, and who stands where nobody is asked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, make_dataclass, replace
+from dataclasses import fields, make_dataclass
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final, NoReturn
@@ -16,7 +16,7 @@ from verifill.machines.memory import OrderMemory, entries_of, plain, plan_of
 from verifill.machines.strategy import Plan
 from verifill.venues.expectation import Assessment, Bound, Expectation, Origin
 from verifill.venues.instructions import AnyInstruction, Instruction, PerpTrade, Side, SpotTrade
-from verifill.venues.orders import Fill, Move, Order, Receipt
+from verifill.venues.orders import Order, Receipt
 from verifill.venues.rules import VenueRules
 from verifill.venues.tickets import TradeOrder, ticket
 
@@ -28,17 +28,6 @@ def _lean(receipt: Receipt) -> dict[str, Any]:
     """A receipt without the fields that are as they are by default."""
     told: dict[str, Any] = msgspec.to_builtins(receipt)
     return {name: part for name, part in told.items() if getattr(receipt, name) != USUAL[name]}
-
-
-def _receipt(told: object) -> Receipt:
-    """The receipt; of a class that is compiled, nobody tells msgspec what its tuples hold."""
-    given = msgspec.convert(told, dict[str, Any])
-    parts = {name: msgspec.convert(given.get(name, ()), kind) for name, kind in PARTS.items()}
-    rest = {name: part for name, part in given.items() if name not in PARTS}
-    return replace(msgspec.convert(rest, Receipt), **parts)
-
-
-PARTS: Final[Mapping[str, Any]] = {"fills": tuple[Fill, ...], "moves": tuple[Move, ...]}
 
 
 def pairs(units: Mapping[str, int]) -> list[list[Any]]:
@@ -59,7 +48,7 @@ COUNT = form(int)
 TEXTS: Form[Sequence[str]] = Form(list, tuple)
 # in pairs, because the order of keys is that of what is written of them
 UNITS: Form[Mapping[str, int]] = Form(pairs, dict)
-RECEIPT: Form[Receipt] = Form(_lean, _receipt)
+RECEIPT: Form[Receipt] = Form(_lean, lambda told: msgspec.convert(told, Receipt))
 EXPECTATION: Form[Expectation] = Form(
     lambda expectation: [
         [key, bound.low, bound.high, str(bound.origin)] for key, bound in expectation.bounds.items()

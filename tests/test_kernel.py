@@ -75,6 +75,14 @@ def test_a_live_engine_runs_and_stops_when_compiled() -> None:
 
 
 @compiled
+def test_what_goes_wrong_over_the_wire_ends_as_it_must_when_compiled() -> None:
+    """A sample of the matrix of faults; what a venue answers is read into compiled classes."""
+    told = run("verifill", "faults", "run", "--sample", "30", path=KERNEL)
+
+    assert "cells       30 run of" in told
+
+
+@compiled
 def test_a_live_log_is_checked_and_run_again_when_compiled() -> None:
     checks = ("tests/engine/test_durable_log.py", "tests/machines/test_replay.py")
     run("pytest", "-q", "-p", "no:cacheprovider", *checks, "-k", CHECKED, path=KERNEL)

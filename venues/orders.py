@@ -284,6 +284,11 @@ class Receipt:
         self.wait_s = wait_s
 
 
+# Of a class that is compiled no more is left of an annotation than `tuple`, and msgspec would
+# leave the parts of a receipt as they came over the wire.
+vars(Receipt)["__annotations__"].update(fills=tuple[Fill, ...], moves=tuple[Move, ...])
+
+
 @final
 @mypyc_attr(acyclic=True)
 @dataclass(init=False)
