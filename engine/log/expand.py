@@ -67,6 +67,11 @@ class Nesting:
                 owner = table
         return owner
 
+    def around(self, leaf: str) -> str:
+        """The innermost table that a leaf belongs to."""
+        inside = [at for at in self.holders if not at or leaf.startswith(f"{at}.")]
+        return self.holders[max(inside, key=len)] if inside else self.machine
+
 
 def records(
     header: Mapping[str, Any], paths: Sequence[Sequence[int]], streams: Mapping[str, pl.LazyFrame]

@@ -162,7 +162,7 @@ class LiveLog:
             EngineDefect: an INTENT whose key was used before; nothing is written.
             LogError: as `transition`.
         """
-        owner = self._tables[-1 if context.instruction else 0]
+        owner = self._nesting.around(state)  # the context may be of what has ended by then
         self._write(owner, kind, context, source=state, target=state, intent_id=intent_id or None)
 
     def _write(

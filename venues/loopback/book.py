@@ -156,6 +156,14 @@ class Book:
             if self._open(entry)
         )
 
+    def situation(self) -> list[tuple[str, str, int, int, Receipt]]:
+        """Of every order: key, id, what rests of it, when it can be found, what became of it."""
+        return [
+            (key, entry.order, entry.rest, entry.found_ns, self._receipt(entry))
+            for key, entries in self._entries.items()
+            for entry in entries
+        ]
+
     # How an order is taken.
 
     def _arrive(self, asked: Submit, handling: Handling) -> Answer:

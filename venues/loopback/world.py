@@ -151,6 +151,11 @@ class World:
             hosted.book.done.clear()
         return done
 
+    def due(self) -> list[int]:
+        """When what is still to happen by itself falls due."""
+        arrivals = [] if self._network.due_ns is None else [self._network.due_ns]
+        return sorted([*arrivals, *(due_ns for due_ns, _, _ in self._jobs)])
+
     # Time.
 
     def _at(self, due_ns: int, job: Callable[[], None]) -> None:

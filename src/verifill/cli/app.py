@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from verifill.cli import audit, drawn, observers, options, replaying, reporting
+from verifill.cli import check as checking
 from verifill.cli.datas import data
 from verifill.cli.failures import DEBUG, told
 from verifill.cli.faults import faults
@@ -47,6 +48,7 @@ app.add_typer(venue, name="venue")
 app.add_typer(ops, name="ops")
 app.add_typer(faults, name="faults")
 app.command(epilog=audit.VERIFY)(audit.verify)
+app.command(epilog=checking.EPILOG)(checking.check)
 app.command(epilog=replaying.EPILOG)(replaying.replay)
 app.command(epilog=observers.METRICS)(observers.metrics)
 app.command(epilog=observers.SPANS)(observers.spans)

@@ -109,6 +109,7 @@ class Wire:
     Attributes:
         moments: of the life that asks.
         sent: key -> how often it was submitted.
+        keys: those that were submitted, in order.
         hook: called before each request with its place and number.
     """
 
@@ -120,6 +121,7 @@ class Wire:
         self.service.script.arm(faults)
         self.moments = Moments()
         self.sent: dict[str, int] = {}
+        self.keys: list[str] = []
         self._dark_ns = 0
         self._refused = False
         self.hook: Callable[[Place, int], None] = lambda _place, _number: None
@@ -145,6 +147,7 @@ class Wire:
     def _submit(self, target: str, body: bytes) -> Attempt:
         key = msgspec.json.decode(body, type=Submit).key
         self.sent[key] = self.sent.get(key, 0) + 1
+        self.keys.append(key)
         return self._ask("POST", target, body)
 
     def _ask(self, method: str, target: str, body: bytes) -> Attempt:
@@ -201,6 +204,16 @@ class Wire:
             for effect in self.service.effects()
         }
 
+    def situation(self) -> Iterator[object]:
+        """All that what the venues do next depends on, as plain values."""
+        world = self.service.world
+        yield self.totals()
+        yield world.due()
+        for name, hosted in world.hosted.items():
+            yield name
+            yield hosted.shelf.length
+            yield msgspec.to_builtins(hosted.book.situation())
+
     def _started(self) -> Service:
         """The server, from its journal."""
         time = self._time
@@ -236,6 +249,7 @@ class Disk:
         usual: connects to the database itself.
         open: connects to it this time.
         on_acknowledged: told of each of those.
+        on_rows: told of the rows of each commit, once they are on the disk.
         doomed: whether the power is gone, and the next thing that passes ends the life.
     """
 
@@ -249,6 +263,7 @@ class Disk:
     usual: Connect = connect
     open: Connect = connect
     on_acknowledged: Callable[[int, str], None] = lambda _number, _digest: None
+    on_rows: Callable[[Sequence[Sequence[object]]], None] = lambda _rows: None
     doomed: bool = False
 
     def connect(self, path: Path) -> Connection:
@@ -286,6 +301,7 @@ class Watched:
             number, digest = int(str(row[0])), str(row[-1])
             disk.acknowledged[number] = digest
             disk.on_acknowledged(number, digest)
+        disk.on_rows(self._rows)
         self._rows = ()
         return done
 

@@ -1,7 +1,7 @@
 """What a durable log tells of its instructions: planned, sent, and what became of them."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -169,17 +169,22 @@ def told(log: Path) -> Story:
     plans: list[Planned] = []
     state = ""
     books: Facts = {}
+    for row, memory in follow(rows, plans):
+        books = memory["books"] if memory else books
+        if row["event"] and of_loops(row):
+            state = row["to"]
+    return Story(rows, plans, state, books)
+
+
+def follow(rows: Iterable[Facts], plans: list[Planned]) -> Iterator[tuple[Facts, Facts | None]]:
+    """Each record, with the memory that it carries, once the plans say what it says of them."""
     for row in rows:
         payload: Facts = json.loads(row["payload"] or "{}")
         if row["kind"] == "PLAN":
             plans.append(Planned([_names(entry) for entry in payload["plan"]], row["instance"]))
         if plans:
             _go_on(plans[-1], row, payload)
-        if "memory" in payload:
-            books = payload["memory"]["books"]
-        if row["event"] and of_loops(row):
-            state = row["to"]
-    return Story(rows, plans, state, books)
+        yield row, payload.get("memory")
 
 
 def _go_on(plan: Planned, row: Facts, payload: Facts) -> None:

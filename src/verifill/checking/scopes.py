@@ -1,0 +1,116 @@
+"""What is explored: a plan, a venue, and how much may go wrong in all."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import field, frozen
+
+from verifill.checking.choices import Budget, Kind
+from verifill.engine.commands import CommandName
+from verifill.faults.hazard import Scene
+from verifill.faults.moments import Place
+from verifill.venues.loopback.faults import CATALOGUE, Break, Delivery, Fault, Route, View
+from verifill.venues.rules import Idempotency
+
+Menu = Mapping[str, Fault]
+
+BARRED: Final = "refused"
+SENDS: Final[Menu] = {
+    name: CATALOGUE[name]
+    for name in (
+        "timeout_before",
+        "timeout_after",
+        "late_arrival",
+        "rate_limit",
+        "partial_then_cancelled",
+        "partial_then_rest",
+        "answer_fill_twice",
+        "fills_out_of_order",
+        "answer_garbage",
+        "hidden",
+    )
+}
+"""What can become of a send, besides its being carried out, or refused."""
+
+QUESTIONS: Final[Menu] = {
+    "query_fails": CATALOGUE["query_fails"],
+    "query_unanswered": Fault(
+        name="query_unanswered", on=Route.QUERY, delivery=Delivery(before=Break.HOLD)
+    ),
+}
+READINGS: Final[Menu] = {
+    "stale": CATALOGUE["stale"],
+    "positions_fail": CATALOGUE["positions_fail"],
+    "off by one": Fault(name="off by one", on=Route.POSITIONS, view=View(off=1)),
+}
+MENUS: Final[Mapping[Place, Menu]] = {
+    Place.SEND: SENDS,
+    Place.QUESTION: QUESTIONS,
+    Place.READING: READINGS,
+}
+ENDS: Final = frozenset({Place.COMMIT, Place.SEND, Place.ANCHOR})
+"""After what a process may be gone. Before a commit all is as it was after the one before it,
+and questions and readings change nothing."""
+
+SAYS: Final[Mapping[str, tuple[CommandName, ...]]] = {
+    ".HELD": (CommandName.ADOPT, CommandName.VOID, CommandName.ASK),
+    "STRANDED": (CommandName.COMPENSATE, CommandName.SETTLE),
+    "HALTED": (CommandName.RESUME, CommandName.ADOPT_EXTERNAL),
+}
+"""End of a state's name -> what an operator may say there."""
+
+
+@frozen(kw_only=True)
+class Scope:
+    """What is explored.
+
+    Attributes:
+        name: how it is called.
+        scene: plan and venues.
+        budget: how much may go wrong.
+        ticks: of each life.
+        what: in words.
+        residue: position -> units that it may be off by after a chain was taken back; any other
+            must be what it was.
+    """
+
+    name: str
+    scene: Scene
+    budget: Budget = field(factory=lambda: {Kind.FAULT: 1, Kind.CRASH: 1, Kind.OPERATOR: 1})
+    ticks: int = 2
+    what: str = ""
+    residue: Mapping[str, int] = {}
+
+
+LOT: Final = 1_000  # of bitcoin, in units: less than that is not sold
+SPREAD: Final = 250 * 10**8  # USDT: fees and a moved price, of half a bitcoin there and back
+
+
+def _scope(
+    plan: str,
+    what: str,
+    klass: Idempotency = Idempotency.K,
+    *,
+    lag_s: int = 0,
+    faults: int = 1,
+) -> Scope:
+    scene = Scene(plan=plan, klass=klass, lag_s=lag_s)
+    return Scope(
+        name=plan if klass is Idempotency.K else f"{plan}, class {klass}",
+        scene=scene,
+        budget={Kind.FAULT: faults, Kind.CRASH: 1, Kind.OPERATOR: 1},
+        what=what,
+        residue={"binance.spot:BaseToken:BTC": LOT, "binance.spot:BaseToken:USDT": SPREAD},
+    )
+
+
+_ALL: Final = (
+    _scope("one", "one instruction, and two faults", faults=2),
+    _scope("three", "three instructions on two venues"),
+    _scope("three", "likewise, where ids are forgotten", Idempotency.D, lag_s=5),
+    _scope("three", "likewise, where nobody can prove that there is none", Idempotency.N),
+    _scope("saga", "a chain of three, over two venues"),
+    _scope("saga taken back", "a chain of three, the last of which cannot be"),
+    _scope("one transaction", "a chain of two in one transaction"),
+)
+SCOPES: Final[Mapping[str, Scope]] = {scope.name: scope for scope in _ALL}

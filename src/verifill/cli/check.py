@@ -1,0 +1,48 @@
+"""`verifill check`: its options; see `verifill.cli.app`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from verifill.cli.failures import told
+from verifill.cli.options import examples
+
+CODES = """Exit codes:
+  0    everything in the scopes was explored, and every rule holds
+  1    a rule is broken, or the time was over before everything was explored
+  2    usage or input
+  3    the machine: disk, permission, memory
+  4    a defect of Verifill; please report it
+  130  interrupted: Ctrl-C
+  143  interrupted: SIGTERM"""
+EPILOG = examples(
+    "verifill check", "verifill check one saga --seconds 120", "verifill check --out checked",
+    codes=CODES,
+)  # fmt: skip
+
+
+@told
+def check(
+    scope: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SCOPE]...", help="What to explore.  [default: every scope]"),
+    ] = None,
+    *,
+    seconds: Annotated[int, typer.Option(min=1, help="End after so many.")] = 3_600,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that run the engine; 0: one for each core.")
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the report, and the log of a run that fails."),
+    ] = None,
+) -> None:
+    """Run the real engine in every way that its surroundings let it go, within small scopes.
+
+    Venues that refuse, are late, silent or wrong, a process that ends at any durable point, and
+    an operator, all in every order. Every run is held against the same rules.
+    """
+    from verifill.cli.check_run import run  # noqa: PLC0415 - see the module
+
+    run(scope or [], seconds=seconds, workers=workers, out=out)

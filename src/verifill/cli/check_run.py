@@ -1,0 +1,70 @@
+"""What `verifill check` does; apart, because the help of the command line loads in no time."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+
+import typer
+
+from verifill.checking.explorer import Explored, Outcome, explore
+from verifill.checking.running import runner
+from verifill.checking.scopes import SCOPES, Scope
+from verifill.checking.summary import ALWAYS, COLUMNS, EVENTUALLY, Met, line
+from verifill.checking.trace import again, chosen
+from verifill.cli.failures import ExitCode
+from verifill.cli.screen import aside, pairs, screen, table
+from verifill.engine.errors import ConfigError
+
+TRACE, LOG, REPORT = "trace.txt", "counterexample", "check.md"
+
+
+def run(names: Sequence[str], *, seconds: int, workers: int, out: Path | None) -> None:
+    """Explore the scopes of these names, all if there is none, and say what was found."""
+    scopes = [_named(name) for name in names] or list(SCOPES.values())
+    until = monotonic() + seconds
+    found: list[Explored] = []
+    with TemporaryDirectory(prefix="verifill-check-") as work:
+        for scope in scopes:
+            aside().print(f"exploring {scope.name}: {scope.what}", soft_wrap=True)
+            with runner(scope, Path(work), workers or os.cpu_count() or 1) as make:
+                found.append(explore(scope, make, more=lambda: monotonic() < until))
+            if found[-1].broken:
+                break
+        _tell(found, out, Path(work))
+    if not all(one.whole for one in found):
+        raise typer.Exit(ExitCode.ENDED_EARLY)
+
+
+def _named(name: str) -> Scope:
+    if name not in SCOPES:
+        msg = f"there is no scope {name!r}; there are {', '.join(SCOPES)}"
+        raise ConfigError(msg)
+    return SCOPES[name]
+
+
+def _tell(found: Sequence[Explored], out: Path | None, work: Path) -> None:
+    """The figures, the rules, and of a run that breaks one all that happened in it."""
+    console = screen()
+    console.print(table("", COLUMNS, map(line, found)))
+    if broken := found[-1].broken:
+        _broken(found[-1].scope, broken, out, work)
+        return
+    over = sum(one.left for one in found)
+    holds = "holds so far: the time was over" if over else "holds"
+    lines = [("always", rule) for rule in ALWAYS] + [("eventually", EVENTUALLY)]
+    console.print(pairs("", [*lines, *Met.of(found).lines(), ("verdict", f"every rule {holds}")]))
+
+
+def _broken(scope: Scope, broken: Outcome, out: Path | None, work: Path) -> None:
+    console = screen()
+    rules = [("broken", rule) for rule in broken.broken]
+    console.print(pairs("", [*rules, ("choices", chosen(broken))]))
+    folder = (out or work) / LOG
+    folder.mkdir(parents=True)
+    trace = again(scope, broken, folder, work)
+    console.print(trace, soft_wrap=True)
+    if out:
+        (out / TRACE).write_text(trace, encoding="utf-8")
+        console.print(f"wrote {out / TRACE}; verifill replay {folder / 'log'}", soft_wrap=True)
