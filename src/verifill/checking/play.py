@@ -9,7 +9,7 @@ from msgspec import structs
 
 from verifill.assembly.loopback import Hosting
 from verifill.checking.choices import USUAL, Choices, Chooser, Kind, Point
-from verifill.checking.scopes import BARRED, ENDS, MENUS, SAYS, Scope
+from verifill.checking.scopes import BARRED, ENDS, KILLED, SAYS, Menu, Scope
 from verifill.checking.watching import Watching
 from verifill.engine.command import Command
 from verifill.engine.commands import CommandName
@@ -20,7 +20,6 @@ from verifill.venues.loopback.faults import Fault
 T = TypeVar("T")
 
 LIVES_MAX: Final = 8
-KILLED: Final = "killed"
 
 
 @frozen
@@ -96,6 +95,7 @@ class Surroundings:
         world: it.
         chooser: what is chosen.
         mail: what an operator says.
+        menus: what can become of requests.
         watching: what is durable.
         sends: when each send went out: how many records were durable.
         path: digests of the situations after each commit since the last choice.
@@ -105,6 +105,7 @@ class Surroundings:
     world: World
     chooser: Chooser
     mail: Mail
+    menus: Mapping[Place, Menu]
     watching: Watching = field(factory=Watching)
     sends: list[int] = field(factory=list[int])
     path: list[str] = field(factory=list[str])
@@ -123,7 +124,7 @@ class Surroundings:
         self.world.wire.service.can_trade = True
         if place is Place.SEND:
             self.sends.append(self.watching.seq)
-        menu = MENUS.get(place)
+        menu = self.menus.get(place)
         if menu is None:
             return
         options = (*menu, BARRED) if place is Place.SEND else tuple(menu)
@@ -192,7 +193,7 @@ def play(scope: Scope, choices: Choices, hosting: Hosting, folder: Path) -> Run:
     """The run of these choices, in an empty folder."""
     world = begun(folder, hosting, ticks=scope.ticks)
     world.mail = mail = Mail()
-    around = Surroundings(world, Chooser.of(choices, scope.budget), mail)
+    around = Surroundings(world, Chooser.of(choices, scope.budget), mail, scope.menus)
     world.wire.hook, world.disk.on_rows = around.before, around.wrote
     opening = world.wire.totals()
     rests = _lives(world, around)

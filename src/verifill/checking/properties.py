@@ -7,11 +7,16 @@ from typing import Final
 from attrs import frozen
 
 from verifill.checking.play import Run, Send
+from verifill.checking.scopes import HEALS
 from verifill.faults.judge import Verdict, books_differ, judged, verdict_of
 from verifill.faults.lives import End
 from verifill.faults.story import Planned, Sent, Story, follow, of_loops, told
 from verifill.machines.tight_loop import Tight
+from verifill.venues.rules import Idempotency
 
+STUCK: Final = frozenset(
+    {Verdict.HELD, Verdict.HALTED, Verdict.MISMATCH, Verdict.STRANDED, Verdict.REFUSED}
+)
 SILENT: Final = (f".{Tight.HELD}", "STRANDED", "HALTED")
 TAKES_BACK: Final = "ATOMIC.COMPENSATE."
 NOTHING: Final = frozenset({Tight.FAILED_CLEAN, Tight.RETRY_RESEND})
@@ -49,12 +54,20 @@ def _broken(run: Run, story: Story, verdict: Verdict) -> Iterator[str]:
         yield f"defect: {run.world.reason}"
     if not run.rests or verdict is Verdict.OPEN:
         yield f"rest: it ends in {story.state}, neither at rest nor waiting for a person"
+    if verdict in STUCK and _healed(run):
+        yield f"progress: it ends {verdict}, though all that went wrong heals by itself"
     if verdict is Verdict.ROLLED_BACK:
         yield from _residue(run)
     again = next((one for one, count in Counter(run.path).items() if count > 1), "")
     if again:
         yield f"cycle: it comes back to a situation that it was in, {again}, and would for ever"
     yield from _sends(run.sends, story)
+
+
+def _healed(run: Run) -> bool:
+    """Whether all that went wrong heals by itself; where absence cannot be proven, nothing does."""
+    proves = run.scope.scene.klass is not Idempotency.N
+    return proves and all(option in HEALS for _, option in run.choices)
 
 
 def _residue(run: Run) -> Iterator[str]:

@@ -9,10 +9,12 @@ from verifill.checking.choices import Budget, Kind
 from verifill.engine.commands import CommandName
 from verifill.faults.hazard import Scene
 from verifill.faults.moments import Place
-from verifill.venues.loopback.faults import CATALOGUE, Break, Delivery, Fault, Route, View
+from verifill.venues.loopback.faults import CATALOGUE, Break, Delivery, Fault, Handling, Route, View
 from verifill.venues.rules import Idempotency
 
 Menu = Mapping[str, Fault]
+
+KILLED: Final = "killed"
 
 BARRED: Final = "refused"
 SENDS: Final[Menu] = {
@@ -32,6 +34,11 @@ SENDS: Final[Menu] = {
 }
 """What can become of a send, besides its being carried out, or refused."""
 
+ASTRAY: Final = Fault(
+    name="astray", handling=Handling(late_s=45), delivery=Delivery(after=Break.DROP)
+)
+"""No answer, and the order arrives later than anybody waits who does not ask."""
+
 QUESTIONS: Final[Menu] = {
     "query_fails": CATALOGUE["query_fails"],
     "query_unanswered": Fault(
@@ -48,6 +55,26 @@ MENUS: Final[Mapping[Place, Menu]] = {
     Place.QUESTION: QUESTIONS,
     Place.READING: READINGS,
 }
+HEALS: Final = frozenset(
+    {
+        "timeout_before",
+        "timeout_after",
+        "late_arrival",
+        "astray",
+        "rate_limit",
+        "partial_then_cancelled",
+        "partial_then_rest",
+        "answer_fill_twice",
+        "fills_out_of_order",
+        "answer_garbage",
+        "query_fails",
+        "query_unanswered",
+        "stale",
+        KILLED,
+    }
+)
+"""After which a run still does what was planned, where the venue can prove what it has not."""
+
 ENDS: Final = frozenset({Place.COMMIT, Place.SEND, Place.ANCHOR})
 """After what a process may be gone. Before a commit all is as it was after the one before it,
 and questions and readings change nothing."""
@@ -70,6 +97,7 @@ class Scope:
         budget: how much may go wrong.
         ticks: of each life.
         what: in words.
+        menus: what can become of requests.
         residue: position -> units that it may be off by after a chain was taken back; any other
             must be what it was.
     """
@@ -79,6 +107,7 @@ class Scope:
     budget: Budget = field(factory=lambda: {Kind.FAULT: 1, Kind.CRASH: 1, Kind.OPERATOR: 1})
     ticks: int = 2
     what: str = ""
+    menus: Mapping[Place, Menu] = MENUS
     residue: Mapping[str, int] = {}
 
 
@@ -94,10 +123,13 @@ def _scope(
     lag_s: int = 0,
     faults: int = 1,
 ) -> Scope:
-    scene = Scene(plan=plan, klass=klass, lag_s=lag_s)
+    other = "" if klass is Idempotency.K else f", class {klass}"
+    late = f", lag {lag_s} s" if lag_s else ""
+    menus = {**MENUS, Place.SEND: {**SENDS, ASTRAY.name: ASTRAY}} if lag_s else MENUS
     return Scope(
-        name=plan if klass is Idempotency.K else f"{plan}, class {klass}",
-        scene=scene,
+        name=f"{plan}{other}{late}",
+        scene=Scene(plan=plan, klass=klass, lag_s=lag_s),
+        menus=menus,
         budget={Kind.FAULT: faults, Kind.CRASH: 1, Kind.OPERATOR: 1},
         what=what,
         residue={"binance.spot:BaseToken:BTC": LOT, "binance.spot:BaseToken:USDT": SPREAD},
@@ -106,8 +138,9 @@ def _scope(
 
 _ALL: Final = (
     _scope("one", "one instruction, and two faults", faults=2),
+    _scope("one", "one instruction at a venue that shows it late", lag_s=90),
     _scope("three", "three instructions on two venues"),
-    _scope("three", "likewise, where ids are forgotten", Idempotency.D, lag_s=5),
+    _scope("three", "likewise, where ids are forgotten", Idempotency.D),
     _scope("three", "likewise, where nobody can prove that there is none", Idempotency.N),
     _scope("saga", "a chain of three, over two venues"),
     _scope("saga taken back", "a chain of three, the last of which cannot be"),

@@ -22,6 +22,7 @@ ALWAYS: Final[Sequence[str]] = (
     "every transition is a row of the table",
     "books at rest are what the accounts were",
     "after ROLLED_BACK every position is as before, but for price, fees and less than a lot",
+    "where all that goes wrong heals by itself, nothing is HELD, HALTED or STRANDED",
     "HELD, STRANDED and HALTED send nothing",
 )
 EVENTUALLY: Final = "every run comes to rest, or waits for a person and says so; none circles"
