@@ -17,7 +17,8 @@ CODES = """Exit codes:
   130  interrupted: Ctrl-C
   143  interrupted: SIGTERM"""
 EPILOG = examples(
-    "verifill check", "verifill check one saga --seconds 120", "verifill check --out checked",
+    "verifill check", "verifill check one --faults 1 --crashes 0",
+    "verifill check saga 'three, class N' --seconds 600 --out checked",
     codes=CODES,
 )  # fmt: skip
 
@@ -29,6 +30,16 @@ def check(
         typer.Argument(metavar="[SCOPE]...", help="What to explore.  [default: every scope]"),
     ] = None,
     *,
+    faults: Annotated[
+        int | None, typer.Option(min=0, help="So many faults.  [default: the scope's]")
+    ] = None,
+    crashes: Annotated[
+        int | None, typer.Option(min=0, help="So many crashes.  [default: the scope's]")
+    ] = None,
+    commands: Annotated[
+        int | None,
+        typer.Option(min=0, help="So many commands of an operator.  [default: the scope's]"),
+    ] = None,
     seconds: Annotated[int, typer.Option(min=1, help="End after so many.")] = 3_600,
     workers: Annotated[
         int, typer.Option(min=0, help="Processes that run the engine; 0: one for each core.")
@@ -45,4 +56,5 @@ def check(
     """
     from verifill.cli.check_run import run  # noqa: PLC0415 - see the module
 
-    run(scope or [], seconds=seconds, workers=workers, out=out)
+    budget = {"faults": faults, "crashes": crashes, "commands": commands}
+    run(scope or [], budget, seconds=seconds, workers=workers, out=out)

@@ -1,13 +1,15 @@
 """What `verifill check` does; apart, because the help of the command line loads in no time."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 
 import typer
+from attrs import evolve
 
+from verifill.checking.choices import Kind
 from verifill.checking.explorer import Explored, Outcome, explore
 from verifill.checking.running import runner
 from verifill.checking.scopes import SCOPES, Scope
@@ -20,9 +22,21 @@ from verifill.engine.errors import ConfigError
 TRACE, LOG, REPORT = "trace.txt", "counterexample", "check.md"
 
 
-def run(names: Sequence[str], *, seconds: int, workers: int, out: Path | None) -> None:
+def run(
+    names: Sequence[str],
+    budget: Mapping[str, int | None],
+    *,
+    seconds: int,
+    workers: int,
+    out: Path | None,
+) -> None:
     """Explore the scopes of these names, all if there is none, and say what was found."""
-    scopes = [_named(name) for name in names] or list(SCOPES.values())
+    named = [_named(name) for name in names] or list(SCOPES.values())
+    given = {Kind(kind): count for kind, count in budget.items() if count is not None}
+    scopes = [evolve(scope, budget={**scope.budget, **given}) for scope in named]
+    if out and (out / LOG).exists():
+        msg = f"{out / LOG} is there already, and is left alone; name another folder with --out"
+        raise ConfigError(msg)
     until = monotonic() + seconds
     found: list[Explored] = []
     with TemporaryDirectory(prefix="verifill-check-") as work:
