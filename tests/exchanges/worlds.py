@@ -1,5 +1,6 @@
 """An exchange on this machine, and an engine or an adapter that speaks to it."""
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ from verifill.venues.instructions import Instruction
 
 ONCE = """
 from decimal import Decimal
-from verifill import InternalTransfer, PerpTrade, SetLeverage, Side, SpotTrade
+from verifill import InternalTransfer, PerpTrade, SetLeverage, Side, SpotTrade, TimeInForce
 
 PLAN = {plan}
 
@@ -53,11 +54,7 @@ class Once:
 
 def once(*plan: Instruction) -> str:
     """A strategy that wants all of this to be done, each of it once."""
-    return ONCE.format(
-        plan=repr(list(plan))
-        .replace("<Side.BUY: 'BUY'>", "Side.BUY")
-        .replace("<Side.SELL: 'SELL'>", "Side.SELL")
-    )
+    return ONCE.format(plan=re.sub(r"<(\w+\.\w+): '\w+'>", r"\1", repr(list(plan))))
 
 
 HEADER = """

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from verifill.engine.errors import InstructionError, UserDefect
 from verifill.venues.instructions import InternalTransfer, SetLeverage, Transfer
-from verifill.venues.interfaces import Venue
+from verifill.venues.interfaces import Recallable, Venue
 from verifill.venues.keys import account_of
 from verifill.venues.loopback.entries import Entry, fills_of, sizes, together
 from verifill.venues.loopback.faults import HONEST, Handling
@@ -140,6 +140,9 @@ class Book:
         """Take what rests of an order out of the book; one that is final stays as it is."""
         for entry in self._entries.get(key, ()):
             entry.rest = 0
+            if isinstance(self._venue, Recallable):
+                for part, _ in entry.parts:
+                    self._venue.recall(part)
         return self.find(key)
 
     def fills(self, key: str) -> Fills:
