@@ -326,10 +326,9 @@ class Book:
 
     def _receipt(self, entry: Entry) -> Receipt:
         """What became of an order so far."""
-        entry.parts = [
-            (part, self._venue.query(part) if receipt.outcome is Outcome.ACCEPTED else receipt)
-            for part, receipt in entry.parts
-        ]
+        for at, (part, before) in enumerate(entry.parts):
+            if before.outcome is Outcome.ACCEPTED:
+                entry.parts[at] = part, self._venue.query(part)
         receipts = [receipt for _, receipt in entry.parts]
         if len(receipts) == 1 and entry.parts[0][0] is entry.request:
             return receipts[0]
