@@ -1,15 +1,35 @@
 """Limit orders that rest at the simulated exchange: filled by what trades through them."""
 
 from decimal import Decimal
+from typing import ClassVar
 
 import pytest
+from attrs import evolve
 from msgspec import structs
 
-from tests.venues.exchanges import BTC, BTC_DATA, HOUR_NS, USDT, World, buy, sell, world
+from tests.venues.exchanges import (
+    BNB_FEES,
+    BTC,
+    BTC_DATA,
+    HOUR_NS,
+    PRICES,
+    SCALES,
+    START_NS,
+    USDT,
+    World,
+    buy,
+    rules,
+    sell,
+    spot,
+    world,
+)
 from verifill.engine.errors import InstructionError
 from verifill.venues.instructions import SpotTrade
 from verifill.venues.orders import Outcome
+from verifill.venues.simulated.exchange import SimulatedExchange
 from verifill.venues.simulated.model import ExchangeModel
+from verifill.venues.simulated.network import Network
+from verifill.venues.simulated.quotes import FixedMarket
 from verifill.venues.time_in_force import TimeInForce
 
 GTC, POST_ONLY, IOC = TimeInForce.GTC, TimeInForce.POST_ONLY, TimeInForce.IOC
@@ -131,3 +151,46 @@ def test_what_cannot_rest_as_it_says_is_refused_with_what_to_do(
 
     with pytest.raises(InstructionError, match=why):
         rich().resolve(trade)
+
+
+class Ranged(FixedMarket):
+    """A market of bars: where each of them went, beside where it closed."""
+
+    bar_ns = START_NS
+    spans: ClassVar[dict[str, tuple[int, int]]] = {}
+
+    def span(self, instrument: str) -> tuple[int, int]:
+        return self.spans.get(instrument, (self.price(instrument),) * 2)
+
+
+def test_a_bar_fills_it_by_its_range_but_not_the_bar_that_it_was_placed_after() -> None:
+    market = Ranged(START_NS, prices=PRICES)
+    market.spans = {BTC_DATA: (LIMIT - 1, 65_000_00)}
+    made = SimulatedExchange(
+        rules=rules([spot()]),
+        scales=SCALES,
+        market=market,
+        network=Network([]),
+        model=ExchangeModel(),
+        opening={USDT: SCALES.units(USDT, Decimal(100_000)), BTC: 0},
+        bases={},
+        funding={},
+    )
+    order = made.resolve(resting_buy(), 1, None)
+    made.submit(order)
+    market.time_ns += HOUR_NS // 2
+    made.advance(market.time_ns)
+    before = made.query(order)
+    market.bar_ns = market.time_ns = START_NS + HOUR_NS
+    made.advance(market.time_ns)
+
+    assert Outcome.ACCEPTED is before.outcome
+    assert [LIMIT] == [fill.price for fill in made.query(order).fills]
+
+
+def test_a_fee_in_a_third_asset_is_not_known_before_so_such_an_order_does_not_rest() -> None:
+    pair = evolve(spot(), fees=BNB_FEES)
+    made = world({USDT: "100000", BTC: "2"}, instruments=(pair,))
+
+    with pytest.raises(InstructionError, match="its fee in BNB depends on a price to come"):
+        made.resolve(resting_buy())

@@ -111,6 +111,7 @@ class Book:
         self._schedule = schedule
         self._idempotency = idempotency
         self._entries: dict[str, list[Entry]] = {}
+        self._standing: list[tuple[str, Entry]] = []
         self._orders = 0
         self._numbers = 0
         self.arrivals: dict[str, int] = {}
@@ -158,6 +159,17 @@ class Book:
             for entry in entries
             if self._open(entry)
         )
+
+    def look(self) -> None:
+        """See what was filled of the orders that stand, since time has passed."""
+        for key, entry in tuple(self._standing):
+            before = {fill.ref for fill in fills_of(entry)}
+            receipt = self._receipt(entry)
+            refs = tuple(fill.ref for fill in receipt.fills if fill.ref not in before)
+            if refs:
+                self.done.append(Done(self._venue.rules.name, key, entry.order, refs))
+            if receipt.outcome is not Outcome.ACCEPTED:
+                self._standing.remove((key, entry))
 
     # How an order is taken.
 
@@ -290,6 +302,8 @@ class Book:
         receipt = self._venue.submit(request)
         self._transit.handling = HONEST
         entry.parts.append((request, receipt))
+        if receipt.outcome is Outcome.ACCEPTED and not receipt.moves:
+            self._standing.append((key, entry))
         refs = (*(f.ref for f in receipt.fills), *(m.ref for m in receipt.moves))
         if refs:
             self.done.append(Done(self._venue.rules.name, key, entry.order, refs))
@@ -326,9 +340,10 @@ class Book:
 
     def _receipt(self, entry: Entry) -> Receipt:
         """What became of an order so far."""
-        for at, (part, before) in enumerate(entry.parts):
-            if before.outcome is Outcome.ACCEPTED:
-                entry.parts[at] = part, self._venue.query(part)
+        entry.parts = [
+            (part, self._venue.query(part) if receipt.outcome is Outcome.ACCEPTED else receipt)
+            for part, receipt in entry.parts
+        ]
         receipts = [receipt for _, receipt in entry.parts]
         if len(receipts) == 1 and entry.parts[0][0] is entry.request:
             return receipts[0]
