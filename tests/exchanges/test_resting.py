@@ -204,7 +204,8 @@ def test_killed_around_a_cancel_the_next_life_ends_it_without_a_double(
     assert 1 == cancels(running, place)
     assert {1} == set(orders(running, place))
     assert not (resting and do is None and not before)
-    assert 2 >= events(run).count(TightEvent.RECALL)
+    # one of the first life; of the second one, and one more where the fault took that
+    assert 3 >= events(run).count(TightEvent.RECALL)
 
 
 def test_killed_between_place_and_cancel_its_time_goes_on(running: Running, tmp_path: Path) -> None:

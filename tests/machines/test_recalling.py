@@ -23,6 +23,7 @@ from tests.machines.support import (
     play,
     scripted,
 )
+from tests.machines.test_saga import saga
 from tests.machines.test_tight_loop import HALF
 from verifill.engine.retry import RetryPolicy
 from verifill.machines.loop import LoopPolicy
@@ -143,3 +144,27 @@ def test_what_was_filled_in_part_is_kept_and_the_remainder_is_a_child(tmp_path: 
 
     assert f"{part} {part}" == without_waits(run.story)
     assert [COIN, COIN // 2] == [request.quantity for request in venue.sent]  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]  # orders
+
+
+def test_a_step_of_a_saga_rests_likewise_and_what_was_done_before_is_taken_back(
+    tmp_path: Path,
+) -> None:
+    stage, _ = scripted(bars=Bars(9))
+    chain = saga(buy("2", name="first"), structs.replace(rests(), name="second"))
+    run = play(tmp_path, stage, Plans([chain]), policy=GOING_ON)
+
+    assert f"accepted {RECALLED}" in without_waits(run.story)
+    assert "rolled_back" in run.events
+    assert OPENING[BTC] - COIN // 100 < run.totals[BTC] <= OPENING[BTC]
+
+
+def test_a_step_that_rested_and_was_filled_is_taken_back_at_the_market(tmp_path: Path) -> None:
+    bars = Bars(9, changes={2: {PAIR_DATA: 38_999_00}})
+    stage, venue = scripted(bars=bars)
+    chain = saga(structs.replace(rests(), name="first"), buy("1000", name="big"))
+    run = play(tmp_path, stage, Plans([chain]), policy=GOING_ON)
+    back = venue.sent[-1].instruction  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]  # an order
+
+    assert "rolled_back" in run.events
+    assert (TimeInForce.IOC, 0, None) == (back.time_in_force, back.timeout_s, back.limit)
+    assert OPENING[BTC] - COIN // 100 < run.totals[BTC] <= OPENING[BTC]

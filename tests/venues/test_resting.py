@@ -1,7 +1,8 @@
 """Limit orders that rest at the simulated exchange: filled by what trades through them."""
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import ClassVar
+from types import MappingProxyType
 
 import pytest
 from attrs import evolve
@@ -157,7 +158,7 @@ class Ranged(FixedMarket):
     """A market of bars: where each of them went, beside where it closed."""
 
     bar_ns = START_NS
-    spans: ClassVar[dict[str, tuple[int, int]]] = {}
+    spans: Mapping[str, tuple[int, int]] = MappingProxyType({})
 
     def span(self, instrument: str) -> tuple[int, int]:
         return self.spans.get(instrument, (self.price(instrument),) * 2)
