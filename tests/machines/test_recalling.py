@@ -29,7 +29,7 @@ from verifill.engine.retry import RetryPolicy
 from verifill.machines.loop import LoopPolicy
 from verifill.machines.policies import Policies
 from verifill.venues.instructions import SpotTrade
-from verifill.venues.orders import Outcome, Receipt, Request
+from verifill.venues.orders import Order, Outcome, Receipt, Request
 from verifill.venues.time_in_force import TimeInForce
 
 THREE = RetryPolicy(attempts=3, wait_s=1)
@@ -143,7 +143,7 @@ def test_what_was_filled_in_part_is_kept_and_the_remainder_is_a_child(tmp_path: 
     part = "accepted overdue recall found observed partial"
 
     assert f"{part} {part}" == without_waits(run.story)
-    assert [COIN, COIN // 2] == [request.quantity for request in venue.sent]  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]  # orders
+    assert [COIN, COIN // 2] == [sent.quantity for sent in venue.sent if isinstance(sent, Order)]
 
 
 def test_a_step_of_a_saga_rests_likewise_and_what_was_done_before_is_taken_back(
@@ -163,7 +163,10 @@ def test_a_step_that_rested_and_was_filled_is_taken_back_at_the_market(tmp_path:
     stage, venue = scripted(bars=bars)
     chain = saga(structs.replace(rests(), name="first"), buy("1000", name="big"))
     run = play(tmp_path, stage, Plans([chain]), policy=GOING_ON)
-    back = venue.sent[-1].instruction  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]  # an order
+    last = venue.sent[-1]
+    assert isinstance(last, Order)
+    back = last.instruction
+    assert isinstance(back, SpotTrade)
 
     assert "rolled_back" in run.events
     assert (TimeInForce.IOC, 0, None) == (back.time_in_force, back.timeout_s, back.limit)

@@ -161,7 +161,8 @@ class Ranged(FixedMarket):
     spans: Mapping[str, tuple[int, int]] = MappingProxyType({})
 
     def span(self, instrument: str) -> tuple[int, int]:
-        return self.spans.get(instrument, (self.price(instrument),) * 2)
+        price = self.price(instrument)
+        return self.spans.get(instrument, (price, price))
 
 
 def test_a_bar_fills_it_by_its_range_but_not_the_bar_that_it_was_placed_after() -> None:

@@ -139,8 +139,10 @@ class SimulatedExchange(Adapter):
     def submit(self, request: Request) -> Receipt:
         """Execute an order at once, or let it rest if it is to."""
         if type(request) is TradeOrder and type(trade := request.instruction) is SPOT:
-            taken = self._resting.place if trade.timeout_s else self._matching.trade
-            receipt = taken(request, trade)
+            if trade.timeout_s:
+                receipt = self._resting.place(request, trade)
+            else:
+                receipt = self._matching.trade(request, trade)
         else:
             receipt = self._serve(single(request))
         number = request.number
@@ -152,8 +154,9 @@ class SimulatedExchange(Adapter):
     def _serve(self, order: Order) -> Receipt:
         instruction = order.instruction
         if isinstance(instruction, TRADES):
-            taken = self._resting.place if instruction.timeout_s else self._matching.trade
-            return taken(order, instruction)
+            if instruction.timeout_s:
+                return self._resting.place(order, instruction)
+            return self._matching.trade(order, instruction)
         if isinstance(instruction, InternalTransfer):
             return self._transfer(order, instruction)
         if isinstance(instruction, Transfer):
