@@ -64,6 +64,7 @@ class Place:
         opening: position key -> what it opens with.
         create: what a request to create an order looks like, for faults.
         query: what a question about an order looks like.
+        cancel: what a request to cancel one looks like.
         wallet: the asset that margins and pays.
     """
 
@@ -73,6 +74,7 @@ class Place:
     opening: Mapping[str, str]
     create: str
     query: str
+    cancel: str
     variables: Mapping[str, str]
     wallet: str = "USDT"
 
@@ -87,6 +89,10 @@ class Place:
     @property
     def any(self) -> Traded:
         return self.spot or self.traded[0]
+
+    def market(self, traded: Traded) -> str:
+        """What the loopback exchange calls it."""
+        return f"BTC/{self.wallet}" + (f":{self.wallet}" if traded.perpetual else "")
 
     def trade(self, traded: Traded, side: Side = Side.BUY, **more: object) -> Instruction:
         asked = {
@@ -176,6 +182,7 @@ BINANCE: Final = Place(
     },
     create="POST *binance.com/*/order",
     query="GET *binance.com/*/order",
+    cancel="DELETE *binance.com/*/order",
     variables={"BINANCE_DEV_API_KEY": "loopback-key", "BINANCE_DEV_SECRET": "loopback-secret"},
 )
 
@@ -213,6 +220,7 @@ BYBIT: Final = Place(
     },
     create="POST *bybit.com/v5/order/create",
     query="GET *bybit.com/v5/order/realtime",
+    cancel="POST *bybit.com/v5/order/cancel",
     variables={"BYBIT_DEV_API_KEY": "loopback-key", "BYBIT_DEV_SECRET": "loopback-secret"},
 )
 
@@ -248,6 +256,7 @@ OKX: Final = Place(
     },
     create="POST *okx.com/api/v5/trade/order",
     query="GET *okx.com/api/v5/trade/order",
+    cancel="POST *okx.com/api/v5/trade/cancel-*",
     variables={
         "OKX_DEV_API_KEY": "loopback-key",
         "OKX_DEV_SECRET": "loopback-secret",
@@ -278,6 +287,7 @@ HYPERLIQUID: Final = Place(
     },
     create="POST *hyperliquid.xyz/exchange",
     query="POST *hyperliquid.xyz/info",
+    cancel="POST *hyperliquid.xyz/exchange#cancel*",
     variables={"HYPERLIQUID_DEV_API_KEY": OWNER, "HYPERLIQUID_DEV_SECRET": AGENT_KEY},
 )
 

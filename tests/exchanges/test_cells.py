@@ -15,7 +15,8 @@ from verifill.assembly.ccxt import Exchanges
 from verifill.venues.ccxt.dialects import DIALECTS
 from verifill.venues.ccxt.venue import Exchange
 from verifill.venues.instructions import Instruction, PerpTrade, Side
-from verifill.venues.orders import Outcome, Receipt
+from verifill.venues.orders import Order, Outcome, Receipt
+from verifill.venues.time_in_force import TimeInForce
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "ccxt.md"
 BEGIN, END = "<!-- cells: begin -->\n", "<!-- cells: end -->\n"
@@ -39,11 +40,15 @@ class Cell:
             if one.account == self.account and one.perpetual is perpetual
         )
 
-    def send(self, wanted: Instruction, number: int = 1) -> Receipt:
-        """Send, let it settle, ask."""
+    def exact(self, wanted: Instruction, number: int) -> Order:
         order = self.exchange.resolve(wanted, number, None)
         order = replace(order, key=f"{number:b>32}", deadline_ns=self.exchange.deadline_ns())
         assert "" == self.exchange.deny(order)
+        return order
+
+    def send(self, wanted: Instruction, number: int = 1) -> Receipt:
+        """Send, let it settle, ask."""
+        order = self.exact(wanted, number)
         sent = self.exchange.submit(order)
         assert sent.outcome in {Outcome.ACCEPTED, Outcome.EXECUTED}, sent
         receipt = self.exchange.query(order)
@@ -70,6 +75,49 @@ def limited(*, perpetual: bool) -> "Check":
         if sent.outcome is Outcome.ACCEPTED:
             sent = cell.exchange.query(order)
         assert sent.outcome in {Outcome.EXPIRED, Outcome.REJECTED_DEFINITIVE}, sent
+
+    return check
+
+
+def rests(*, perpetual: bool) -> "Check":
+    """A part is filled at once, the rest of it rests, until it is taken back."""
+
+    def check(cell: Cell) -> None:
+        traded = cell.traded(perpetual=perpetual)
+        part = Decimal(traded.least) // Decimal(traded.lot) // 2 * Decimal(traded.lot)
+        cell.running.control.thin(cell.place.venue, cell.place.market(traded), part)
+        far = {"limit": Decimal(60010), "time_in_force": TimeInForce.GTC, "timeout_s": 60}
+        order = cell.exact(cell.place.trade(traded, Side.BUY, **far), 1)
+        assert Outcome.ACCEPTED is cell.exchange.submit(order).outcome
+        resting = cell.exchange.query(order)
+        assert Outcome.ACCEPTED is resting.outcome
+        assert resting.fills
+        assert (order.key,) == cell.exchange.open_orders()
+        ended = cell.exchange.recall(order)
+        assert (Outcome.EXECUTED_PARTIAL, resting.fills) == (ended.outcome, ended.fills)
+        assert ended == cell.exchange.recall(order) == cell.exchange.query(order)
+        assert () == cell.exchange.open_orders()
+
+    return check
+
+
+def posted(*, perpetual: bool) -> "Check":
+    """Nothing is filled of a post-only order that would take; another rests, and is met."""
+
+    def check(cell: Cell) -> None:
+        traded = cell.traded(perpetual=perpetual)
+        rests = {"time_in_force": TimeInForce.POST_ONLY, "timeout_s": 60}
+        near = cell.exact(cell.place.trade(traded, Side.BUY, limit=Decimal(62000), **rests), 1)
+        sent = cell.exchange.submit(near)
+        if sent.outcome is Outcome.ACCEPTED:
+            sent = cell.exchange.query(near)
+        assert sent.outcome in {Outcome.REJECTED_DEFINITIVE, Outcome.EXPIRED}, sent
+        assert (False, ()) == (sent.retryable, sent.fills)
+        far = cell.exact(cell.place.trade(traded, Side.BUY, limit=Decimal(59000), **rests), 2)
+        assert Outcome.ACCEPTED is cell.exchange.submit(far).outcome
+        assert Outcome.ACCEPTED is cell.exchange.query(far).outcome
+        cell.running.control.move(cell.place.venue, cell.place.market(traded), Decimal(58000))
+        assert Outcome.EXECUTED is cell.exchange.query(far).outcome
 
     return check
 
@@ -144,8 +192,12 @@ OPERATIONS: Mapping[str, Check] = {
     "balances, sizes, settings, as of a moment": positions,
     "SPOT_TRADE at market": market(perpetual=False),
     "SPOT_TRADE with a limit (IOC)": limited(perpetual=False),
+    "SPOT_TRADE with a limit that rests (GTC), and its cancel": rests(perpetual=False),
+    "SPOT_TRADE post-only": posted(perpetual=False),
     "PERP_TRADE at market": market(perpetual=True),
     "PERP_TRADE with a limit (IOC)": limited(perpetual=True),
+    "PERP_TRADE with a limit that rests (GTC), and its cancel": rests(perpetual=True),
+    "PERP_TRADE post-only": posted(perpetual=True),
     "PERP_TRADE that only reduces": reducing,
     "SET_LEVERAGE": levered,
     "INTERNAL_TRANSFER": transferred,

@@ -7,7 +7,7 @@ decision: whatever cannot be read raises, and its caller says what that amounts 
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import number, whole
@@ -24,6 +24,14 @@ from verifill.venues.ccxt.words import (
     Traded,
 )
 from verifill.venues.rules import Idempotency
+from verifill.venues.time_in_force import TimeInForce
+
+FORCES: Final[Mapping[TimeInForce, Plain]] = {
+    TimeInForce.IOC: {"timeInForce": "IOC"},
+    TimeInForce.GTC: {"timeInForce": "GTC"},
+    TimeInForce.POST_ONLY: {"postOnly": True},  # LIMIT_MAKER, GTX, PostOnly, post_only, Alo
+}
+"""The words of ccxt for what it turns into each exchange's own."""
 
 
 class Dialect:
@@ -143,7 +151,7 @@ class Dialect:
         """Send an order, once."""
         params: dict[str, Any] = {"clientOrderId": asked.client_id}
         if asked.limit:
-            params["timeInForce"] = "IOC"
+            params |= FORCES[asked.force]
         if asked.reduce_only:
             params["reduceOnly"] = True
         params |= self.more(asked)

@@ -48,7 +48,7 @@ class Connection:
 
 
 class Exchange(Adapter):
-    """One exchange with its accounts; implements `Venue`, `Resting` and `Dated`.
+    """One exchange with its accounts; implements `Venue`, `Resting`, `Recallable`, `Dated`.
 
     Args:
         rules: its static data.
@@ -118,6 +118,10 @@ class Exchange(Adapter):
     def cancel(self, key: str) -> Receipt:
         """See `Resting.cancel`."""
         return self._orders.cancel(key)
+
+    def recall(self, request: Request) -> Receipt:
+        """See `Recallable.recall`."""
+        return self._orders.cancel(request.key)
 
     def read(self) -> Reading:
         """See `PositionFeed.read`.

@@ -9,6 +9,7 @@ from attrs import frozen
 from verifill.engine.errors import VenueDefect
 from verifill.venues.orders import Cause
 from verifill.venues.rules import Instrument
+from verifill.venues.time_in_force import TimeInForce
 
 Ccxt = Any  # an exchange of ccxt: hundreds of methods, made when they are called
 Told = Any  # what comes out of ccxt or requests, and is looked at before it is believed
@@ -129,6 +130,7 @@ class Asked:
         buy: whether it buys.
         contracts: quantity as the exchange counts it.
         limit: worst price; empty for a market order.
+        force: what becomes of what is not filled at once, of a limit order.
         worst: where even a market order's fills may go no further, for exchanges without any.
         reduce_only: never open or turn a position.
         client_id: our name of it.
@@ -138,6 +140,7 @@ class Asked:
     buy: bool
     contracts: str
     limit: str
+    force: TimeInForce
     worst: str
     reduce_only: bool
     client_id: str
