@@ -6,7 +6,7 @@ from typing import Final
 
 from attrs import frozen
 
-from fixtures.exchange.opening import AGENT_KEY, OWNER
+from fixtures.exchange.opening import OWNER, OWNER_KEY
 from verifill.venues.instructions import (
     Instruction,
     InternalTransfer,
@@ -35,6 +35,12 @@ class Traded:
     min_notional: str = "0"
     fee_asset: str = "quote"
     perpetual: bool = False
+    base: str = "BTC"
+
+    @property
+    def market(self) -> str:
+        """As the loopback exchange calls it, but for the asset that pays."""
+        return f"{self.base}/QUOTE:QUOTE" if self.perpetual else f"{self.base}/QUOTE"
 
     @property
     def toml(self) -> str:
@@ -43,7 +49,7 @@ class Traded:
 account = "{self.account}"
 symbol = "{self.symbol}"
 perpetual = {str(self.perpetual).lower()}
-base = "BTC"
+base = "{self.base}"
 quote = "QUOTE"
 lot = "{self.lot}"
 tick = "{self.tick}"
@@ -64,6 +70,7 @@ class Place:
         opening: position key -> what it opens with.
         create: what a request to create an order looks like, for faults.
         query: what a question about an order looks like.
+        withdrawals: whether its key may withdraw, and is taken all the same.
         wallet: the asset that margins and pays.
     """
 
@@ -75,6 +82,7 @@ class Place:
     query: str
     variables: Mapping[str, str]
     wallet: str = "USDT"
+    withdrawals: bool = False
 
     @property
     def spot(self) -> Traded | None:
@@ -114,7 +122,7 @@ class Place:
         return there, back
 
     def exchange_toml(self) -> str:
-        assets = {account: ["BTC"] if self._spot_in(account) else [] for account in self.accounts}
+        assets = {account: self._bases(account) for account in self.accounts}
         held = ", ".join(
             f'"{account}" = {[*more, self.wallet]!r}'.replace("'", '"')
             for account, more in assets.items()
@@ -130,13 +138,18 @@ class Place:
                 f"[exchanges.{self.venue}]\naccounts = {{ {held} }}\n"
                 f"operations = [{operations}]\n"
                 f"{instruments}\n[ccxt.{self.venue}]\naccounts = {{ {through} }}\n"
+                f"withdrawals = {str(self.withdrawals).lower()}\n"
             )
             .replace("VENUE", self.venue)
             .replace("QUOTE", self.wallet)
         )
 
-    def _spot_in(self, account: str) -> bool:
-        return any(one.account == account and not one.perpetual for one in self.traded)
+    def market(self, traded: Traded) -> str:
+        """As the loopback exchange calls it."""
+        return traded.market.replace("QUOTE", self.wallet)
+
+    def _bases(self, account: str) -> list[str]:
+        return [one.base for one in self.traded if one.account == account and not one.perpetual]
 
 
 KEYS: Final = ("API_KEY", "SECRET")
@@ -181,7 +194,7 @@ BINANCE: Final = Place(
 
 BYBIT: Final = Place(
     venue="bybit",
-    accounts={"bybit.uta": "bybit"},
+    accounts={"bybit.uta": "bybit", "bybit.funding": "bybitfunding"},
     traded=(
         Traded(
             account="bybit.uta",
@@ -209,6 +222,7 @@ BYBIT: Final = Place(
     opening={
         "bybit.uta:BaseToken:USDT": "200000",
         "bybit.uta:BaseToken:BTC": "2",
+        "bybit.funding:BaseToken:USDT": "50000",
         "bybit.uta:Setting:BTCUSDT.leverage": "10",
     },
     create="POST *bybit.com/v5/order/create",
@@ -218,7 +232,7 @@ BYBIT: Final = Place(
 
 OKX: Final = Place(
     venue="okx",
-    accounts={"okx.trading": "okx"},
+    accounts={"okx.trading": "okx", "okx.funding": "okxfunding"},
     traded=(
         Traded(
             account="okx.trading",
@@ -244,6 +258,7 @@ OKX: Final = Place(
     opening={
         "okx.trading:BaseToken:USDT": "200000",
         "okx.trading:BaseToken:BTC": "2",
+        "okx.funding:BaseToken:USDT": "50000",
         "okx.trading:Setting:BTCUSDT.leverage": "10",
     },
     create="POST *okx.com/api/v5/trade/order",
@@ -257,7 +272,7 @@ OKX: Final = Place(
 
 HYPERLIQUID: Final = Place(
     venue="hyperliquid",
-    accounts={"hyperliquid.perp": "hyperliquid"},
+    accounts={"hyperliquid.perp": "hyperliquid", "hyperliquid.spot": "hyperliquidspot"},
     wallet="USDC",
     traded=(
         Traded(
@@ -271,14 +286,29 @@ HYPERLIQUID: Final = Place(
             least="0.01234",
             perpetual=True,
         ),
+        Traded(
+            account="hyperliquid.spot",
+            symbol="UBTC/USDC",
+            base="UBTC",
+            lot="0.00001",
+            tick="1",
+            price="60000.00",
+            fee="0.0007",
+            fee_asset="received",
+            min_notional="10",
+            least="0.00123",
+        ),
     ),
+    withdrawals=True,  # only an owner moves funds between accounts, and may withdraw too
     opening={
         "hyperliquid.perp:BaseToken:USDC": "200000",
+        "hyperliquid.spot:BaseToken:USDC": "200000",
+        "hyperliquid.spot:BaseToken:UBTC": "2",
         "hyperliquid.perp:Setting:BTCUSDC.leverage": "10",
     },
     create="POST *hyperliquid.xyz/exchange",
     query="POST *hyperliquid.xyz/info",
-    variables={"HYPERLIQUID_DEV_API_KEY": OWNER, "HYPERLIQUID_DEV_SECRET": AGENT_KEY},
+    variables={"HYPERLIQUID_DEV_API_KEY": OWNER, "HYPERLIQUID_DEV_SECRET": OWNER_KEY},
 )
 
 PLACES: Final = {place.venue: place for place in (BINANCE, BYBIT, OKX, HYPERLIQUID)}

@@ -71,6 +71,7 @@ source = "{strategy}"
 USDT = 18
 USDC = 18
 BTC = 18
+UBTC = 18
 [opening]
 {opening}
 [environments.dev.endpoints]

@@ -131,7 +131,7 @@ class _Seen:
         name = listed.instrument.base if listed else entry.asset
         kind = Kind.PERP if listed else Kind.BASE
         key = position_key(self._account.name, kind, name)
-        row = f"{entry.ref}/{entry.part}"
+        row = entry.row or f"{entry.ref}/{entry.part}"
         if self._cursor.knows(row) or row in self._told:
             return
         self._told[row] = entry.time_ms

@@ -40,6 +40,7 @@ class Entry:
         amount: with its sign; of a perpetual in its underlying asset.
         cause: why.
         time_ms: when, by the exchange's clock.
+        row: what tells it from all other entries of the account; empty: reference and part.
     """
 
     ref: str
@@ -48,6 +49,7 @@ class Entry:
     amount: Decimal
     cause: Cause
     time_ms: int
+    row: str = ""
 
 
 @frozen(kw_only=True)
@@ -79,32 +81,6 @@ class Traded:
     realised: Decimal
     time_ms: int
     forced: bool = False
-
-
-@frozen(kw_only=True)
-class Moved:
-    """A transfer between two accounts of an exchange.
-
-    Attributes:
-        id: the exchange's.
-        asset: what was moved.
-        amount: how much.
-        source: name of the dialect of the account that it left.
-        target: name of the dialect of the account that it came to.
-        time_ms: when.
-    """
-
-    id: str
-    asset: str
-    amount: Decimal
-    source: str
-    target: str
-    time_ms: int
-
-    @property
-    def ref(self) -> str:
-        """The reference of its rows."""
-        return f"transfer:{self.id}"
 
 
 @frozen(kw_only=True)
