@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from fixtures.exchange.opening import OWNER, OWNER_KEY
 from verifill.venues.instructions import (
@@ -14,6 +14,7 @@ from verifill.venues.instructions import (
     SetLeverage,
     Side,
     SpotTrade,
+    Transfer,
 )
 
 
@@ -70,6 +71,7 @@ class Place:
         opening: position key -> what it opens with.
         create: what a request to create an order looks like, for faults.
         query: what a question about an order looks like.
+        leaves: the account that can be withdrawn from, and the network of the asset that pays.
         withdrawals: whether its key may withdraw, and is taken all the same.
         wallet: the asset that margins and pays.
     """
@@ -83,6 +85,8 @@ class Place:
     variables: Mapping[str, str]
     wallet: str = "USDT"
     withdrawals: bool = False
+    leaves: tuple[str, str] = ("", "")
+    addresses: Mapping[str, str] = field(factory=dict[str, str])
 
     @property
     def spot(self) -> Traded | None:
@@ -121,6 +125,14 @@ class Place:
         back = InternalTransfer(account=other, to=one, asset=self.wallet, amount=Decimal(100))
         return there, back
 
+    def withdrawal(self, amount: int, to: str = "treasury") -> Transfer:
+        return Transfer(account=self.leaves[0], to=to, asset=self.wallet, amount=Decimal(amount))
+
+    @property
+    def withdrawing(self) -> "Place":
+        """The same, from where may be withdrawn."""
+        return evolve(self, withdrawals=True, addresses={"treasury": TREASURY})
+
     def exchange_toml(self) -> str:
         assets = {account: self._bases(account) for account in self.accounts}
         held = ", ".join(
@@ -131,14 +143,23 @@ class Place:
         names = ["SPOT_TRADE"] if self.spot else []
         names += ["PERP_TRADE", "SET_LEVERAGE"] if self.perpetual else []
         names += ["INTERNAL_TRANSFER"] if self.transfers else []
+        names += ["TRANSFER"] if self.addresses else []
         operations = ", ".join(f'"{name}"' for name in names)
         instruments = "".join(one.toml for one in self.traded)
+        fees = "".join(
+            f'[exchanges.VENUE.market]\nwithdrawal_fees = {{ "{self.wallet}" = 1 }}\n'
+            for _ in self.addresses
+        )
+        allowed = "".join(
+            f'[ccxt.VENUE.addresses.{name}]\naddress = "{address}"\nnetwork = "{self.leaves[1]}"\n'
+            for name, address in self.addresses.items()
+        )
         return (
             (
                 f"[exchanges.{self.venue}]\naccounts = {{ {held} }}\n"
                 f"operations = [{operations}]\n"
-                f"{instruments}\n[ccxt.{self.venue}]\naccounts = {{ {through} }}\n"
-                f"withdrawals = {str(self.withdrawals).lower()}\n"
+                f"{instruments}\n{fees}[ccxt.{self.venue}]\naccounts = {{ {through} }}\n"
+                f"withdrawals = {str(self.withdrawals).lower()}\n{allowed}"
             )
             .replace("VENUE", self.venue)
             .replace("QUOTE", self.wallet)
@@ -153,6 +174,7 @@ class Place:
 
 
 KEYS: Final = ("API_KEY", "SECRET")
+TREASURY: Final = "0x" + "ab" * 20
 
 BINANCE: Final = Place(
     venue="binance",
@@ -190,6 +212,7 @@ BINANCE: Final = Place(
     create="POST *binance.com/*/order",
     query="GET *binance.com/*/order",
     variables={"BINANCE_DEV_API_KEY": "loopback-key", "BINANCE_DEV_SECRET": "loopback-secret"},
+    leaves=("binance.spot", "ETH"),
 )
 
 BYBIT: Final = Place(
@@ -228,6 +251,7 @@ BYBIT: Final = Place(
     create="POST *bybit.com/v5/order/create",
     query="GET *bybit.com/v5/order/realtime",
     variables={"BYBIT_DEV_API_KEY": "loopback-key", "BYBIT_DEV_SECRET": "loopback-secret"},
+    leaves=("bybit.funding", "ETH"),
 )
 
 OKX: Final = Place(
@@ -268,6 +292,7 @@ OKX: Final = Place(
         "OKX_DEV_SECRET": "loopback-secret",
         "OKX_DEV_PASSWORD": "loopback-passphrase",
     },
+    leaves=("okx.funding", "ERC20"),
 )
 
 HYPERLIQUID: Final = Place(
@@ -309,6 +334,7 @@ HYPERLIQUID: Final = Place(
     create="POST *hyperliquid.xyz/exchange",
     query="POST *hyperliquid.xyz/info",
     variables={"HYPERLIQUID_DEV_API_KEY": OWNER, "HYPERLIQUID_DEV_SECRET": OWNER_KEY},
+    leaves=("hyperliquid.perp", ""),
 )
 
 PLACES: Final = {place.venue: place for place in (BINANCE, BYBIT, OKX, HYPERLIQUID)}

@@ -38,7 +38,8 @@ def test_a_demo_that_does_not_tell_permissions_is_not_asked(name: str) -> None:
     client.close()
 
     assert REHEARSED == dialect.permissions(client.exchange)  # nothing is reached
-    assert not dialect.reaches or [] == dialect.transfers(client.exchange, 0, 1)
+    if name != "bybit":  # whose demo has transfers
+        assert [] == dialect.transfers(client.exchange, 0, 1)
 
 
 @pytest.mark.parametrize("name", DIALECTS)

@@ -26,7 +26,7 @@ from verifill.venues.instructions import Instruction
 
 ONCE = """
 from decimal import Decimal
-from verifill import InternalTransfer, PerpTrade, SetLeverage, Side, SpotTrade
+from verifill import InternalTransfer, PerpTrade, SetLeverage, Side, SpotTrade, Transfer
 
 PLAN = {plan}
 

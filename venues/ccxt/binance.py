@@ -14,6 +14,7 @@ from verifill.venues.ccxt.words import (
     Ccxt,
     Entry,
     Listed,
+    Margin,
     Plain,
     Traded,
     bought_and_sold,
@@ -101,6 +102,14 @@ class BinanceUsdm(Binance):
             if told["symbol"] in ids:
                 sizes[ids[told["symbol"]]] += number(told["positionAmt"], "the size of a position")
         return sizes
+
+    def margin(self, exchange: Ccxt, listed: Sequence[Listed]) -> Margin:  # noqa: ARG002 - one protocol
+        """See `Dialect.margin`."""
+        told = exchange.fapiprivatev3_get_account()
+        return Margin(
+            worth=number(told["totalMarginBalance"], "a margin balance"),
+            maintenance=number(told["totalMaintMargin"], "a maintenance margin"),
+        )
 
     def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`."""

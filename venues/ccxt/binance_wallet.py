@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import number, whole
 from verifill.venues.ccxt.dialect import Dialect
-from verifill.venues.ccxt.funds import Destination, Moved, State, Withdrawn
+from verifill.venues.ccxt.funds import Address, Destination, Moved, State, Withdrawn
 from verifill.venues.ccxt.words import REHEARSED, Ccxt, Entry, Permissions, Plain
 from verifill.venues.orders import Cause
 
@@ -129,6 +129,14 @@ class Binance(Dialect):
             )
             for one in told
         ]
+
+    def address(self, exchange: Ccxt, asset: str, network: str) -> Address:
+        """See `Funds.address`."""
+        asked = {"coin": asset, **({"network": network} if network else {})}
+        told = exchange.sapi_get_capital_deposit_address(asked)
+        return Address(
+            asset=asset, network=network, address=str(told["address"]), tag=str(told["tag"])
+        )
 
     def permissions(self, exchange: Ccxt) -> Permissions:
         """See `Dialect.permissions`; its demo does not tell."""

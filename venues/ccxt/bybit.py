@@ -14,6 +14,7 @@ from verifill.venues.ccxt.words import (
     Ccxt,
     Entry,
     Listed,
+    Margin,
     OrderNotFound,
     Plain,
     Traded,
@@ -116,6 +117,15 @@ class Bybit(BybitAccount):
     def sizes(self, exchange: Ccxt, listed: Sequence[Listed]) -> Mapping[str, Decimal]:
         """See `Dialect.sizes`: asked for one by one, what is flat is told too."""
         return {one.symbol: _size(_position(exchange, one)) for one in listed}
+
+    def margin(self, exchange: Ccxt, listed: Sequence[Listed]) -> Margin:  # noqa: ARG002 - one protocol
+        """See `Dialect.margin`: in US dollars, with all that is collateral."""
+        told = exchange.private_get_v5_account_wallet_balance({"accountType": "UNIFIED"})
+        (wallet,) = told["result"]["list"]
+        return Margin(
+            worth=number(wallet["totalMarginBalance"], "a margin balance"),
+            maintenance=number(wallet["totalMaintenanceMargin"], "a maintenance margin"),
+        )
 
     def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`."""

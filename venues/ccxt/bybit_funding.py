@@ -9,7 +9,7 @@ from uuid import UUID
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import number, whole
 from verifill.venues.ccxt.dialect import Dialect
-from verifill.venues.ccxt.funds import Destination, Moved, State, Withdrawn
+from verifill.venues.ccxt.funds import Address, Destination, Moved, State, Withdrawn
 from verifill.venues.ccxt.pages import chained
 from verifill.venues.ccxt.words import (
     REHEARSED,
@@ -154,6 +154,20 @@ class BybitAccount(Dialect):
             )
             for one in told
         ]
+
+    def address(self, exchange: Ccxt, asset: str, network: str) -> Address:
+        """See `Funds.address`."""
+        told = exchange.private_get_v5_asset_deposit_query_address({"coin": asset})["result"]
+        there = (
+            Address(
+                asset=asset,
+                network=str(one["chain"]),
+                address=str(one["addressDeposit"]),
+                tag=str(one["tagDeposit"]),
+            )
+            for one in told["chains"]
+        )
+        return self.chosen(there, asset, network)
 
 
 class BybitFunding(BybitAccount):

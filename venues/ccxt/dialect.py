@@ -19,6 +19,7 @@ from verifill.venues.ccxt.words import (
     Ccxt,
     Entry,
     Listed,
+    Margin,
     Permissions,
     Plain,
     Traded,
@@ -202,6 +203,15 @@ class Dialect(Funds):
             if symbol in sizes:
                 sizes[symbol] += sign * size * self.contract(exchange, symbol)
         return sizes
+
+    def margin(self, exchange: Ccxt, listed: Sequence[Listed]) -> Margin:
+        """How far the account is from a liquidation, by the exchange's own figures.
+
+        Args:
+            exchange: whom to ask.
+            listed: its perpetuals.
+        """
+        raise NotImplementedError
 
     def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """The leverage that is set for a perpetual."""

@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 
 from attrs import evolve, frozen
 
+from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.words import Ccxt, Entry
 from verifill.venues.orders import Cause
 
@@ -230,20 +231,34 @@ class Funds:
     def outside(self, exchange: Ccxt, since_ms: int, until_ms: int) -> Iterable[Entry]:
         """What came from outside and went there, where `entries` does not tell it.
 
-        It is asked for only where TRANSFER is declared: some exchanges make these lists dear.
+        It is asked for only where there is an address to withdraw to: these lists can be dear.
         """
         del since_ms, until_ms, exchange
         return ()
 
     def address(self, exchange: Ccxt, asset: str, network: str) -> Address:
-        """Where deposits of an asset go; by a network, or the exchange's own choice if empty."""
-        told = exchange.fetch_deposit_address(asset, {"network": network} if network else {})
-        return Address(
-            asset=asset,
-            network=str(told.get("network") or network),
-            address=str(told["address"]),
-            tag=str(told.get("tag") or ""),
-        )
+        """Where deposits of an asset go; by a network, or the exchange's own choice if empty.
+
+        Raises:
+            NotObserved: it tells none.
+        """
+        del exchange, network
+        msg = f"{self.name} tells no address for deposits of {asset}"
+        raise NotObserved(msg)
+
+    def chosen(self, told: Iterable[Address], asset: str, network: str) -> Address:
+        """The address on a network, or the first if that is empty.
+
+        Raises:
+            NotObserved: there is none.
+        """
+        there = list(told)
+        for one in there:
+            if network in {"", one.network}:
+                return one
+        known = ", ".join(one.network for one in there) or "no network"
+        msg = f"{self.name} takes {asset} by {known}, not by {network or 'any'}"
+        raise NotObserved(msg)
 
 
 def named(rows: Iterable[Entry], transfers: Sequence[Moved], account: str) -> Iterator[Entry]:

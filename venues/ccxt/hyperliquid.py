@@ -20,6 +20,7 @@ from verifill.venues.ccxt.words import (
     Ccxt,
     Entry,
     Listed,
+    Margin,
     Plain,
     Traded,
     bought_and_sold,
@@ -56,6 +57,14 @@ class Hyperliquid(HyperliquidAccount):
             if position["coin"] in names:
                 sizes[names[position["coin"]]] = number(position["szi"], "the size of a position")
         return sizes
+
+    def margin(self, exchange: Ccxt, listed: Sequence[Listed]) -> Margin:  # noqa: ARG002 - one protocol
+        """See `Dialect.margin`: of what is margined together."""
+        told = _state(exchange)
+        return Margin(
+            worth=number(told["crossMarginSummary"]["accountValue"], "the value of the account"),
+            maintenance=number(told["crossMaintenanceMarginUsed"], "a maintenance margin"),
+        )
 
     def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`: told of what is flat, too."""

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar, Final
 
+from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import number, whole
 from verifill.venues.ccxt.funds import NEAR_MS, Moved, named
 from verifill.venues.ccxt.okx_funding import OkxAccount, pages
-from verifill.venues.ccxt.words import Asked, Ccxt, Entry, Listed, Plain, Traded, resized
+from verifill.venues.ccxt.words import Asked, Ccxt, Entry, Listed, Margin, Plain, Traded, resized
 from verifill.venues.orders import Cause
 
 # https://www.okx.com/docs-v5/en/#trading-account-rest-api-get-bills-details-last-7-days
@@ -78,6 +79,25 @@ class Okx(OkxAccount):
                 contracts = number(told["pos"] or "0", "the size of a position")
                 sizes[symbol] += contracts * self.contract(exchange, symbol)
         return sizes
+
+    def margin(self, exchange: Ccxt, listed: Sequence[Listed]) -> Margin:
+        """See `Dialect.margin`: in futures mode each asset margins its own positions.
+
+        Raises:
+            NotObserved: there are several such assets, of which there is no common figure.
+        """
+        assets = {one.instrument.quote for one in listed}
+        if len(assets) > 1:
+            msg = f"okx: {', '.join(sorted(assets))} margin apart, and have no common margin"
+            raise NotObserved(msg)
+        (told,) = exchange.private_get_account_balance()["data"]
+        for coin in told["details"]:
+            if exchange.safe_currency_code(coin["ccy"]) in assets:
+                return Margin(
+                    worth=number(coin["eq"], "what margins"),
+                    maintenance=number(coin["mmr"] or "0", "a maintenance margin"),
+                )
+        return Margin(worth=Decimal(0), maintenance=Decimal(0))
 
     def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`."""

@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import number, whole
 from verifill.venues.ccxt.dialect import Dialect
-from verifill.venues.ccxt.funds import Destination, Moved, State, Withdrawn
+from verifill.venues.ccxt.funds import Address, Destination, Moved, State, Withdrawn
 from verifill.venues.ccxt.pages import chained
 from verifill.venues.ccxt.words import Ccxt, Entry, Listed, Permissions, Plain, Traded
 from verifill.venues.orders import Cause
@@ -149,6 +149,19 @@ class OkxAccount(Dialect):
             )
             for one in exchange.private_get_asset_withdrawal_history(asked)["data"]
         ]
+
+    def address(self, exchange: Ccxt, asset: str, network: str) -> Address:
+        """See `Funds.address`."""
+        there = (
+            Address(
+                asset=asset,
+                network=str(one["chain"]).removeprefix(f"{asset}-"),
+                address=str(one["addr"]),
+                tag=str(one.get("tag") or one.get("memo") or ""),
+            )
+            for one in exchange.private_get_asset_deposit_address({"ccy": asset})["data"]
+        )
+        return self.chosen(there, asset, network)
 
 
 class OkxFunding(OkxAccount):

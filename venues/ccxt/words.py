@@ -97,6 +97,20 @@ REHEARSED: Final = Permissions(read=True, trade=True, withdraw=False)
 
 
 @frozen(kw_only=True)
+class Margin:
+    """How far an account of perpetuals is from a liquidation.
+
+    Attributes:
+        worth: the wallet's balance with the profits that are not realised, as the exchange
+            counts it for this; never reconciled.
+        maintenance: what it must not fall below.
+    """
+
+    worth: Decimal
+    maintenance: Decimal
+
+
+@frozen(kw_only=True)
 class Asked:
     """An order as it is asked for, in words of ccxt.
 

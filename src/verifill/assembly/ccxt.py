@@ -7,6 +7,7 @@ from attrs import frozen
 
 from verifill.assembly.endpoints import endpoint_of, port_of
 from verifill.assembly.evm import chains_as_they_are
+from verifill.assembly.exchange import ExchangeBuilder
 from verifill.assembly.loopback import Hosting
 from verifill.assembly.references import check_references, venue_names
 from verifill.config import Config
@@ -17,12 +18,14 @@ from verifill.engine.errors import ConfigError
 from verifill.machines.recovery import Found
 from verifill.venues.ccxt.account import Account, Patience
 from verifill.venues.ccxt.client import Client
+from verifill.venues.ccxt.connection import Connection
 from verifill.venues.ccxt.credentials import Credentials, credentials_of
 from verifill.venues.ccxt.dialect import Dialect
 from verifill.venues.ccxt.dialects import DIALECTS
 from verifill.venues.ccxt.feed import Feed
+from verifill.venues.ccxt.funds import Destination
 from verifill.venues.ccxt.market import ExchangeMarket, Public
-from verifill.venues.ccxt.venue import Connection, Exchange
+from verifill.venues.ccxt.venue import Exchange
 from verifill.venues.ccxt.words import Listed
 from verifill.venues.interfaces import PositionFeed
 from verifill.venues.rules import Idempotency
@@ -52,6 +55,15 @@ def dialects_of(config: Config, venue: str) -> dict[str, Dialect]:
             problem = f'{key}."{account}" is "{name}"; allowed are {there}'
             raise config.error(problem)
         found[account] = DIALECTS[name]
+    own = {account for one in config.exchanges.values() for account in one.accounts}
+    own |= {account for one in config.chains.values() for account in one.accounts}
+    for name in config.ccxt[venue].addresses:
+        if name in own:
+            problem = (
+                f"ccxt.{venue}.addresses.{name} is an account of this run, whose credit nobody "
+                "would expect; give the address another name, and leave the account out of the run"
+            )
+            raise config.error(problem)
     for traded in config.exchanges[venue].instruments:
         dialect = found[traded.account]
         if not (dialect.perpetual if traded.perpetual else dialect.spot):
@@ -175,6 +187,11 @@ class Through:
             feed=Feed(accounts, scales, tracked=tracked, since=since),
             now_ns=self._times.wall_ns,
             withdrawals=self._config.ccxt[name].withdrawals,
+            destinations={
+                to: Destination(name=to, address=its.address, network=its.network, tag=its.tag)
+                for to, its in self._config.ccxt[name].addresses.items()
+            },
+            fees=ExchangeBuilder(hosting.amounts, name, hosting.history).withdrawal_fees(),
         )
         return Exchange(hosting.rules(name), connection, scales=scales, market=market)
 
@@ -190,6 +207,7 @@ class Through:
                 reading_s=policies.at(venue).timeouts.reading_s,
                 execution_s=lambda operation: policies.at(venue, operation).timeouts.execution_s,
             ),
+            withdraws=bool(self._config.ccxt[venue].addresses),
             monotonic_ns=self._times.monotonic_ns,
         )
 
