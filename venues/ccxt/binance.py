@@ -44,7 +44,12 @@ class BinanceSpot(Binance):
     spot: ClassVar[bool] = True
     reaches: ClassVar[tuple[str, ...]] = ("binanceusdm",)
     withdraws: ClassVar[bool] = True
+    takes_deposits: ClassVar[bool] = True
     trades_window_ms: ClassVar[int] = DAY_MS
+
+    def trades_here(self, exchange: Ccxt) -> bool:
+        """See `Binance.trades_here`."""
+        return exchange.private_get_account()["canTrade"] is True
 
     def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ARG002 - one protocol
         """See `Dialect.balances`: free and locked."""
@@ -83,6 +88,10 @@ class BinanceUsdm(Binance):
     options: ClassVar[Plain] = {"fetchMarkets": {"types": ["linear"]}}
     perpetual: ClassVar[bool] = True
     reaches: ClassVar[tuple[str, ...]] = ("binance",)
+
+    def trades_here(self, exchange: Ccxt) -> bool:
+        """See `Binance.trades_here`."""
+        return exchange.fapiprivatev2_get_account()["canTrade"] is True
 
     def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ARG002 - one protocol
         """See `Dialect.balances`."""

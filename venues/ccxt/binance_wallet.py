@@ -9,7 +9,7 @@ from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import number, whole
 from verifill.venues.ccxt.dialect import Dialect
 from verifill.venues.ccxt.funds import Address, Destination, Moved, State, Withdrawn
-from verifill.venues.ccxt.words import REHEARSED, Ccxt, Entry, Permissions, Plain
+from verifill.venues.ccxt.words import Ccxt, Entry, Permissions, Plain
 from verifill.venues.orders import Cause
 
 PAGE: Final = 100
@@ -138,10 +138,14 @@ class Binance(Dialect):
             asset=asset, network=network, address=str(told["address"]), tag=str(told["tag"])
         )
 
+    def trades_here(self, exchange: Ccxt) -> bool:
+        """Whether the account may trade, by its own word and not by that of the wallet."""
+        raise NotImplementedError
+
     def permissions(self, exchange: Ccxt) -> Permissions:
-        """See `Dialect.permissions`; its demo does not tell."""
+        """See `Dialect.permissions`; the demo has no wallet to withdraw from."""
         if not has_wallet(exchange):
-            return REHEARSED
+            return Permissions(read=True, trade=self.trades_here(exchange), withdraw=False)
         told = exchange.sapi_get_account_apirestrictions()
         trade = "enableFutures" if self.perpetual else "enableSpotAndMarginTrading"
         return Permissions(

@@ -176,6 +176,7 @@ class BybitFunding(BybitAccount):
     name: ClassVar[str] = "bybitfunding"
     reaches: ClassVar[tuple[str, ...]] = ("bybit",)
     withdraws: ClassVar[bool] = True
+    takes_deposits: ClassVar[bool] = True
 
     def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:
         """See `Dialect.balances`: asked for by coin, each is told though there be none."""

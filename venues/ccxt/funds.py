@@ -167,6 +167,7 @@ class Funds:
         no_transfer: what its errors have in their text if there is no such transfer.
         withdraws: whether its account can be withdrawn from.
         named_withdrawals: whether a withdrawal has a name of ours, by which it is asked for.
+        takes_deposits: whether it tells an address for them.
         fee_on_top: whether the fee of a withdrawal is taken beside the amount that it asks for.
     """
 
@@ -178,6 +179,7 @@ class Funds:
     no_transfer: ClassVar[tuple[str, ...]] = ()
     withdraws: ClassVar[bool] = False
     named_withdrawals: ClassVar[bool] = True
+    takes_deposits: ClassVar[bool] = False
     fee_on_top: ClassVar[bool] = False
 
     def immovable(self, exchange: Ccxt, asset: str) -> str:  # noqa: ARG002 - most keys may

@@ -170,6 +170,7 @@ class OkxFunding(OkxAccount):
     name: ClassVar[str] = "okxfunding"
     reaches: ClassVar[tuple[str, ...]] = ("okx",)
     withdraws: ClassVar[bool] = True
+    takes_deposits: ClassVar[bool] = True
 
     def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:
         """See `Dialect.balances`: what is not in the list, the account does not hold."""

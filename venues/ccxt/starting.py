@@ -12,6 +12,7 @@ from verifill.venues.ccxt.client import number, plain
 from verifill.venues.ccxt.words import Listed, Permissions, Told
 
 OFFSET_MAX_MS: Final = 1_000
+MARKETS: Final = "markets"
 
 
 @frozen(kw_only=True)
@@ -32,17 +33,20 @@ class Starting:
         """What is not ready; each test that raises is a failure itself."""
         tests = {
             "clock": self._clock,
+            MARKETS: self._markets,
             "permissions": self._permissions,
-            "markets": self._markets,
             "balances": self._balances,
             "positions": self._positions,
         }
         for what, test in tests.items():
             try:
-                yield from test()
+                found = list(test())
             except NotObserved as error:
                 yield self._told(f"its {what} cannot be read: {error}")
                 return
+            yield from found
+            if found and what == MARKETS:
+                return  # what is not traded has no position to ask for
 
     def _clock(self) -> Iterator[str]:
         before_ns = self.now_ns()
