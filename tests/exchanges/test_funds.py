@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from typer.testing import CliRunner
 
 from fixtures.exchange.faults import Do, Fault
 from fixtures.exchange.opening import AGENT_KEY
@@ -16,6 +17,7 @@ from tests.exchanges.places import BINANCE, BYBIT, HYPERLIQUID, OKX, PLACES, TRE
 from tests.exchanges.test_traps import EnoughError, enough
 from tests.exchanges.worlds import Running, once, settings_of, written
 from verifill.assembly.ccxt import Exchanges, through_ccxt
+from verifill.cli.app import app
 from verifill.engine.errors import ConfigError, InstructionError, NotObserved
 from verifill.machines.full_loop import Full
 from verifill.result import RunResult
@@ -289,6 +291,26 @@ def test_the_address_of_deposits_is_read_and_nothing_is_done(
     if place is not BINANCE:  # which refuses it by itself
         with pytest.raises(NotObserved, match="not by another"):
             venue.deposit_address(place.leaves[0], "USDT", "another")
+
+
+def test_a_command_tells_the_address_of_deposits(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = str(written(tmp_path, [OKX], running.server.port))
+    missing = CliRunner().invoke(app, ["venue", "address", config, "okx.funding", "USDT"])
+    for name, value in OKX.variables.items():
+        monkeypatch.setenv(name, value)
+    told = CliRunner().invoke(app, ["venue", "address", config, "okx.funding", "USDT"])
+    wrong = CliRunner().invoke(app, ["venue", "address", config, "wallet", "USDT"])
+    other = CliRunner().invoke(app, ["venue", "address", config, "okx.trading", "USDT"])
+
+    assert 2 == missing.exit_code
+    assert "OKX_DEV_API_KEY" in missing.output
+    assert "0x" in told.output
+    assert "ERC20" in told.output
+    assert "is no account at an exchange of [ccxt]; there are okx.trading" in wrong.output
+    assert 0 == other.exit_code  # it is where transfers to the trading account begin
+    assert not any(value in told.output + wrong.output for value in OKX.variables.values())
 
 
 def test_no_address_is_told_where_there_is_none(opened: Opened) -> None:

@@ -14,14 +14,14 @@ from verifill.assembly.references import check_references, venue_names
 from verifill.config import Config
 from verifill.config.loopback import LoopbackVenueConfig
 from verifill.engine.clock import Times, off_by_ns
-from verifill.engine.errors import ConfigError
+from verifill.engine.errors import ConfigError, NotObserved
 from verifill.machines.recovery import Found
 from verifill.venues.ccxt.account import Account, Patience
 from verifill.venues.ccxt.connection import Connection
 from verifill.venues.ccxt.credentials import Credentials, credentials_of
 from verifill.venues.ccxt.dialect import Dialect
 from verifill.venues.ccxt.feed import Feed
-from verifill.venues.ccxt.funds import Destination
+from verifill.venues.ccxt.funds import Address, Destination
 from verifill.venues.ccxt.market import ExchangeMarket, Public
 from verifill.venues.ccxt.venue import Exchange
 from verifill.venues.interfaces import PositionFeed
@@ -114,6 +114,9 @@ class Through(Reached):
         environment: dev, staging or prod.
         variables: of the process; they hold the keys.
         times: our clocks.
+
+    Attributes:
+        credentials: by venue.
     """
 
     def __init__(
@@ -121,7 +124,7 @@ class Through(Reached):
     ) -> None:
         super().__init__(config, environment, variables)
         self._times = times
-        self._credentials = {name: self._secret(name, variables) for name in config.ccxt}
+        self.credentials = {name: self._secret(name, variables) for name in config.ccxt}
 
     def __call__(self, hosting: Hosting, _found: Found, cursors: Mapping[str, int]) -> Exchanges:
         """See `start.Connect`."""
@@ -158,8 +161,8 @@ class Through(Reached):
             name=account,
             dialect=self.dialects[venue][account],
             listed=self.listed(hosting, venue, account),
-            orders=self.client(venue, account, self._credentials[venue]),
-            positions=self.client(venue, account, self._credentials[venue]),
+            orders=self.client(venue, account, self.credentials[venue]),
+            positions=self.client(venue, account, self.credentials[venue]),
             patience=Patience(
                 reading_s=policies.at(venue).timeouts.reading_s,
                 execution_s=lambda operation: policies.at(venue, operation).timeouts.execution_s,
@@ -192,6 +195,46 @@ def through_ccxt(config: Config, variables: Mapping[str, str], *, prod: bool = F
     chosen = kind_of(config)
     check_meant(config, prod=prod)
     return Through(config, chosen, variables, Times())
+
+
+def deposit_address(
+    config: Config,
+    account: str,
+    asset: str,
+    network: str,
+    variables: Mapping[str, str],
+    *,
+    prod: bool = False,
+) -> Address:
+    """Where an account at an exchange takes deposits of an asset; nothing is changed by asking.
+
+    Args:
+        config: names the account.
+        account: at an exchange of [ccxt].
+        asset: what is to be sent there.
+        network: as the exchange calls it; empty for its own choice.
+        variables: of the process; they hold the keys.
+        prod: whether the environment `prod` is meant.
+
+    Raises:
+        ConfigError: no exchange has the account, or it does not tell; see also `through_ccxt`.
+    """
+    through = through_ccxt(config, variables, prod=prod)
+    for venue, dialects in through.dialects.items():
+        if account in dialects:
+            client = through.client(venue, account, through.credentials[venue])
+            reading_s = config.policies.at(venue).timeouts.reading_s
+            try:
+                told: Address = client.ask(reading_s, dialects[account].address, asset, network)
+            except NotObserved as error:
+                problem = f"{account}: {error}"
+                raise config.error(problem) from None
+            finally:
+                client.close()
+            return told
+    there = ", ".join(name for dialects in through.dialects.values() for name in dialects)
+    problem = f'"{account}" is no account at an exchange of [ccxt]; there are {there}'
+    raise config.error(problem)
 
 
 def at_exchanges(config: Config, variables: Mapping[str, str]) -> Quoting:
