@@ -165,6 +165,27 @@ def test_secrets_are_nowhere_but_in_the_environment(
         assert not any(b"signature=" in content for content in files)
 
 
+def test_secrets_are_in_no_repr_and_in_no_error(
+    running: Running, tmp_path: Path, place: Place
+) -> None:
+    config = settings_of(written(tmp_path, [place], running.server.port))
+    through = running.through(config, [place])
+    connected = running.connected(tmp_path, place)
+    venue = connected.venues[place.venue]
+    told = [repr(one) for one in (through, vars(through), connected, venue, vars(venue))]
+    for do in (Do.TRUNCATE, Do.PAGE, Do.EMPTY, Do.RESET_AFTER, Do.STATUS_BEFORE):
+        running.control.arm(Fault(on="*", do=do, times=1, skip=1))
+        told += venue.start_up_failures()
+        running.control.disarm()
+    connected.close()
+    told.append(repr(config))
+
+    assert len(told) > 8
+    for secret in place.variables.values():
+        if secret != place.variables.get("HYPERLIQUID_DEV_API_KEY"):  # an address, which is public
+            assert not any(secret in text for text in told), told
+
+
 def test_live_asks_for_the_keys_before_anything_else(tmp_path: Path) -> None:
     config = written(tmp_path, [BINANCE], 1)
     with pytest.raises(ConfigError, match="BINANCE_DEV_API_KEY"):
