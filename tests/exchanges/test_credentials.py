@@ -142,7 +142,8 @@ def test_secrets_are_nowhere_but_in_the_environment(
         running.control.arm(Fault(on=place.create, do=do))
         if place is not HYPERLIQUID:  # whose questions are all alike, those of the start too
             running.control.arm(Fault(on=place.query, do=do, skip=1))
-    strategy = once(place.trade(place.any), place.leverage(9))
+    settings = [place.leverage(9)] if place.perpetual else []
+    strategy = once(place.trade(place.any), *settings)
     ended, _ = running.live(tmp_path, place, strategy=strategy, ticks=4)
     log = str(tmp_path / "run")
     for command in (

@@ -45,7 +45,7 @@ UNNAMED = {"hyperliquid"}  # where a transfer that is not found may still come
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "struck" in metafunc.fixturenames:
-        cells = [(venue, do) for venue in PLACES for do in STRUCK]
+        cells = [(venue, do) for venue in MOVES for do in STRUCK]
         every = int(str(metafunc.config.getoption("--every")))
         metafunc.parametrize(("venue", "struck"), cells[:: 1 if every == 1 else 5])
 
@@ -174,7 +174,7 @@ def test_rows_of_a_stranger_keep_their_own_name(opened: Opened, running: Running
 # Out of the exchange.
 
 
-@pytest.mark.parametrize("venue", PLACES)
+@pytest.mark.parametrize("venue", LEAVES)
 def test_a_withdrawal_is_sent_once_and_its_fee_observed(
     running: Running, tmp_path: Path, venue: str
 ) -> None:
@@ -219,7 +219,7 @@ def test_a_withdrawal_is_pending_while_somebody_reviews_it(
     assert "1 USDT is a fee" in second.reason
 
 
-@pytest.mark.parametrize("venue", PLACES)
+@pytest.mark.parametrize("venue", LEAVES)
 def test_a_withdrawal_is_allowed_by_the_configuration_or_denied(opened: Opened, venue: str) -> None:
     place = PLACES[venue].withdrawing
     found = opened(place)

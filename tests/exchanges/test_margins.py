@@ -17,8 +17,9 @@ from verifill.venues.interfaces import Margined
 
 
 def test_margins_are_told_of_what_carries_a_position(
-    running: Running, place: Place, tmp_path: Path
+    running: Running, levered: Place, tmp_path: Path
 ) -> None:
+    place = levered
     connected = running.connected(tmp_path, place)
     connected.refresh()
     venue, perpetual = connected.venues[place.venue], place.perpetual
@@ -40,9 +41,9 @@ def test_margins_are_told_of_what_carries_a_position(
 
 
 def test_a_least_margin_is_measured_at_an_exchange(
-    running: Running, place: Place, tmp_path: Path
+    running: Running, levered: Place, tmp_path: Path
 ) -> None:
-    perpetual = place.perpetual
+    place, perpetual = levered, levered.perpetual
     assert perpetual
     strategy = once(place.trade(perpetual, Side.SELL))
     more = "\n[breakers]\nmargin_min = '1.5'\n"

@@ -69,20 +69,23 @@ def test_a_clock_that_is_wrong_is_told(running: Running, place: Place, tmp_path:
     assert len(place.accounts) == sum("ms off, allowed is 1000" in one for one in told), told
 
 
-def test_a_market_that_is_not_there_is_told(running: Running, place: Place, tmp_path: Path) -> None:
-    traded = [evolve(one, base="UBTC") if one.perpetual else one for one in place.traded]
-    other = evolve(place, traded=tuple(traded))
+def test_a_market_that_is_not_there_is_told(
+    running: Running, levered: Place, tmp_path: Path
+) -> None:
+    traded = [evolve(one, base="UBTC") if one.perpetual else one for one in levered.traded]
+    other = evolve(levered, traded=tuple(traded))
     told = failures(running, tmp_path, other)
 
     assert any("it does not trade UBTC/" in one for one in told), told
 
 
+@pytest.mark.parametrize("venue", ASKED)
 def test_a_page_in_place_of_the_markets_is_told(
-    running: Running, place: Place, tmp_path: Path
+    running: Running, tmp_path: Path, venue: str
 ) -> None:
-    fault = Fault(on=ASKED[place.venue]["markets"], do=Do.PAGE, times=100)
+    fault = Fault(on=ASKED[venue]["markets"], do=Do.PAGE, times=100)
     running.control.arm(fault)  # of which ccxt makes a list of no markets
-    told = failures(running, tmp_path, place)
+    told = failures(running, tmp_path, PLACES[venue])
 
     assert any("it does not trade" in one or "its markets" in one for one in told), told
 
