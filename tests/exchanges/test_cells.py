@@ -145,8 +145,30 @@ def transferred(cell: Cell) -> None:
     assert {-1, 1} == {move.amount // abs(move.amount) for move in receipt.moves}
 
 
+def withdrawn(cell: Cell) -> None:
+    if cell.place.venue != "hyperliquid":
+        cell.running.control.permit(cell.place.venue, "withdraw", on=True)
+    assert Outcome.EXECUTED is cell.send(cell.place.withdrawal(50)).outcome
+
+
+def addressed(cell: Cell) -> None:
+    assert cell.exchange.deposit_address(cell.account, cell.place.wallet).address
+
+
+def margined(cell: Cell) -> None:
+    cell.send(cell.place.trade(cell.traded(perpetual=True), Side.SELL))
+    assert cell.exchange.margins()[cell.account] > 1
+
+
+def quoted(cell: Cell) -> None:
+    assert not any(public.client.exchange.apiKey for public in cell.connected.publics)
+    priced(cell)
+
+
 def priced(cell: Cell) -> None:
-    for traded in cell.place.traded:
+    mine = [traded for traded in cell.place.traded if traded.account == cell.account]
+    assert mine
+    for traded in mine:
         assert cell.connected.market.price(f"{traded.account}:{traded.symbol}") > 0
 
 
@@ -174,7 +196,7 @@ def funded(cell: Cell) -> None:
     traded = cell.traded(perpetual=True)
     cell.exchange.read()
     cell.send(cell.place.trade(traded, Side.SELL))
-    name = f"BTC/{cell.place.wallet}:{cell.place.wallet}"
+    name = cell.place.market(traded)
     cell.running.control.fund(cell.place.venue, name, Decimal("0.0001"))
     assert "FUNDING" in {row.cause for row in cell.exchange.read().rows}
 
@@ -186,6 +208,7 @@ def permitted(cell: Cell) -> None:
 Check = Callable[[Cell], None]
 OPERATIONS: Mapping[str, Check] = {
     "prices, clock, marks": priced,
+    "`verifill paper` at its prices, without a key": quoted,
     "funding rates": rates,
     "candles, `verifill data fetch`": history,
     "start-up tests, permissions of the key": permitted,
@@ -201,6 +224,9 @@ OPERATIONS: Mapping[str, Check] = {
     "PERP_TRADE that only reduces": reducing,
     "SET_LEVERAGE": levered,
     "INTERNAL_TRANSFER": transferred,
+    "TRANSFER out of the exchange (a withdrawal)": withdrawn,
+    "the address of deposits": addressed,
+    "margin against a liquidation": margined,
     "funding as a row of its own": funded,
 }
 
@@ -208,11 +234,21 @@ OPERATIONS: Mapping[str, Check] = {
 def told(operation: str, name: str) -> str:
     """What the table says: whether the dialect has it."""
     dialect = DIALECTS[name]
-    if operation == "INTERNAL_TRANSFER":
-        return YES if dialect.reaches else NO
-    if operation.startswith(("PERP", "SET", "funding")):
-        return YES if dialect.perpetual else NO
-    return (YES if dialect.spot else NO) if operation.startswith("SPOT") else YES
+    trades = dialect.spot or dialect.perpetual
+    has = {
+        "INTERNAL_TRANSFER": bool(dialect.reaches),
+        "TRANSFER": dialect.withdraws,
+        "the": dialect.takes_deposits,
+        "SPOT_TRADE": dialect.spot,
+        "PERP_TRADE": dialect.perpetual,
+        "SET_LEVERAGE": dialect.perpetual,
+        "margin": dialect.perpetual,
+        "funding": dialect.perpetual,
+        "prices,": trades,
+        "`verifill": trades,
+        "candles,": trades,
+    }
+    return YES if has.get(operation.split(maxsplit=1)[0], True) else NO
 
 
 CELLS = [(o, n) for o in OPERATIONS for n in DIALECTS if told(o, n) == YES]
@@ -226,7 +262,7 @@ def cell(name: str, tmp_path: Path, running: Running) -> Iterator[Cell]:
         for account, dialect in place.accounts.items()
         if dialect == name
     )
-    connected = running.connected(tmp_path, place)
+    connected = running.connected(tmp_path, place.withdrawing)
     connected.refresh()
     yield Cell(running, place, connected.venues[place.venue], connected, account)
     connected.close()

@@ -27,7 +27,9 @@ from verifill.venues.instructions import Instruction
 
 ONCE = """
 from decimal import Decimal
-from verifill import InternalTransfer, PerpTrade, SetLeverage, Side, SpotTrade, TimeInForce
+from verifill import (
+    InternalTransfer, PerpTrade, SetLeverage, Side, SpotTrade, TimeInForce, Transfer
+)
 
 PLAN = {plan}
 ENDED = {ended}
@@ -77,6 +79,7 @@ source = "{strategy}"
 USDT = 18
 USDC = 18
 BTC = 18
+UBTC = 18
 [opening]
 {opening}
 [environments.dev.endpoints]

@@ -41,6 +41,7 @@ class Entry:
         amount: with its sign; of a perpetual in its underlying asset.
         cause: why.
         time_ms: when, by the exchange's clock.
+        row: what tells it from all other entries of the account; empty: reference and part.
     """
 
     ref: str
@@ -49,6 +50,7 @@ class Entry:
     amount: Decimal
     cause: Cause
     time_ms: int
+    row: str = ""
 
 
 @frozen(kw_only=True)
@@ -83,32 +85,6 @@ class Traded:
 
 
 @frozen(kw_only=True)
-class Moved:
-    """A transfer between two accounts of an exchange.
-
-    Attributes:
-        id: the exchange's.
-        asset: what was moved.
-        amount: how much.
-        source: name of the dialect of the account that it left.
-        target: name of the dialect of the account that it came to.
-        time_ms: when.
-    """
-
-    id: str
-    asset: str
-    amount: Decimal
-    source: str
-    target: str
-    time_ms: int
-
-    @property
-    def ref(self) -> str:
-        """The reference of its rows."""
-        return f"transfer:{self.id}"
-
-
-@frozen(kw_only=True)
 class Permissions:
     """What a key may do."""
 
@@ -119,6 +95,20 @@ class Permissions:
 
 REHEARSED: Final = Permissions(read=True, trade=True, withdraw=False)
 """What a key may do where the exchange lets one rehearse and does not tell."""
+
+
+@frozen(kw_only=True)
+class Margin:
+    """How far an account of perpetuals is from a liquidation.
+
+    Attributes:
+        worth: the wallet's balance with the profits that are not realised, as the exchange
+            counts it for this; never reconciled.
+        maintenance: what it must not fall below.
+    """
+
+    worth: Decimal
+    maintenance: Decimal
 
 
 @frozen(kw_only=True)
