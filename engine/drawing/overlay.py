@@ -14,6 +14,7 @@ from verifill.engine.log.expand import REFUSED, Nesting
 from verifill.engine.log.reader import Log
 from verifill.engine.log.tally import MOVE, quantile_of, went_in
 
+
 def overlay(shown: Picture, log: Log) -> Marks:
     """What a log says of a drawing.
 

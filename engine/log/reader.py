@@ -18,7 +18,6 @@ from verifill.engine.log.usual import NAME, SPREAD, spread, stands_for
 from verifill.engine.log.usual import schema as usual_schema
 from verifill.engine.log.writer import HEADER, MANIFEST, SCHEMA_VERSION
 
-
 EVIDENT = ("instructions", "fills", "notes")
 """Streams that records have columns of."""
 

@@ -45,9 +45,7 @@ def of_records(records: pl.LazyFrame, nesting: Nesting) -> pl.LazyFrame:
     return rows.group_by(*TOLD, "spent").agg(times=pl.len().cast(pl.Int64))
 
 
-def of_paths(
-    rows: pl.LazyFrame, nesting: Nesting, paths: Sequence[Sequence[int]]
-) -> pl.LazyFrame:
+def of_paths(rows: pl.LazyFrame, nesting: Nesting, paths: Sequence[Sequence[int]]) -> pl.LazyFrame:
     """The tally of coded rows; see `Log.tally`.
 
     All transitions of a row are of one time, so only its first move took any.
