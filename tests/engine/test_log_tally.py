@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.runs import buy, ran, ticks
@@ -45,6 +45,8 @@ def test_the_first_records_of_a_kind_are_those_of_the_whole_log(log: Log) -> Non
     st.lists(st.tuples(st.none() | st.integers(0, 5), st.integers(1, 60)), max_size=8),
     st.sampled_from([0.0, 0.5, 0.99, 1.0]),
 )
+@example([(1, 1), (2, 1)], 0.5)  # between two: the greater
+@example([(None, 3), (1, 99), (2, 1)], 0.99)
 def test_a_quantile_is_that_of_each_value_as_often_as_it_was_counted(
     counted: list[tuple[int | None, int]], share: float
 ) -> None:
