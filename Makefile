@@ -88,6 +88,8 @@ faults: setup ## let everything go wrong that can, everywhere, and not at a samp
 	$(BIN)/verifill faults run --out runs/faults
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --every 1 \
 		tests/machines/test_lives.py tests/live
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --every 1 \
+		tests/exchanges/test_faults.py tests/exchanges/test_killed.py tests/exchanges/test_funds.py
 
 bench: setup kernel ## measure speed and memory
 	$(BIN)/python -m bench

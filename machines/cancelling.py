@@ -12,9 +12,9 @@ from verifill.engine.errors import NotObserved
 from verifill.engine.executor import Executor
 from verifill.engine.log.live import LiveLog
 from verifill.machines.desk import Desk
-from verifill.machines.execution import unanswered
 from verifill.machines.guarding import Guard
 from verifill.machines.records import Records
+from verifill.machines.unanswered import unanswered
 from verifill.venues.interfaces import Resting, Venue
 from verifill.venues.orders import Outcome
 

@@ -10,16 +10,19 @@ from dataclasses import replace
 
 from verifill.engine.clock import NANOSECONDS, Clock
 from verifill.engine.digest import intent_key
-from verifill.engine.errors import EngineDefect, EnvironmentDefect, NotObserved, UserDefect
+from verifill.engine.errors import NotObserved, UserDefect
 from verifill.engine.executor import Executor
 from verifill.engine.paths import Activity
 from verifill.machines.leg import UNJUDGED, Leg
+from verifill.machines.meaning import FOUND, SENT, SETTLED
 from verifill.machines.patience import Patience
 from verifill.machines.policies import Policies
+from verifill.machines.recalling import recall, rest_left_ns
 from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.sealing import again, sealed
 from verifill.machines.tight_loop import Tight, TightEvent
+from verifill.machines.unanswered import unanswered
 from verifill.machines.unguarded import OPEN, Open
 from verifill.venues.orders import (
     FINAL,
@@ -31,36 +34,6 @@ from verifill.venues.orders import (
     Receipt,
     Request,
     Trouble,
-)
-
-SENT: Mapping[Outcome, TightEvent] = {
-    Outcome.DENIED_LOCAL: TightEvent.DENIED,
-    Outcome.REJECTED_DEFINITIVE: TightEvent.REFUSED,
-    Outcome.UNKNOWN: TightEvent.UNKNOWN,
-    Outcome.ABSENT: TightEvent.UNKNOWN,  # a venue cannot prove that while it is asked
-    Outcome.ACCEPTED: TightEvent.ACCEPTED,
-    Outcome.EXECUTED: TightEvent.ACCEPTED,
-    Outcome.EXECUTED_PARTIAL: TightEvent.ACCEPTED,
-    Outcome.EXPIRED: TightEvent.ACCEPTED,
-}
-
-FOUND: Mapping[VerdictKind, TightEvent] = {
-    VerdictKind.MATCHED: TightEvent.MATCHED,
-    VerdictKind.MATCHED_EXPLAINED: TightEvent.MATCHED,
-    VerdictKind.PARTIAL: TightEvent.PARTIAL,
-    VerdictKind.NOT_EXECUTED: TightEvent.UNEXECUTED,
-    VerdictKind.MISMATCH: TightEvent.MISMATCHED,
-    VerdictKind.EXTERNAL_UNEXPLAINED: TightEvent.MISMATCHED,
-    VerdictKind.CONTRADICTION: TightEvent.CONTRADICTED,
-}
-
-SETTLED = frozenset(
-    {
-        VerdictKind.MATCHED,
-        VerdictKind.MATCHED_EXPLAINED,
-        VerdictKind.PARTIAL,
-        VerdictKind.NOT_EXECUTED,
-    }
 )
 
 
@@ -210,21 +183,30 @@ class ExecutionManager:
         if leg.repeats:  # the log holds it since the last record
             leg.repeats = False
             self.guard.answered(leg, self._submit(leg))
+        if leg.recalls:  # likewise
+            recall(leg, self.guard, self._records)
         before, leg.receipt = leg.receipt, self._query(leg)
         if leg.receipt.outcome is Outcome.ABSENT:
             return TightEvent.ABSENT
         policies, patience = self._policies_of(leg), self._patience
         if leg.receipt.outcome is Outcome.UNKNOWN:
-            if patience.ends(leg, policies):
-                return self._give_up(f"no proof either way: {leg.receipt.reason}")
-            self._wait(patience.pause_ns(leg, policies))
-            return TightEvent.REPEAT if self._repeats(leg) else TightEvent.UNKNOWN
+            return self._ask_again(leg)
+        if leg.overdue and rest_left_ns(leg) == 0:
+            return self._recall(leg)
         if leg.overdue and (leg.receipt == before or patience.over(leg, policies)):
             if self._repeats(leg):
                 return TightEvent.REPEAT
             return self._give_up("overdue: the settlement window has passed")
         leg.deadline_ns = 0
         return TightEvent.FOUND
+
+    def _ask_again(self, leg: Leg) -> TightEvent:
+        """Nobody knows yet: wait, and send what may be sent once more, while there is patience."""
+        policies, patience = self._policies_of(leg), self._patience
+        if patience.ends(leg, policies):
+            return self._give_up(f"no proof either way: {leg.receipt.reason}")
+        self._wait(patience.pause_ns(leg, policies))
+        return TightEvent.REPEAT if self._repeats(leg) else TightEvent.UNKNOWN
 
     def retry_observe(self) -> TightEvent:
         """Look at the positions again, while looks are left."""
@@ -244,7 +226,7 @@ class ExecutionManager:
             return TightEvent.EXHAUSTED
         pause_s = self._policies_of(leg).sends.wait_after_s(leg.sends)
         self._pause(max(pause_s, leg.wait_s))
-        leg.deadline_ns = leg.overdue = leg.queries = 0
+        leg.deadline_ns = leg.overdue = leg.queries = leg.rests_until_ns = 0
         leg.had = False
         return TightEvent.RESEND
 
@@ -346,6 +328,19 @@ class ExecutionManager:
             self._records.remember()
         return repeats
 
+    def _recall(self, leg: Leg) -> TightEvent:
+        """Have what rests cancelled, at once, and again while there is patience."""
+        policies, patience = self._policies_of(leg), self._patience
+        if leg.queries > 1:
+            if patience.ends(leg, policies):
+                leg.queries = 0  # whoever asks later has it cancelled again
+                patience.begin_anew()
+                return self._give_up("it rests still, though it was cancelled")
+            self._wait(patience.pause_ns(leg, policies))
+        leg.recalls = True
+        self._records.remember()
+        return TightEvent.RECALL
+
     def _policies_of(self, leg: Leg) -> Policies:
         return self._policies.at(leg.rules.name, leg.operation)
 
@@ -357,15 +352,21 @@ class ExecutionManager:
     def _pend(self, leg: Leg) -> TightEvent:
         """Poll with growing waits inside the settlement window; it costs no attempt (R9)."""
         now_ns = self._clock.monotonic_ns
-        if not leg.deadline_ns:
+        left_ns = rest_left_ns(leg)
+        rests = left_ns is not None
+        if left_ns is None and not leg.deadline_ns:
             leg.deadline_ns, leg.polls = now_ns + leg.window_ns, 0
-        if now_ns >= leg.deadline_ns:
+        left_ns = leg.deadline_ns - now_ns if left_ns is None else left_ns
+        if left_ns <= 0:
+            if rests and not leg.overdue:  # from now on a cancel is waited for
+                leg.queries = 0
+                self._patience.begin_anew()
             leg.overdue += 1
             return TightEvent.OVERDUE
         self._records.pending(leg)
-        if self._patience.turns_slow(leg):
+        if not rests and self._patience.turns_slow(leg):
             self._records.note(leg.number, "SLOW", {"pending_s": leg.soft_window_s})
-        wait_ns = min(leg.poll_ns << min(leg.polls, 16), leg.deadline_ns - now_ns)
+        wait_ns = min(leg.poll_ns << min(leg.polls, 16), leg.window_ns, left_ns)
         leg.polls += 1
         self._wait(wait_ns)
         return TightEvent.PENDING
@@ -386,14 +387,3 @@ class ExecutionManager:
         machine.context.time_ns = self._clock.now_ns
         if missed:
             self._missed_ticks(missed)
-
-
-def unanswered(error: BaseException) -> Receipt:
-    """What is known after a call that raised: nothing.
-
-    Raises:
-        BaseException: the error itself, where it is not one that a venue can be the cause of.
-    """
-    if isinstance(error, EngineDefect | EnvironmentDefect) or not isinstance(error, Exception):
-        raise error
-    return Receipt(Outcome.UNKNOWN, reason=repr(error))

@@ -14,12 +14,13 @@ from typing import Final
 
 from verifill.engine.executor import Executor
 from verifill.machines.desk import Desk
-from verifill.machines.execution import ExecutionManager, unanswered
+from verifill.machines.execution import ExecutionManager
 from verifill.machines.full_loop import FullEvent
 from verifill.machines.leg import Leg
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.records import Records
 from verifill.machines.tight_loop import TightEvent
+from verifill.machines.unanswered import unanswered
 from verifill.venues.instructions import Side, SpotTrade
 from verifill.venues.interfaces import Laned, Venue
 from verifill.venues.lanes import Lane

@@ -46,6 +46,7 @@ from verifill.venues.interfaces import (
     Forkable,
     Margined,
     PositionFeed,
+    Recallable,
     Resting,
     Sealing,
     Venue,
@@ -54,6 +55,7 @@ from verifill.venues.market import Books, MarketView
 from verifill.venues.orders import Cause, LedgerRow, Order, Reading, Receipt, Request
 
 RESTING: Final = "resting"
+RECALLABLE: Final = "recallable"
 ENTERED: Final = "entered"
 MARGINED: Final = "margined"
 DATED: Final = "dated"
@@ -61,6 +63,7 @@ SEALING: Final = "sealing"
 FORKABLE: Final = "forkable"
 ABILITIES: Final[Mapping[str, type]] = {
     RESTING: Resting,
+    RECALLABLE: Recallable,
     ENTERED: Entered,
     MARGINED: Margined,
     DATED: Dated,
@@ -222,6 +225,9 @@ class HeardVenue(HeardFeed):
     def _cancel(self, key: str) -> Receipt:
         return self._ask("cancel", lambda: self._venue.cancel(key), RECEIPT)
 
+    def _recall(self, request: Request) -> Receipt:
+        return self._ask("recall", lambda: self._venue.recall(request), RECEIPT)
+
     def _entry_values(self) -> Mapping[str, int]:
         return self._ask("entry_values", self._venue.entry_values, UNITS)
 
@@ -257,6 +263,7 @@ class HeardVenue(HeardFeed):
 
 _METHODS: Mapping[str, Sequence[str]] = {
     RESTING: ("open_orders", "cancel"),
+    RECALLABLE: ("recall",),
     ENTERED: ("entry_values",),
     MARGINED: ("margins",),
     DATED: ("deadline_ns",),

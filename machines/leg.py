@@ -38,6 +38,8 @@ class Leg(Struct, kw_only=True, gc=False):
         had: whether the venue has said once that it has the order.
         held: why nobody can say what became of it; empty unless it is HELD.
         repeats: whether what it is sealed with is to be sent once more; the log holds it already.
+        recalls: whether what rests of it is to be cancelled; the log holds that already.
+        rests_until_ns: venue time until which it may rest; 0 where that is not known yet.
         wait_s: for how long it stays away before it is sent again, because its venue says so.
         recorded: the receipt of this send that the log holds already.
         rows: how many ledger rows the log has seen of it while it was pending.
@@ -63,6 +65,8 @@ class Leg(Struct, kw_only=True, gc=False):
     had: bool = False
     held: str = ""
     repeats: bool = False
+    recalls: bool = False
+    rests_until_ns: int = 0
     wait_s: int = 0
     recorded: Receipt | None = None
     sends: int = 0

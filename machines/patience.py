@@ -37,6 +37,10 @@ class Patience:
     _late: int = 0
     _slow: bool = False
 
+    def begin_anew(self) -> None:
+        """Wait for something else of the same send now."""
+        self._send = (0, 0)
+
     def waited_ns(self, leg: Leg) -> int:
         """Since the first time that the outcome of this send was waited for."""
         send, now_ns = (leg.number, leg.sends), self._clock.monotonic_ns

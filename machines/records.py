@@ -103,7 +103,7 @@ class Records:
         if type(wanted) is SpotTrade:
             name = leg.name if leg.child else wanted.name
             spelt = (leg.role, wanted.op, wanted.account, wanted.symbol, wanted.side, name)
-            if not quantity:  # else the columns hold all of it
+            if not quantity or wanted.timeout_s:  # else the columns hold all of it
                 detail = _json(wanted)
         else:
             spelt, detail = _spelt(leg), _json(wanted)

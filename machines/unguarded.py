@@ -22,6 +22,13 @@ class Open:
     def queried(self, leg: Leg, receipt: Receipt) -> None:
         """Nothing follows."""
 
+    def deny_cancel(self, venue: str) -> str:  # noqa: ARG002 - one face
+        """Nothing is denied."""
+        return ""
+
+    def cancelled(self, venue: str, receipt: Receipt) -> None:
+        """Nothing follows."""
+
     def settled(self, leg: Leg) -> None:
         """Nothing follows."""
 

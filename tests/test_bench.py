@@ -182,10 +182,12 @@ def test_the_records_of_a_live_log_are_hashed_one_by_one(
 
 def test_a_goal_is_for_a_log_of_a_length_and_a_shorter_one_has_its_share() -> None:
     took = {"s": 2.0, "cpu_s": 3.0, "mb": 900.0, "count": 1, "load": 1.0}
-    found = {"verify": [took], "verify live": [took]}
+    page = took | {"s": 59.0, "mb": 1_100.0}
+    found = {"verify": [took], "verify live": [took], "page": [page]}
 
     said = audit.verdicts(found, audit.BARS // 2, audit.RECORDS // 10)
 
     assert "The goal of 2.5 s for `verify`: reached" in said
     assert "The goal of 0.5 s for `verify live`: not reached" in said
-    assert "900 MB" in said
+    assert "The goal of 60.0 s for `page`: reached" in said
+    assert "1,100 MB" in said

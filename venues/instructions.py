@@ -12,6 +12,8 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from verifill.venues.time_in_force import TimeInForce
+
 
 class Operation(StrEnum):
     """Every operation that an instruction can name."""
@@ -90,11 +92,12 @@ class Instruction(Struct, frozen=True, kw_only=True, tag_field="op"):
 
 
 class SpotTrade(Instruction, frozen=True, kw_only=True, tag="SPOT_TRADE"):
-    """Buy or sell the base asset of `BASE/QUOTE`, at market or as a limit-IOC order.
+    """Buy or sell the base asset of `BASE/QUOTE`, at market or as a limit order.
 
     Attributes:
         quantity: of the base asset.
         limit: worst acceptable price in quote per base; None sends a market order.
+        time_in_force: what becomes of the rest; may rest for `timeout_s` of the venue's time.
     """
 
     op = Operation.SPOT_TRADE
@@ -102,6 +105,8 @@ class SpotTrade(Instruction, frozen=True, kw_only=True, tag="SPOT_TRADE"):
     side: Side
     quantity: Amount
     limit: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.IOC
+    timeout_s: int = 0
 
     @property
     def size(self) -> Amount:
@@ -114,7 +119,7 @@ class PerpTrade(Instruction, frozen=True, kw_only=True, tag="PERP_TRADE"):
 
     Attributes:
         quantity: of the underlying asset (contracts times contract size).
-        reduce_only: never open or turn the position.
+        reduce_only: never open or turn the position; the others are as of a `SpotTrade`.
     """
 
     op = Operation.PERP_TRADE
@@ -123,6 +128,8 @@ class PerpTrade(Instruction, frozen=True, kw_only=True, tag="PERP_TRADE"):
     quantity: Amount
     limit: Decimal | None = None
     reduce_only: bool = False
+    time_in_force: TimeInForce = TimeInForce.IOC
+    timeout_s: int = 0
 
     @property
     def size(self) -> Amount:

@@ -103,6 +103,22 @@ class Resting(Protocol):
 
 
 @runtime_checkable
+class Recallable(Protocol):
+    """A venue that takes limit orders that rest (GTC, post-only), and takes back what rests.
+
+    A recall can do nothing but end the one order that it names: it is found by the request's own
+    key, which no other request ever has. So it may be repeated.
+    """
+
+    def recall(self, request: Request) -> Receipt:
+        """Cancel what rests of a request, and tell what became of it; one attempt.
+
+        An order that is final stays what it is. An answer that does not come is UNKNOWN.
+        """
+        ...
+
+
+@runtime_checkable
 class Entered(Protocol):
     """A venue that tells what its perpetual positions were entered at."""
 

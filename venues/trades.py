@@ -13,8 +13,10 @@ from verifill.venues.perpetuals import assess_perpetual, expect_perpetual
 from verifill.venues.rules import Instrument, VenueRules
 from verifill.venues.spot import assess_spot, expect_spot
 from verifill.venues.tickets import Ticket, TradeOrder, price_range, ticket
+from verifill.venues.time_in_force import TimeInForce
 
 BUY = Side.BUY
+IOC = TimeInForce.IOC
 
 
 class TradeTerms:
@@ -46,6 +48,8 @@ class TradeTerms:
         else:
             raise _no_quantity(trade)
         limit = 0 if trade.limit is None else limit_ticks(trade.limit, instrument)
+        if trade.timeout_s or trade.time_in_force is not IOC:
+            check_resting(trade, found)
         last = self._market.price(instrument.data)
         low, high = price_range(last, limit, instrument, buy=found.buy)
         return TradeOrder(
@@ -124,6 +128,31 @@ def limit_ticks(limit: Decimal, instrument: Instrument) -> int:
         )
         raise InstructionError(msg)
     return ticks
+
+
+def check_resting(trade: SpotTrade | PerpTrade, found: Ticket) -> None:
+    """Whether an order may rest as it says.
+
+    Raises:
+        InstructionError: it lacks a limit or a time-out, has one that it cannot have, or its fee
+            is not known before.
+    """
+    force, seconds = trade.time_in_force, trade.timeout_s
+    if force is IOC:
+        problem = f"has a timeout_s of {seconds}, but an IOC order never rests; leave it out"
+    elif trade.limit is None:
+        problem = f"is {force} and has no limit, at which it would rest; give one"
+    elif seconds <= 0:
+        problem = f"is {force} with a timeout_s of {seconds}; say for how many seconds it may rest"
+    elif found.fee_price:
+        problem = (
+            f"is {force}, and its fee in {found.fee_asset} depends on a price to come; "
+            "send it as IOC, or let the fee be taken in what is traded"
+        )
+    else:
+        return
+    msg = f"{trade.op}: the order of {trade.symbol} at {trade.account} {problem}"
+    raise InstructionError(msg)
 
 
 TRADES = (SpotTrade, PerpTrade)  # a tuple: `A | B` would be built anew at each call

@@ -6,7 +6,7 @@ was asked for. Staking, transfers to another venue and claims have no reverse.
 
 from collections.abc import Callable, Mapping
 from decimal import ROUND_DOWN, Context, Decimal
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct, structs
 
@@ -28,12 +28,15 @@ from verifill.venues.instructions import (
     Wrap,
 )
 from verifill.venues.keys import Kind, account_of, asset_of, position_key
+from verifill.venues.time_in_force import TimeInForce
 
 NOTHING = Decimal(0)
 SPENDING = (InternalTransfer, Wrap, Unwrap, Stake, Swap, Supply, Repay)
 SHARE_LOSS = 2  # units that the rounding of shares may cost
 SWAP_LOSS = Decimal("0.05")  # both ways together: fees, slippage, a move of the price
 MICRO = Decimal("0.000001")  # every token has six decimals; a bound needs no more
+AT_MARKET: Final[dict[str, Any]] = {"limit": None, "time_in_force": TimeInForce.IOC, "timeout_s": 0}
+"""Of a trade that is not to wait, whatever the one that it takes back did."""
 WIDE = Context(prec=DIGITS, rounding=ROUND_DOWN)
 
 
@@ -64,7 +67,7 @@ def reverse(instruction: Instruction, effects: Mapping[str, int]) -> Reversal | 
 
 def _spot(trade: SpotTrade, effects: Mapping[str, int]) -> Reversal:
     moved = next((u for key, u in effects.items() if _is_base(trade, key)), 0)
-    back = structs.replace(trade, side=trade.side.opposite, limit=None)
+    back = structs.replace(trade, side=trade.side.opposite, **AT_MARKET)
     return Reversal(back, abs(moved))
 
 
@@ -78,9 +81,8 @@ def _is_base(trade: SpotTrade, key: str) -> bool:
 def _perpetual(trade: PerpTrade, effects: Mapping[str, int]) -> Reversal:
     moved = effects.get(position_key(trade.account, Kind.PERP, trade.symbol), 0)
     # what opened a position is taken back by closing it; what could only close, by opening
-    back = structs.replace(
-        trade, side=trade.side.opposite, limit=None, reduce_only=not trade.reduce_only
-    )
+    reduce_only = not trade.reduce_only
+    back = structs.replace(trade, side=trade.side.opposite, reduce_only=reduce_only, **AT_MARKET)
     return Reversal(back, abs(moved))
 
 

@@ -10,19 +10,9 @@ from verifill.engine.drawing.marks import Marks, Taken
 from verifill.engine.drawing.model import Picture
 from verifill.engine.errors import LogError
 from verifill.engine.flat import inner
-from verifill.engine.log.expand import INTENT, OBSERVED, REFUSED, TRANSITION, Nesting
+from verifill.engine.log.expand import REFUSED, Nesting
 from verifill.engine.log.reader import Log
-
-RESOLVED = "RESOLVED"
-
-_NAMES = ("epoch", "machine", "from", "event", "to", "kind", "mono_ns")
-
-_MOVE = ("from", "event", "to")
-
-# a live log has records beside its transitions, which have no event
-_WENT = pl.col("event").is_not_null() & pl.col("kind").is_in(
-    [TRANSITION, INTENT, OBSERVED, RESOLVED]
-)
+from verifill.engine.log.tally import MOVE, quantile_of, went_in
 
 
 def overlay(shown: Picture, log: Log) -> Marks:
@@ -42,17 +32,20 @@ def overlay(shown: Picture, log: Log) -> Marks:
     nesting = Nesting(**log.header["nesting"])
     places = [holder for holder, held in nesting.holders.items() if held == shown.name]
     inside = bool(places)
-    rows = _timed(log, sorted(nesting.events_of) if inside else [shown.name], one=inside)
+    tables = sorted(nesting.events_of) if inside else [shown.name]
+    rows = log.tally().filter(pl.col("machine").is_in(tables))
+    went = rows.filter(went_in(tables))
     if inside:
         _check_table(log, shown)
     moved, seen, refused, unknown = pl.collect_all(
         [
-            _moved(rows, shown, places or [""]),
+            _moved(went, shown, places or [""]),
             _leaves(rows),
             rows.filter(pl.col("kind") == REFUSED)
-            .group_by("from", "event", maintain_order=True)
-            .len(),
-            _unknown(rows, shown, places or [""]),
+            .group_by("from", "event")
+            .agg(pl.col("times").sum())
+            .sort("from", "event"),
+            _unknown(went, shown, places or [""]),
         ]
     )
     _check_moves(log, shown, seen, unknown if not inside else unknown.clear())
@@ -77,44 +70,23 @@ def overlay(shown: Picture, log: Log) -> Marks:
     )
 
 
-def _timed(log: Log, tables: list[str], *, one: bool) -> pl.LazyFrame:
-    """The records of some machines, each with the time in the state before where it is known.
-
-    Args:
-        log: where they are.
-        tables: names of the machines.
-        one: whether they are in one state between them, as the nested loops are.
-    """
-    rows = log.records().select(_NAMES).filter(pl.col("machine").is_in(tables))
-    if not one:
-        return rows.with_columns(spent=pl.lit(None, dtype=pl.Int64))
-    before = {
-        name: pl.when(_WENT).then(name).forward_fill().shift(1) for name in ("epoch", "mono_ns")
-    }
-    spent = pl.when(pl.col("epoch") == before["epoch"]).then(pl.col("mono_ns") - before["mono_ns"])
-    return rows.with_columns(spent=spent)
-
-
-def _moved(rows: pl.LazyFrame, shown: Picture, places: list[str]) -> pl.LazyFrame:
+def _moved(went: pl.LazyFrame, shown: Picture, places: list[str]) -> pl.LazyFrame:
     """How often and how fast it moved, for each event of each arrow."""
+    arrow = ("source", "target", "said")
     return (
-        rows.filter(_WENT)
-        .join(_drawn(shown, places), on=_MOVE, how="inner")
-        .group_by("source", "target", "said")
-        .agg(
-            count=pl.len(),
-            p50=pl.col("spent").quantile(0.5, "nearest").cast(pl.Int64),
-            p99=pl.col("spent").quantile(0.99, "nearest").cast(pl.Int64),
-        )
-        .sort("source", "target", "said")
+        went.join(_drawn(shown, places), on=MOVE, how="inner")
+        .group_by(*arrow, "spent")
+        .agg(pl.col("times").sum())
+        .sort("spent")
+        .group_by(arrow)
+        .agg(count=pl.col("times").sum(), p50=quantile_of(0.5), p99=quantile_of(0.99))
+        .sort(arrow)
     )
 
 
-def _unknown(rows: pl.LazyFrame, shown: Picture, places: list[str]) -> pl.LazyFrame:
+def _unknown(went: pl.LazyFrame, shown: Picture, places: list[str]) -> pl.LazyFrame:
     """Moves that the drawing does not have."""
-    return (
-        rows.filter(_WENT).join(_drawn(shown, places), on=_MOVE, how="anti").select(_MOVE).head(1)
-    )
+    return went.join(_drawn(shown, places), on=MOVE, how="anti").select(MOVE).head(1)
 
 
 def _drawn(shown: Picture, places: list[str]) -> pl.LazyFrame:
@@ -125,7 +97,7 @@ def _drawn(shown: Picture, places: list[str]) -> pl.LazyFrame:
             for place in places
             for (source, event, target), one in shown.shown.items()
         ],
-        schema=dict.fromkeys((*_MOVE, "source", "target", "said"), pl.String),
+        schema=dict.fromkeys((*MOVE, "source", "target", "said"), pl.String),
         orient="row",
     )
 

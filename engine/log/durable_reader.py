@@ -23,6 +23,7 @@ from verifill.engine.log.reader import Log
 from verifill.engine.log.record import COLUMNS, EVIDENCE, Evidence, Row
 from verifill.engine.log.schema import PATHS
 from verifill.engine.log.streams import AMOUNT, CODE, dtype_of
+from verifill.engine.log.tally import of_records
 
 STORE = "store"  # key of the header that marks a durable log
 SQLITE = "sqlite"
@@ -147,6 +148,14 @@ class DurableReader(Log):
         """
         frame = self._records.lazy().drop("hash")
         return frame if paths is None else frame.join(paths, on="seq", how="semi").sort("seq")
+
+    def tally(self) -> pl.LazyFrame:
+        """How often each transition was recorded; see `Log.tally`."""
+        return of_records(self.records(), Nesting(**self.header["nesting"]))
+
+    def first(self, told: pl.Expr, count: int) -> pl.LazyFrame:
+        """The first records of which something is true; see `Log.first`."""
+        return self.records().filter(told).head(count)
 
     def tail(self, seq: int) -> pl.LazyFrame:
         """The records after a number, as they are now, in the columns of `records`.

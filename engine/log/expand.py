@@ -80,14 +80,14 @@ def records(
     nesting = Nesting(**header["nesting"])
     rows = (
         streams["paths"]
-        .join(_steps(nesting, paths).lazy(), on="path", how="left", maintain_order="left")
+        .join(steps(nesting, paths).lazy(), on="path", how="left", maintain_order="left")
         .explode("step", "machine", "from", "event", "to", "kind")
         .with_columns(seq=pl.col("seq") + pl.col("step"))
     )
     return _with_evidence(rows, streams).select(*_columns(header, nesting))
 
 
-def _steps(nesting: Nesting, paths: Sequence[Sequence[int]]) -> pl.DataFrame:
+def steps(nesting: Nesting, paths: Sequence[Sequence[int]]) -> pl.DataFrame:
     """What each path stands for, as lists with an entry for each step."""
     roots = len(nesting.states)
     words: list[list[tuple[str, str, str, str, str]]] = [[] for _ in range(roots)]

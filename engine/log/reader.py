@@ -10,12 +10,16 @@ from typing import Any, cast
 import polars as pl
 
 from verifill.engine.errors import LogError, NoLog
-from verifill.engine.log.expand import records
+from verifill.engine.log.expand import Nesting, records, steps
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import CODE, dtype_of
+from verifill.engine.log.tally import TOLD, of_paths
 from verifill.engine.log.usual import NAME, SPREAD, spread, stands_for
 from verifill.engine.log.usual import schema as usual_schema
 from verifill.engine.log.writer import HEADER, MANIFEST, SCHEMA_VERSION
+
+EVIDENT = ("instructions", "fills", "notes")
+"""Streams that records have columns of."""
 
 
 class Log:
@@ -107,10 +111,32 @@ class Log:
         Args:
             paths: rows of the stream `paths` to expand; all of them by default.
         """
-        names = ("instructions", "fills", "notes")
-        streams = {name: self.stream(name) for name in names}
+        streams = {name: self.stream(name) for name in EVIDENT}
         streams["paths"] = self.stream("paths") if paths is None else paths
         return records(self.header, self.paths, streams)
+
+    def tally(self) -> pl.LazyFrame:
+        """How often each transition was recorded, by the time in the state before it.
+
+        Columns: `machine`, `from`, `event`, `to` and `kind` of the record; `spent`, the
+        nanoseconds since the last move of the loops in the same process life by its monotonic
+        clock, null where there is none and for what is no move of them; `times`, how often.
+        """
+        return of_paths(self.stream("paths"), Nesting(**self.header["nesting"]), self.paths)
+
+    def first(self, told: pl.Expr, count: int) -> pl.LazyFrame:
+        """The first records of which something is true; evidence beside them is left out.
+
+        Args:
+            told: what, of the columns `machine`, `from`, `event`, `to` and `kind`.
+            count: how many at most.
+        """
+        nesting = Nesting(**self.header["nesting"])
+        holding = steps(nesting, self.paths).explode("step", *TOLD).filter(told)["path"]
+        rows = self.stream("paths").filter(pl.col("path").is_in(holding.unique().to_list()))
+        streams = {name: self.stream(name).clear() for name in EVIDENT}
+        streams["paths"] = rows.head(count)  # each has one at least
+        return records(self.header, self.paths, streams).filter(told).head(count)
 
     def chunks(self) -> Iterator["Log"]:
         """Each chunk as a log of its own, with the header and the codes of the whole.

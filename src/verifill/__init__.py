@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from verifill.venues.keys import Scales as Scales
     from verifill.venues.keys import position_key as position_key
     from verifill.venues.market import MarketView as MarketView
+    from verifill.venues.time_in_force import TimeInForce as TimeInForce
 
 _MODULES = {
     "backtest": "Outcome Parts run",
@@ -126,6 +127,7 @@ _MODULES = {
     ),
     "venues.keys": "Kind Scales position_key",
     "venues.market": "MarketView",
+    "venues.time_in_force": "TimeInForce",
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 
@@ -184,6 +186,7 @@ __all__ = [
     "Supply",
     "Swap",
     "Table",
+    "TimeInForce",
     "Transfer",
     "TransitionsExecutor",
     "Undo",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from verifill.assembly.ccxt import through_ccxt
 from verifill.assembly.connection import Connection
-from verifill.assembly.endpoints import endpoints_of, ports_of, servers_of
+from verifill.assembly.endpoints import check_meant, endpoints_of, ports_of, servers_of
 from verifill.assembly.evm import EvmWay, chains_as_they_are, with_chain
 from verifill.assembly.loopback import Hosting
 from verifill.assembly.references import check_references, venue_names
@@ -23,12 +23,13 @@ def way_to(
         config: names environment and endpoints.
         port: of the one loopback server that has all venues; 0 to go to where they are.
         variables: of the process; they hold what is a secret.
-        prod: whether the environment `prod` is meant, where exchanges are real.
+        prod: whether the environment `prod` is meant, where exchanges and chains are real.
 
     Raises:
         ConfigError: a reference, an endpoint or a key leads nowhere.
     """
     names = () if port else chains_as_they_are(config)
+    check_meant(config, prod=prod, real=not port and bool(names or config.ccxt))
     if port or not (names or config.ccxt):
         return at(servers_of(config, port, variables), config.policies)
     check_references(config)

@@ -58,6 +58,7 @@ def refused(result: Result, code: ExitCode, words: str) -> None:
         "verify",
         "replay",
         "venue serve",
+        "venue address",
         "ops kill",
         "faults run",
     ],

@@ -100,6 +100,7 @@ DRIVES: Mapping[str, Callable[[Clients], Any]] = {
     "GET /api/v5/account/bills-archive": lambda c: c.account.get_account_bills_archive(),
     "GET /api/v5/asset/currencies": lambda c: c.funding.get_currencies(),
     "GET /api/v5/asset/balances": lambda c: c.funding.get_balances("USDT"),
+    "GET /api/v5/asset/bills": lambda c: c.funding.get_bills(),
     "POST /api/v5/asset/transfer": lambda c: c.funding.funds_transfer("USDT", "5", "6", "18"),
     "GET /api/v5/asset/transfer-state": lambda c: c.funding.transfer_state(
         c.funding.funds_transfer("USDT", "6", "6", "18")["data"][0]["transId"]

@@ -15,6 +15,12 @@ def running() -> Iterator[Running]:
     one.close()
 
 
+@pytest.fixture(params=[name for name, place in PLACES.items() if place.perpetual])
+def levered(request: pytest.FixtureRequest) -> Place:
+    """Each of the places that have a perpetual."""
+    return PLACES[request.param]
+
+
 @pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest) -> Place:
     return PLACES[request.param]

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
-from fixtures.exchange.opening import AGENT_KEY, OWNER
+from fixtures.exchange.opening import OWNER, OWNER_KEY
 from verifill.venues.instructions import (
     Instruction,
     InternalTransfer,
@@ -14,6 +14,7 @@ from verifill.venues.instructions import (
     SetLeverage,
     Side,
     SpotTrade,
+    Transfer,
 )
 
 
@@ -35,6 +36,12 @@ class Traded:
     min_notional: str = "0"
     fee_asset: str = "quote"
     perpetual: bool = False
+    base: str = "BTC"
+
+    @property
+    def market(self) -> str:
+        """As the loopback exchange calls it, but for the asset that pays."""
+        return f"{self.base}/QUOTE:QUOTE" if self.perpetual else f"{self.base}/QUOTE"
 
     @property
     def toml(self) -> str:
@@ -43,7 +50,7 @@ class Traded:
 account = "{self.account}"
 symbol = "{self.symbol}"
 perpetual = {str(self.perpetual).lower()}
-base = "BTC"
+base = "{self.base}"
 quote = "QUOTE"
 lot = "{self.lot}"
 tick = "{self.tick}"
@@ -64,6 +71,9 @@ class Place:
         opening: position key -> what it opens with.
         create: what a request to create an order looks like, for faults.
         query: what a question about an order looks like.
+        cancel: what a request to cancel one looks like.
+        leaves: the account that can be withdrawn from, and the network of the asset that pays.
+        withdrawals: whether its key may withdraw, and is taken all the same.
         wallet: the asset that margins and pays.
     """
 
@@ -73,8 +83,12 @@ class Place:
     opening: Mapping[str, str]
     create: str
     query: str
+    cancel: str
     variables: Mapping[str, str]
     wallet: str = "USDT"
+    withdrawals: bool = False
+    leaves: tuple[str, str] = ("", "")
+    addresses: Mapping[str, str] = field(factory=dict[str, str])
 
     @property
     def spot(self) -> Traded | None:
@@ -113,8 +127,16 @@ class Place:
         back = InternalTransfer(account=other, to=one, asset=self.wallet, amount=Decimal(100))
         return there, back
 
+    def withdrawal(self, amount: int, to: str = "treasury") -> Transfer:
+        return Transfer(account=self.leaves[0], to=to, asset=self.wallet, amount=Decimal(amount))
+
+    @property
+    def withdrawing(self) -> "Place":
+        """The same, from where may be withdrawn."""
+        return evolve(self, withdrawals=True, addresses={"treasury": TREASURY})
+
     def exchange_toml(self) -> str:
-        assets = {account: ["BTC"] if self._spot_in(account) else [] for account in self.accounts}
+        assets = {account: self._bases(account) for account in self.accounts}
         held = ", ".join(
             f'"{account}" = {[*more, self.wallet]!r}'.replace("'", '"')
             for account, more in assets.items()
@@ -123,23 +145,38 @@ class Place:
         names = ["SPOT_TRADE"] if self.spot else []
         names += ["PERP_TRADE", "SET_LEVERAGE"] if self.perpetual else []
         names += ["INTERNAL_TRANSFER"] if self.transfers else []
+        names += ["TRANSFER"] if self.addresses else []
         operations = ", ".join(f'"{name}"' for name in names)
         instruments = "".join(one.toml for one in self.traded)
+        fees = "".join(
+            f'[exchanges.VENUE.market]\nwithdrawal_fees = {{ "{self.wallet}" = 1 }}\n'
+            for _ in self.addresses
+        )
+        allowed = "".join(
+            f'[ccxt.VENUE.addresses.{name}]\naddress = "{address}"\nnetwork = "{self.leaves[1]}"\n'
+            for name, address in self.addresses.items()
+        )
         return (
             (
                 f"[exchanges.{self.venue}]\naccounts = {{ {held} }}\n"
                 f"operations = [{operations}]\n"
-                f"{instruments}\n[ccxt.{self.venue}]\naccounts = {{ {through} }}\n"
+                f"{instruments}\n{fees}[ccxt.{self.venue}]\naccounts = {{ {through} }}\n"
+                f"withdrawals = {str(self.withdrawals).lower()}\n{allowed}"
             )
             .replace("VENUE", self.venue)
             .replace("QUOTE", self.wallet)
         )
 
-    def _spot_in(self, account: str) -> bool:
-        return any(one.account == account and not one.perpetual for one in self.traded)
+    def market(self, traded: Traded) -> str:
+        """As the loopback exchange calls it."""
+        return traded.market.replace("QUOTE", self.wallet)
+
+    def _bases(self, account: str) -> list[str]:
+        return [one.base for one in self.traded if one.account == account and not one.perpetual]
 
 
 KEYS: Final = ("API_KEY", "SECRET")
+TREASURY: Final = "0x" + "ab" * 20
 
 BINANCE: Final = Place(
     venue="binance",
@@ -176,12 +213,14 @@ BINANCE: Final = Place(
     },
     create="POST *binance.com/*/order",
     query="GET *binance.com/*/order",
+    cancel="DELETE *binance.com/*/order",
     variables={"BINANCE_DEV_API_KEY": "loopback-key", "BINANCE_DEV_SECRET": "loopback-secret"},
+    leaves=("binance.spot", "ETH"),
 )
 
 BYBIT: Final = Place(
     venue="bybit",
-    accounts={"bybit.uta": "bybit"},
+    accounts={"bybit.uta": "bybit", "bybit.funding": "bybitfunding"},
     traded=(
         Traded(
             account="bybit.uta",
@@ -209,16 +248,19 @@ BYBIT: Final = Place(
     opening={
         "bybit.uta:BaseToken:USDT": "200000",
         "bybit.uta:BaseToken:BTC": "2",
+        "bybit.funding:BaseToken:USDT": "50000",
         "bybit.uta:Setting:BTCUSDT.leverage": "10",
     },
     create="POST *bybit.com/v5/order/create",
     query="GET *bybit.com/v5/order/realtime",
+    cancel="POST *bybit.com/v5/order/cancel",
     variables={"BYBIT_DEV_API_KEY": "loopback-key", "BYBIT_DEV_SECRET": "loopback-secret"},
+    leaves=("bybit.funding", "ETH"),
 )
 
 OKX: Final = Place(
     venue="okx",
-    accounts={"okx.trading": "okx"},
+    accounts={"okx.trading": "okx", "okx.funding": "okxfunding"},
     traded=(
         Traded(
             account="okx.trading",
@@ -244,20 +286,23 @@ OKX: Final = Place(
     opening={
         "okx.trading:BaseToken:USDT": "200000",
         "okx.trading:BaseToken:BTC": "2",
+        "okx.funding:BaseToken:USDT": "50000",
         "okx.trading:Setting:BTCUSDT.leverage": "10",
     },
     create="POST *okx.com/api/v5/trade/order",
     query="GET *okx.com/api/v5/trade/order",
+    cancel="POST *okx.com/api/v5/trade/cancel-*",
     variables={
         "OKX_DEV_API_KEY": "loopback-key",
         "OKX_DEV_SECRET": "loopback-secret",
         "OKX_DEV_PASSWORD": "loopback-passphrase",
     },
+    leaves=("okx.funding", "ERC20"),
 )
 
 HYPERLIQUID: Final = Place(
     venue="hyperliquid",
-    accounts={"hyperliquid.perp": "hyperliquid"},
+    accounts={"hyperliquid.perp": "hyperliquid", "hyperliquid.spot": "hyperliquidspot"},
     wallet="USDC",
     traded=(
         Traded(
@@ -271,14 +316,31 @@ HYPERLIQUID: Final = Place(
             least="0.01234",
             perpetual=True,
         ),
+        Traded(
+            account="hyperliquid.spot",
+            symbol="UBTC/USDC",
+            base="UBTC",
+            lot="0.00001",
+            tick="1",
+            price="60000.00",
+            fee="0.0007",
+            fee_asset="received",
+            min_notional="10",
+            least="0.00123",
+        ),
     ),
+    withdrawals=True,  # only an owner moves funds between accounts, and may withdraw too
     opening={
         "hyperliquid.perp:BaseToken:USDC": "200000",
+        "hyperliquid.spot:BaseToken:USDC": "200000",
+        "hyperliquid.spot:BaseToken:UBTC": "2",
         "hyperliquid.perp:Setting:BTCUSDC.leverage": "10",
     },
     create="POST *hyperliquid.xyz/exchange",
     query="POST *hyperliquid.xyz/info",
-    variables={"HYPERLIQUID_DEV_API_KEY": OWNER, "HYPERLIQUID_DEV_SECRET": AGENT_KEY},
+    cancel="POST *hyperliquid.xyz/exchange#cancel*",
+    variables={"HYPERLIQUID_DEV_API_KEY": OWNER, "HYPERLIQUID_DEV_SECRET": OWNER_KEY},
+    leaves=("hyperliquid.perp", ""),
 )
 
 PLACES: Final = {place.venue: place for place in (BINANCE, BYBIT, OKX, HYPERLIQUID)}

@@ -15,7 +15,8 @@ from verifill.assembly.ccxt import Exchanges
 from verifill.venues.ccxt.dialects import DIALECTS
 from verifill.venues.ccxt.venue import Exchange
 from verifill.venues.instructions import Instruction, PerpTrade, Side
-from verifill.venues.orders import Outcome, Receipt
+from verifill.venues.orders import Order, Outcome, Receipt
+from verifill.venues.time_in_force import TimeInForce
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "ccxt.md"
 BEGIN, END = "<!-- cells: begin -->\n", "<!-- cells: end -->\n"
@@ -39,11 +40,15 @@ class Cell:
             if one.account == self.account and one.perpetual is perpetual
         )
 
-    def send(self, wanted: Instruction, number: int = 1) -> Receipt:
-        """Send, let it settle, ask."""
+    def exact(self, wanted: Instruction, number: int) -> Order:
         order = self.exchange.resolve(wanted, number, None)
         order = replace(order, key=f"{number:b>32}", deadline_ns=self.exchange.deadline_ns())
         assert "" == self.exchange.deny(order)
+        return order
+
+    def send(self, wanted: Instruction, number: int = 1) -> Receipt:
+        """Send, let it settle, ask."""
+        order = self.exact(wanted, number)
         sent = self.exchange.submit(order)
         assert sent.outcome in {Outcome.ACCEPTED, Outcome.EXECUTED}, sent
         receipt = self.exchange.query(order)
@@ -74,6 +79,49 @@ def limited(*, perpetual: bool) -> "Check":
     return check
 
 
+def rests(*, perpetual: bool) -> "Check":
+    """A part is filled at once, the rest of it rests, until it is taken back."""
+
+    def check(cell: Cell) -> None:
+        traded = cell.traded(perpetual=perpetual)
+        part = Decimal(traded.least) // Decimal(traded.lot) // 2 * Decimal(traded.lot)
+        cell.running.control.thin(cell.place.venue, cell.place.market(traded), part)
+        far = {"limit": Decimal(60010), "time_in_force": TimeInForce.GTC, "timeout_s": 60}
+        order = cell.exact(cell.place.trade(traded, Side.BUY, **far), 1)
+        assert Outcome.ACCEPTED is cell.exchange.submit(order).outcome
+        resting = cell.exchange.query(order)
+        assert Outcome.ACCEPTED is resting.outcome
+        assert resting.fills
+        assert (order.key,) == cell.exchange.open_orders()
+        ended = cell.exchange.recall(order)
+        assert (Outcome.EXECUTED_PARTIAL, resting.fills) == (ended.outcome, ended.fills)
+        assert ended == cell.exchange.recall(order) == cell.exchange.query(order)
+        assert () == cell.exchange.open_orders()
+
+    return check
+
+
+def posted(*, perpetual: bool) -> "Check":
+    """Nothing is filled of a post-only order that would take; another rests, and is met."""
+
+    def check(cell: Cell) -> None:
+        traded = cell.traded(perpetual=perpetual)
+        rests = {"time_in_force": TimeInForce.POST_ONLY, "timeout_s": 60}
+        near = cell.exact(cell.place.trade(traded, Side.BUY, limit=Decimal(62000), **rests), 1)
+        sent = cell.exchange.submit(near)
+        if sent.outcome is Outcome.ACCEPTED:
+            sent = cell.exchange.query(near)
+        assert sent.outcome in {Outcome.REJECTED_DEFINITIVE, Outcome.EXPIRED}, sent
+        assert (False, ()) == (sent.retryable, sent.fills)
+        far = cell.exact(cell.place.trade(traded, Side.BUY, limit=Decimal(59000), **rests), 2)
+        assert Outcome.ACCEPTED is cell.exchange.submit(far).outcome
+        assert Outcome.ACCEPTED is cell.exchange.query(far).outcome
+        cell.running.control.move(cell.place.venue, cell.place.market(traded), Decimal(58000))
+        assert Outcome.EXECUTED is cell.exchange.query(far).outcome
+
+    return check
+
+
 def reducing(cell: Cell) -> None:
     traded = cell.traded(perpetual=True)
     cell.send(cell.place.trade(traded, Side.SELL), 1)
@@ -97,8 +145,30 @@ def transferred(cell: Cell) -> None:
     assert {-1, 1} == {move.amount // abs(move.amount) for move in receipt.moves}
 
 
+def withdrawn(cell: Cell) -> None:
+    if cell.place.venue != "hyperliquid":
+        cell.running.control.permit(cell.place.venue, "withdraw", on=True)
+    assert Outcome.EXECUTED is cell.send(cell.place.withdrawal(50)).outcome
+
+
+def addressed(cell: Cell) -> None:
+    assert cell.exchange.deposit_address(cell.account, cell.place.wallet).address
+
+
+def margined(cell: Cell) -> None:
+    cell.send(cell.place.trade(cell.traded(perpetual=True), Side.SELL))
+    assert cell.exchange.margins()[cell.account] > 1
+
+
+def quoted(cell: Cell) -> None:
+    assert not any(public.client.exchange.apiKey for public in cell.connected.publics)
+    priced(cell)
+
+
 def priced(cell: Cell) -> None:
-    for traded in cell.place.traded:
+    mine = [traded for traded in cell.place.traded if traded.account == cell.account]
+    assert mine
+    for traded in mine:
         assert cell.connected.market.price(f"{traded.account}:{traded.symbol}") > 0
 
 
@@ -126,7 +196,7 @@ def funded(cell: Cell) -> None:
     traded = cell.traded(perpetual=True)
     cell.exchange.read()
     cell.send(cell.place.trade(traded, Side.SELL))
-    name = f"BTC/{cell.place.wallet}:{cell.place.wallet}"
+    name = cell.place.market(traded)
     cell.running.control.fund(cell.place.venue, name, Decimal("0.0001"))
     assert "FUNDING" in {row.cause for row in cell.exchange.read().rows}
 
@@ -138,17 +208,25 @@ def permitted(cell: Cell) -> None:
 Check = Callable[[Cell], None]
 OPERATIONS: Mapping[str, Check] = {
     "prices, clock, marks": priced,
+    "`verifill paper` at its prices, without a key": quoted,
     "funding rates": rates,
     "candles, `verifill data fetch`": history,
     "start-up tests, permissions of the key": permitted,
     "balances, sizes, settings, as of a moment": positions,
     "SPOT_TRADE at market": market(perpetual=False),
     "SPOT_TRADE with a limit (IOC)": limited(perpetual=False),
+    "SPOT_TRADE with a limit that rests (GTC), and its cancel": rests(perpetual=False),
+    "SPOT_TRADE post-only": posted(perpetual=False),
     "PERP_TRADE at market": market(perpetual=True),
     "PERP_TRADE with a limit (IOC)": limited(perpetual=True),
+    "PERP_TRADE with a limit that rests (GTC), and its cancel": rests(perpetual=True),
+    "PERP_TRADE post-only": posted(perpetual=True),
     "PERP_TRADE that only reduces": reducing,
     "SET_LEVERAGE": levered,
     "INTERNAL_TRANSFER": transferred,
+    "TRANSFER out of the exchange (a withdrawal)": withdrawn,
+    "the address of deposits": addressed,
+    "margin against a liquidation": margined,
     "funding as a row of its own": funded,
 }
 
@@ -156,11 +234,21 @@ OPERATIONS: Mapping[str, Check] = {
 def told(operation: str, name: str) -> str:
     """What the table says: whether the dialect has it."""
     dialect = DIALECTS[name]
-    if operation == "INTERNAL_TRANSFER":
-        return YES if dialect.reaches else NO
-    if operation.startswith(("PERP", "SET", "funding")):
-        return YES if dialect.perpetual else NO
-    return (YES if dialect.spot else NO) if operation.startswith("SPOT") else YES
+    trades = dialect.spot or dialect.perpetual
+    has = {
+        "INTERNAL_TRANSFER": bool(dialect.reaches),
+        "TRANSFER": dialect.withdraws,
+        "the": dialect.takes_deposits,
+        "SPOT_TRADE": dialect.spot,
+        "PERP_TRADE": dialect.perpetual,
+        "SET_LEVERAGE": dialect.perpetual,
+        "margin": dialect.perpetual,
+        "funding": dialect.perpetual,
+        "prices,": trades,
+        "`verifill": trades,
+        "candles,": trades,
+    }
+    return YES if has.get(operation.split(maxsplit=1)[0], True) else NO
 
 
 CELLS = [(o, n) for o in OPERATIONS for n in DIALECTS if told(o, n) == YES]
@@ -174,7 +262,7 @@ def cell(name: str, tmp_path: Path, running: Running) -> Iterator[Cell]:
         for account, dialect in place.accounts.items()
         if dialect == name
     )
-    connected = running.connected(tmp_path, place)
+    connected = running.connected(tmp_path, place.withdrawing)
     connected.refresh()
     yield Cell(running, place, connected.venues[place.venue], connected, account)
     connected.close()

@@ -57,7 +57,7 @@ def of(place: Place, kind: str) -> Traded:
 
 def filled(running: Running, place: Place, traded: Traded) -> Decimal:
     """What clients bought of it, by the exchange's own record."""
-    market = f"BTC/{place.wallet}" + (f":{place.wallet}" if traded.perpetual else "")
+    market = place.market(traded)
     amounts = [
         Decimal(effect.amount)
         for effect in running.control.effects(place.venue)

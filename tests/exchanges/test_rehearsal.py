@@ -2,7 +2,9 @@
 
 import pytest
 
-from verifill.assembly.ccxt import connected
+from fixtures.exchange.opening import KEY, SECRET
+from tests.exchanges.worlds import Running
+from verifill.assembly.quoting import connected
 from verifill.venues.ccxt.credentials import Credentials
 from verifill.venues.ccxt.dialects import DIALECTS
 from verifill.venues.ccxt.words import REHEARSED
@@ -31,14 +33,32 @@ def test_okx_marks_each_request_as_simulated() -> None:
     assert {"x-simulated-trading": "1"} == client.exchange.headers
 
 
-@pytest.mark.parametrize("name", ["binance", "binanceusdm", "bybit"])
-def test_a_demo_that_does_not_tell_permissions_is_not_asked(name: str) -> None:
-    dialect = DIALECTS[name]
+def test_a_demo_that_does_not_tell_permissions_is_not_asked() -> None:
+    dialect = DIALECTS["bybit"]
     client = connected(dialect, KEYS, rehearsal=True)
     client.close()
 
     assert REHEARSED == dialect.permissions(client.exchange)  # nothing is reached
-    assert not dialect.reaches or [] == dialect.transfers(client.exchange, 0, 1)
+
+
+@pytest.mark.parametrize("name", ["binance", "binanceusdm"])
+def test_a_demo_without_a_wallet_tells_who_trades_and_moves_no_funds(
+    running: Running, name: str
+) -> None:
+    dialect = DIALECTS[name]
+    keys = Credentials(api_key=KEY, secret=SECRET)
+    client = connected(dialect, keys, port=running.server.port, rehearsal=True)
+    exchange = client.exchange
+    exchange.load_markets()
+    told = [dialect.permissions(exchange)]
+    running.control.permit("binance", "trade", on=False)
+    told.append(dialect.permissions(exchange))
+    client.close()
+
+    assert [True, False] == [may.trade for may in told]
+    assert not any(may.withdraw for may in told)
+    assert [] == dialect.transfers(exchange, 0, 1)
+    assert "demo has no wallet" in dialect.immovable(exchange, "USDT")
 
 
 @pytest.mark.parametrize("name", DIALECTS)

@@ -1,5 +1,6 @@
 """An exchange on this machine, and an engine or an adapter that speaks to it."""
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,9 +27,12 @@ from verifill.venues.instructions import Instruction
 
 ONCE = """
 from decimal import Decimal
-from verifill import InternalTransfer, PerpTrade, SetLeverage, Side, SpotTrade
+from verifill import (
+    InternalTransfer, PerpTrade, SetLeverage, Side, SpotTrade, TimeInForce, Transfer
+)
 
 PLAN = {plan}
+ENDED = {ended}
 
 
 class Once:
@@ -40,7 +44,8 @@ class Once:
     def decide(self, market, positions, last):
         done = [str(entry.fate) for entry in last.entries]
         gone = self.left[: len(done)]
-        self.left = [at for at, fate in zip(gone, done) if fate != "DONE"] + self.left[len(done):]
+        more = [at for at, fate in zip(gone, done) if fate not in ENDED]
+        self.left = more + self.left[len(done):]
         return [PLAN[at] for at in self.left]
 
     def state(self):
@@ -51,12 +56,15 @@ class Once:
 """
 
 
-def once(*plan: Instruction) -> str:
-    """A strategy that wants all of this to be done, each of it once."""
+def once(*plan: Instruction, ended: Sequence[str] = ("DONE",)) -> str:
+    """A strategy that wants all of this to be done, each of it once.
+
+    Args:
+        plan: what it wants.
+        ended: after which fates an instruction is not sent again.
+    """
     return ONCE.format(
-        plan=repr(list(plan))
-        .replace("<Side.BUY: 'BUY'>", "Side.BUY")
-        .replace("<Side.SELL: 'SELL'>", "Side.SELL")
+        ended=list(ended), plan=re.sub(r"<(\w+\.\w+): '\w+'>", r"\1", repr(list(plan)))
     )
 
 
@@ -71,6 +79,7 @@ source = "{strategy}"
 USDT = 18
 USDC = 18
 BTC = 18
+UBTC = 18
 [opening]
 {opening}
 [environments.dev.endpoints]

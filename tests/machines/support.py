@@ -168,12 +168,14 @@ class Script:
     Attributes:
         submits: what becomes of one order after the other; honest after the last.
         queries: what becomes of one question after the other; likewise.
+        recalls: what becomes of one cancel after the other; likewise.
         view: what is made of each reading.
         failures: what is not ready at the start.
     """
 
     submits: Sequence[Act] = ()
     queries: Sequence[Act] = ()
+    recalls: Sequence[Act] = ()
     view: View = as_it_is
     failures: tuple[str, ...] = ()
 
@@ -201,6 +203,7 @@ class Scripted:
         self._declared = declared
         self._submits = iter(script.submits)
         self._queries = iter(script.queries)
+        self._recalls = iter(script.recalls)
         self.view = script.view
         self._failures = script.failures
 
@@ -226,6 +229,9 @@ class Scripted:
     def query(self, request: Request) -> Receipt:
         self.asked.append(request)
         return next(self._queries, honest)(request, self.exchange.query)
+
+    def recall(self, request: Request) -> Receipt:
+        return next(self._recalls, honest)(request, self.exchange.recall)
 
     def read(self) -> Reading:
         return self.view(self.exchange.read())

@@ -332,3 +332,26 @@ def test_no_price_is_from_the_future(
             assert closes[count - 1] == market.price(BTC)
             window = market.closes(BTC, 2)
             assert closes[max(0, count - len(window)) : count] == window
+
+
+def test_the_span_of_a_bar_is_told_with_the_time_of_the_bar_and_not_before_it(
+    tmp_path: Path,
+) -> None:
+    file = bars(tmp_path, [100.0, 100.0])
+    text = file.read_text().splitlines()
+    begin, opened, _, _, closed, volume = text[2].split(",")
+    text[2] = f"{begin},{opened},103.5,98.25,{closed},{volume}"
+    file.write_text("\n".join(text) + "\n")
+    made = Timeline(
+        prepare([BarFile(file, BTC, price_decimals=2)], [], tmp_path / "prepared"), MINUTE_NS
+    )
+    with pytest.raises(DataError, match="no bar before the first tick"):
+        made.span(BTC)
+    assert made.now_ns == made.bar_ns
+    made.next_tick()
+    first = made.bar_ns, made.span(BTC)
+    made.wait(MINUTE_NS // 2)
+
+    assert first == (made.bar_ns, made.span(BTC)) == (START_NS, (10_000, 10_000))
+    made.wait(MINUTE_NS)
+    assert (START_NS + MINUTE_NS, (9_825, 10_350)) == (made.bar_ns, made.span(BTC))

@@ -31,15 +31,22 @@ class Absence:
         """It was found, or is sent now, or nobody knows: whatever was counted is void."""
         self._counts.pop(order.key, None)
 
-    def judged(self, order: Order, time_ns: int) -> Receipt:
-        """What it proves that it is not found at this time of the exchange, or later."""
+    def judged(self, order: Order, time_ns: int, lingers_s: int | None = 0) -> Receipt:
+        """What it proves that it is not found at this time of the exchange, or later.
+
+        Args:
+            order: what is not found.
+            time_ns: the exchange's time before it was asked.
+            lingers_s: for how long after its deadline it may still be executed, in seconds; None
+                for ever.
+        """
         rules = self._rules
-        if rules.idempotency is Idempotency.N:
+        if rules.idempotency is Idempotency.N or lingers_s is None:
             return unknown("not found, which proves nothing here")
         # without a deadline of its own: when it was sent is not known, but that it was before now
         latest_ns = time_ns + rules.recv_window_s * NANOSECONDS
         deadline_ns = order.deadline_ns or self._deadlines.setdefault(order.key, latest_ns)
-        if time_ns <= deadline_ns + rules.query_lag_s * NANOSECONDS:
+        if time_ns <= deadline_ns + (lingers_s + rules.query_lag_s) * NANOSECONDS:
             self.forget(order)
             return unknown("not found, too early to prove anything")
         count = self._counts.get(order.key, 0) + 1

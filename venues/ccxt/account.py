@@ -44,6 +44,8 @@ class Account:
         orders: the connection for orders.
         positions: the connection for positions, of its own.
         patience: how long answers are waited for.
+        withdraws: whether there is an address to withdraw to, so that what goes out and comes in
+            from outside is looked for.
         monotonic_ns: for the exchange's time between two answers that tell it.
         time: the exchange's time.
     """
@@ -54,6 +56,7 @@ class Account:
     orders: Client
     positions: Client
     patience: Patience
+    withdraws: bool = False
     monotonic_ns: Callable[[], int]
     time: VenueTime = field(init=False, default=Factory(_time, takes_self=True))
 

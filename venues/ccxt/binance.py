@@ -1,24 +1,20 @@
 """Binance: spot, and perpetuals of USD-M futures. Two hosts, one key, an account each."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from itertools import permutations
 from typing import ClassVar, Final
 
 from attrs import evolve
 
-from verifill.engine.errors import NotObserved
+from verifill.venues.ccxt.binance_wallet import Binance, deposits
 from verifill.venues.ccxt.client import number, whole
-from verifill.venues.ccxt.dialect import Dialect
 from verifill.venues.ccxt.pages import forward
 from verifill.venues.ccxt.words import (
     DAY_MS,
-    REHEARSED,
     Ccxt,
     Entry,
     Listed,
-    Moved,
-    Permissions,
+    Margin,
     Plain,
     Traded,
     bought_and_sold,
@@ -35,76 +31,6 @@ CAUSES: Final = {
 }
 
 
-TRANSFERS_MAX: Final = 100
-WALLETS: Final = {"binance": "MAIN", "binanceusdm": "UMFUTURE"}
-
-
-class Binance(Dialect):
-    """What both have in common.
-
-    An id is unique among open orders only: after a fill the same id executes again. A request
-    is refused once `timestamp + recvWindow` is over, and so a deadline is its class D.
-    """
-
-    page: ClassVar[int] = 1_000
-    # -2015 comes as DDoSProtection once the key has worked, which looks as if waiting would help
-    barred: ClassVar[tuple[str, ...]] = ('"code":-2015', '"code":-2014', '"code":-1022')
-    in_use: ClassVar[tuple[str, ...]] = ('"code":-4116', "Duplicate order sent")
-    settled: ClassVar[tuple[str, ...]] = ('"code":-4046', '"code":-4059')
-
-    def rehearse(self, exchange: Ccxt) -> None:
-        """See `Dialect.rehearse`: its demo; of the old sandbox of USD-M nothing is left."""
-        exchange.enable_demo_trading(True)  # noqa: FBT003 - how ccxt calls it
-
-    def transfer(self, exchange: Ccxt, asset: str, amount: str, target: str) -> str:
-        """See `Dialect.transfer`; it takes no id of ours."""
-        kind = f"{WALLETS[self.name]}_{WALLETS[target]}"
-        asked = {"type": kind, "asset": asset, "amount": amount}
-        return str(exchange.sapi_post_asset_transfer(asked)["tranId"])
-
-    def transfers(self, exchange: Ccxt, since_ms: int, until_ms: int) -> Sequence[Moved]:
-        """See `Dialect.transfers`; none where the wallet's API is not."""
-        if not _has_wallet(exchange):
-            return []
-        return [
-            Moved(
-                id=str(told["tranId"]),
-                asset=exchange.safe_currency_code(told["asset"]),
-                amount=number(told["amount"], "the amount of a transfer"),
-                source=source,
-                target=target,
-                time_ms=whole(told["timestamp"], "the time of a transfer"),
-            )
-            for source, target in permutations(WALLETS, 2)
-            for told in _transfers(exchange, source, target, since_ms, until_ms)
-        ]
-
-    def moved(self, exchange: Ccxt, since_ms: int, until_ms: int) -> Iterator[Entry]:
-        """What transfers moved in this account."""
-        for one in self.transfers(exchange, since_ms, until_ms):
-            sign = {one.target: 1, one.source: -1}.get(self.name, 0)
-            yield Entry(
-                ref=one.ref,
-                part=self.name,
-                asset=one.asset,
-                amount=sign * one.amount,
-                cause=Cause.TRANSFER,
-                time_ms=one.time_ms,
-            )
-
-    def permissions(self, exchange: Ccxt) -> Permissions:
-        """See `Dialect.permissions`; its demo does not tell."""
-        if not _has_wallet(exchange):
-            return REHEARSED
-        told = exchange.sapi_get_account_apirestrictions()
-        trade = "enableFutures" if self.perpetual else "enableSpotAndMarginTrading"
-        return Permissions(
-            read=told["enableReading"] is True,
-            trade=told[trade] is True,
-            withdraw=told["enableWithdrawals"] is not False,
-        )
-
-
 class BinanceSpot(Binance):
     """Spot. It has no ledger: what moved is worked out from trades, deposits and withdrawals."""
 
@@ -117,7 +43,13 @@ class BinanceSpot(Binance):
     }
     spot: ClassVar[bool] = True
     reaches: ClassVar[tuple[str, ...]] = ("binanceusdm",)
+    withdraws: ClassVar[bool] = True
+    takes_deposits: ClassVar[bool] = True
     trades_window_ms: ClassVar[int] = DAY_MS
+
+    def trades_here(self, exchange: Ccxt) -> bool:
+        """See `Binance.trades_here`."""
+        return exchange.private_get_account()["canTrade"] is True
 
     def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ARG002 - one protocol
         """See `Dialect.balances`: free and locked."""
@@ -141,6 +73,12 @@ class BinanceSpot(Binance):
             yield from bought_and_sold(one, trade)
         yield from self.moved(exchange, since_ms, until_ms)
 
+    def outside(self, exchange: Ccxt, since_ms: int, until_ms: int) -> Iterable[Entry]:
+        """See `Funds.outside`."""
+        for one in self.withdrawals(exchange, "", since_ms, until_ms):
+            yield from one.entries()
+        yield from deposits(exchange, since_ms, until_ms)
+
 
 class BinanceUsdm(Binance):
     """USD-M futures. Its income tells what moved the wallet, its trades what moved the size."""
@@ -150,6 +88,10 @@ class BinanceUsdm(Binance):
     options: ClassVar[Plain] = {"fetchMarkets": {"types": ["linear"]}}
     perpetual: ClassVar[bool] = True
     reaches: ClassVar[tuple[str, ...]] = ("binance",)
+
+    def trades_here(self, exchange: Ccxt) -> bool:
+        """See `Binance.trades_here`."""
+        return exchange.fapiprivatev2_get_account()["canTrade"] is True
 
     def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:  # noqa: ARG002 - one protocol
         """See `Dialect.balances`."""
@@ -169,6 +111,14 @@ class BinanceUsdm(Binance):
             if told["symbol"] in ids:
                 sizes[ids[told["symbol"]]] += number(told["positionAmt"], "the size of a position")
         return sizes
+
+    def margin(self, exchange: Ccxt, listed: Sequence[Listed]) -> Margin:  # noqa: ARG002 - one protocol
+        """See `Dialect.margin`."""
+        told = exchange.fapiprivatev3_get_account()
+        return Margin(
+            worth=number(told["totalMarginBalance"], "a margin balance"),
+            maintenance=number(told["totalMaintMargin"], "a maintenance margin"),
+        )
 
     def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`."""
@@ -208,36 +158,6 @@ class BinanceUsdm(Binance):
         """The orders by which the exchange itself closed positions: liquidation and ADL."""
         asked = {"startTime": since_ms, "endTime": until_ms}
         return frozenset(str(o["orderId"]) for o in exchange.fapiprivate_get_forceorders(asked))
-
-
-def _has_wallet(exchange: Ccxt) -> bool:
-    """Whether there is the API of the wallet, which the demo does not have."""
-    return "sapi" in exchange.urls["api"]
-
-
-def _transfers(
-    exchange: Ccxt,
-    source: str,
-    target: str,
-    since_ms: int,
-    until_ms: int,
-) -> Sequence[Plain]:
-    """Transfers in one direction.
-
-    Raises:
-        NotObserved: they are more than a page has.
-    """
-    asked = {
-        "type": f"{WALLETS[source]}_{WALLETS[target]}",
-        "startTime": since_ms,
-        "endTime": until_ms,
-        "size": TRANSFERS_MAX,
-    }
-    told: Sequence[Plain] = exchange.sapi_get_asset_transfer(asked).get("rows") or ()
-    if len(told) == TRANSFERS_MAX:
-        msg = f"there are more than {TRANSFERS_MAX} transfers since {since_ms}"
-        raise NotObserved(msg)
-    return told
 
 
 def _income_of(told: Plain) -> tuple[str, int]:

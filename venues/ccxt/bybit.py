@@ -1,22 +1,21 @@
 """Bybit's unified trading account, by its v5 API: spot and linear perpetuals in one wallet."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 from attrs import evolve
 
 from verifill.engine.errors import NotObserved
+from verifill.venues.ccxt.bybit_funding import BybitAccount, pages
 from verifill.venues.ccxt.client import number, whole
-from verifill.venues.ccxt.dialect import Dialect
-from verifill.venues.ccxt.pages import chained
+from verifill.venues.ccxt.funds import NEAR_MS, Moved, named
 from verifill.venues.ccxt.words import (
-    REHEARSED,
     Ccxt,
     Entry,
     Listed,
+    Margin,
     OrderNotFound,
-    Permissions,
     Plain,
     Traded,
     resized,
@@ -31,12 +30,12 @@ CAUSES: Final = {
     "ADL": Cause.LIQUIDATION,
     "INTEREST": Cause.INTEREST,
 }
-NEAR_MS: Final = 60_000  # the log has times of its own
+LOG_MS: Final = 60_000  # the log has times of its own
 FORCED: Final = frozenset({"BustTrade", "AdlTrade", "SessionSettlePnL"})
 TRADES: Final = FORCED | {"Trade"}
 
 
-class Bybit(Dialect):
+class Bybit(BybitAccount):
     """The unified account.
 
     An order is asked for by `orderLinkId`: ccxt's own questions by a client id send no id at
@@ -45,39 +44,10 @@ class Bybit(Dialect):
     """
 
     name: ClassVar[str] = "bybit"
-    exchange: ClassVar[str] = "bybit"
-    options: ClassVar[Plain] = {
-        "fetchMarkets": {"types": ["spot", "linear"]},
-        # known, and so not asked for: the permissions are told only of such an account
-        "enableUnifiedMargin": False,
-        "enableUnifiedAccount": True,
-        "unifiedMarginStatus": 6,
-    }
     spot: ClassVar[bool] = True
     perpetual: ClassVar[bool] = True
-    barred: ClassVar[tuple[str, ...]] = ('"retCode":10003', '"retCode":10004', '"retCode":10005')
-    in_use: ClassVar[tuple[str, ...]] = ('"retCode":110072', '"retCode":170141')
     settled: ClassVar[tuple[str, ...]] = ('"retCode":110043',)
-
-    def rehearse(self, exchange: Ccxt) -> None:
-        """See `Dialect.rehearse`: its demo."""
-        exchange.enable_demo_trading(True)  # noqa: FBT003 - how ccxt calls it
-
-    def permissions(self, exchange: Ccxt) -> Permissions:
-        """See `Dialect.permissions`; its demo does not tell."""
-        if exchange.options.get("enableDemoTrading"):
-            return REHEARSED
-        told = exchange.private_get_v5_user_query_api()["result"]
-        if str(told["uta"]) != "1":
-            msg = "bybit: this key is of a classic account; a unified one is needed"
-            raise NotObserved(msg)
-        may = told["permissions"]
-        trades = bool(may["Spot"]) and bool(may["ContractTrade"])
-        return Permissions(
-            read=True,
-            trade=trades and str(told["readOnly"]) == "0",
-            withdraw="Withdraw" in may["Wallet"],
-        )
+    reaches: ClassVar[tuple[str, ...]] = ("bybitfunding",)
 
     def find(self, exchange: Ccxt, symbol: str, client_id: str) -> Plain:
         """See `Dialect.find`: what rests or ended lately, then the history.
@@ -112,7 +82,7 @@ class Bybit(Dialect):
         market = exchange.market(listed.symbol)
         realised = {
             told["tradeId"]: number(told["cashFlow"], "the profit of a trade")
-            for told in _log(exchange, min(times) - NEAR_MS, max(times) + NEAR_MS)
+            for told in _log(exchange, min(times) - LOG_MS, max(times) + LOG_MS)
             if told["symbol"] == market["id"] and told["category"] == "linear"
         }
         ids = [trade.ref.rpartition(":")[2] for trade in trades]
@@ -131,7 +101,7 @@ class Bybit(Dialect):
         """See `Dialect.trades`."""
         market = exchange.market(listed.symbol)
         asked = _of(market) | {"startTime": since_ms, "endTime": until_ms, "limit": 100}
-        told = list(_all(exchange.private_get_v5_execution_list, asked))
+        told = list(pages(exchange.private_get_v5_execution_list, asked))
         return self.read(exchange, listed, exchange.parse_trades(told, market))
 
     def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:
@@ -147,6 +117,15 @@ class Bybit(Dialect):
     def sizes(self, exchange: Ccxt, listed: Sequence[Listed]) -> Mapping[str, Decimal]:
         """See `Dialect.sizes`: asked for one by one, what is flat is told too."""
         return {one.symbol: _size(_position(exchange, one)) for one in listed}
+
+    def margin(self, exchange: Ccxt, listed: Sequence[Listed]) -> Margin:  # noqa: ARG002 - one protocol
+        """See `Dialect.margin`: in US dollars, with all that is collateral."""
+        told = exchange.private_get_v5_account_wallet_balance({"accountType": "UNIFIED"})
+        (wallet,) = told["result"]["list"]
+        return Margin(
+            worth=number(wallet["totalMarginBalance"], "a margin balance"),
+            maintenance=number(wallet["totalMaintenanceMargin"], "a maintenance margin"),
+        )
 
     def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`."""
@@ -165,17 +144,11 @@ class Bybit(Dialect):
             if one.instrument.perpetual:
                 yield resized(one, trade)
         names = {_name(exchange.market(one.symbol)): one.symbol for one in listed}
-        for told in _log(exchange, since_ms, until_ms):
-            symbol = names.get((told["category"], told["symbol"]), told["symbol"])
-            trade = told["tradeId"]
-            yield Entry(
-                ref=f"{symbol}:{trade}" if trade else f"{told['type']}:{told['id']}",
-                part=str(told["id"]),
-                asset=exchange.safe_currency_code(told["currency"]),
-                amount=number(told["change"], "a change of the wallet"),
-                cause=CAUSES.get(told["type"], Cause.TRANSFER),
-                time_ms=whole(told["transactionTime"], "the time of a change"),
-            )
+        rows = [_row(exchange, told, names) for told in _log(exchange, since_ms, until_ms)]
+        moved: Sequence[Moved] = ()
+        if any(row.cause is Cause.TRANSFER for row in rows):  # the log does not name them
+            moved = self.transfers(exchange, since_ms - NEAR_MS, until_ms + NEAR_MS)
+        yield from named(rows, moved, self.name)
 
     def read(self, exchange: Ccxt, listed: Listed, told: Iterable[Plain]) -> list[Traded]:
         """See `Dialect.read`: funding is no trade."""
@@ -208,17 +181,20 @@ def _size(position: Plain) -> Decimal:
     return {"Buy": size, "Sell": -size}[position["side"]]
 
 
+def _row(exchange: Ccxt, told: Plain, names: Mapping[tuple[str, str], str]) -> Entry:
+    symbol = names.get((told["category"], told["symbol"]), told["symbol"])
+    trade = told["tradeId"]
+    return Entry(
+        ref=f"{symbol}:{trade}" if trade else f"{told['type']}:{told['id']}",
+        part=str(told["id"]),
+        asset=exchange.safe_currency_code(told["currency"]),
+        amount=number(told["change"], "a change of the wallet"),
+        cause=CAUSES.get(told["type"], Cause.TRANSFER),
+        time_ms=whole(told["transactionTime"], "the time of a change"),
+    )
+
+
 def _log(exchange: Ccxt, since_ms: int, until_ms: int) -> Iterator[Plain]:
     """The log of transactions."""
     asked = {"accountType": "UNIFIED", "startTime": since_ms, "endTime": until_ms, "limit": 50}
-    return _all(exchange.private_get_v5_account_transaction_log, asked)
-
-
-def _all(question: Callable[[Plain], Plain], asked: Plain) -> Iterator[Plain]:
-    """All that a question of Bybit is answered with, page by page."""
-
-    def page(cursor: str) -> tuple[Sequence[Plain], str]:
-        told = question({**asked, "cursor": cursor} if cursor else asked)["result"]
-        return told["list"], str(told["nextPageCursor"] or "")
-
-    return chained(page)
+    return pages(exchange.private_get_v5_account_transaction_log, asked)

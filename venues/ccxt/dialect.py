@@ -7,10 +7,11 @@ decision: whatever cannot be read raises, and its caller says what that amounts 
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import number, whole
+from verifill.venues.ccxt.funds import Funds
 from verifill.venues.ccxt.pages import forward
 from verifill.venues.ccxt.words import (
     DAY_MS,
@@ -18,15 +19,23 @@ from verifill.venues.ccxt.words import (
     Ccxt,
     Entry,
     Listed,
-    Moved,
+    Margin,
     Permissions,
     Plain,
     Traded,
 )
 from verifill.venues.rules import Idempotency
+from verifill.venues.time_in_force import TimeInForce
+
+FORCES: Final[Mapping[TimeInForce, Plain]] = {
+    TimeInForce.IOC: {"timeInForce": "IOC"},
+    TimeInForce.GTC: {"timeInForce": "GTC"},
+    TimeInForce.POST_ONLY: {"postOnly": True},  # LIMIT_MAKER, GTX, PostOnly, post_only, Alo
+}
+"""The words of ccxt for what it turns into each exchange's own."""
 
 
-class Dialect:
+class Dialect(Funds):
     """What most exchanges do.
 
     Attributes:
@@ -44,7 +53,6 @@ class Dialect:
         page: how many trades or entries it tells at once.
         barred: what its errors have in their text if the key is not let in.
         in_use: what its errors have in their text if our id is in use: the order may be there.
-        reaches: names of the dialects whose accounts it can transfer to.
         settled: what its errors have in their text if a setting is what it was to be.
     """
 
@@ -63,7 +71,6 @@ class Dialect:
     barred: ClassVar[tuple[str, ...]] = ()
     in_use: ClassVar[tuple[str, ...]] = ()
     settled: ClassVar[tuple[str, ...]] = ()
-    reaches: ClassVar[tuple[str, ...]] = ()
 
     # Before anything is asked.
 
@@ -143,7 +150,7 @@ class Dialect:
         """Send an order, once."""
         params: dict[str, Any] = {"clientOrderId": asked.client_id}
         if asked.limit:
-            params["timeInForce"] = "IOC"
+            params |= FORCES[asked.force]
         if asked.reduce_only:
             params["reduceOnly"] = True
         params |= self.more(asked)
@@ -182,16 +189,6 @@ class Dialect:
         told = exchange.fetch_my_trades(listed.symbol, None, None, {"orderId": order["id"]})
         return [t for t in self.read(exchange, listed, told) if t.order == order["id"]]
 
-    # Transfers between accounts.
-
-    def transfer(self, exchange: Ccxt, asset: str, amount: str, target: str) -> str:
-        """Move an asset to the account of another dialect, once; the exchange's id of it."""
-        raise NotImplementedError
-
-    def transfers(self, exchange: Ccxt, since_ms: int, until_ms: int) -> Sequence[Moved]:
-        """All transfers in a stretch of time, in any direction."""
-        raise NotImplementedError
-
     # Positions.
 
     def balances(self, exchange: Ccxt, assets: Sequence[str]) -> Mapping[str, Decimal]:
@@ -214,6 +211,15 @@ class Dialect:
             if symbol in sizes:
                 sizes[symbol] += sign * size * self.contract(exchange, symbol)
         return sizes
+
+    def margin(self, exchange: Ccxt, listed: Sequence[Listed]) -> Margin:
+        """How far the account is from a liquidation, by the exchange's own figures.
+
+        Args:
+            exchange: whom to ask.
+            listed: its perpetuals.
+        """
+        raise NotImplementedError
 
     def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """The leverage that is set for a perpetual."""

@@ -4,11 +4,20 @@ from typing import Final
 
 from verifill.venues.ccxt.binance import BinanceSpot, BinanceUsdm
 from verifill.venues.ccxt.bybit import Bybit
+from verifill.venues.ccxt.bybit_funding import BybitFunding
 from verifill.venues.ccxt.dialect import Dialect
-from verifill.venues.ccxt.hyperliquid import Hyperliquid
+from verifill.venues.ccxt.hyperliquid import Hyperliquid, HyperliquidSpot
 from verifill.venues.ccxt.okx import Okx
+from verifill.venues.ccxt.okx_funding import OkxFunding
 
-DIALECTS: Final[dict[str, Dialect]] = {
-    dialect.name: dialect
-    for dialect in (BinanceSpot(), BinanceUsdm(), Bybit(), Okx(), Hyperliquid())
-}
+ALL: Final[tuple[Dialect, ...]] = (
+    BinanceSpot(),
+    BinanceUsdm(),
+    Bybit(),
+    BybitFunding(),
+    Okx(),
+    OkxFunding(),
+    Hyperliquid(),
+    HyperliquidSpot(),
+)
+DIALECTS: Final[dict[str, Dialect]] = {dialect.name: dialect for dialect in ALL}

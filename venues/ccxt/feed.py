@@ -131,7 +131,7 @@ class _Seen:
         name = listed.instrument.base if listed else entry.asset
         kind = Kind.PERP if listed else Kind.BASE
         key = position_key(self._account.name, kind, name)
-        row = f"{entry.ref}/{entry.part}"
+        row = entry.row or f"{entry.ref}/{entry.part}"
         if self._cursor.knows(row) or row in self._told:
             return
         self._told[row] = entry.time_ms
@@ -153,6 +153,8 @@ class _Seen:
                 told = self._ask(dialect.trades, one, since_ms, until_ms)
                 trades += [(one, trade) for trade in told]
             yield from self._ask(_moved, dialect, listed, trades, since_ms, until_ms)
+            if self._account.withdraws:
+                yield from self._ask(_outside, dialect, since_ms, until_ms)
 
     def _balances(self) -> None:
         kind = f"{self._account.name}:{Kind.BASE}:"
@@ -192,6 +194,11 @@ class _Seen:
 def _moved(exchange: Ccxt, dialect: Dialect, *asked: Told) -> list[Entry]:
     """All entries, asked for at once: what comes one by one would be asked for out of sight."""
     return list(dialect.entries(exchange, *asked))
+
+
+def _outside(exchange: Ccxt, dialect: Dialect, since_ms: int, until_ms: int) -> list[Entry]:
+    """Likewise, of what came from outside and went there."""
+    return list(dialect.outside(exchange, since_ms, until_ms))
 
 
 def set_to(key: str, value: int) -> str:

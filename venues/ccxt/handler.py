@@ -21,6 +21,8 @@ from verifill.venues.keys import Scales
 from verifill.venues.orders import Order, Outcome, Receipt
 from verifill.venues.rules import VenueRules
 from verifill.venues.tickets import TradeOrder
+from verifill.venues.time_in_force import TimeInForce
+from verifill.venues.trades import TRADES
 
 
 class Orders:
@@ -150,6 +152,7 @@ class Orders:
             buy=order.ticket.buy,
             contracts=plain(contracts),
             limit=plain(instrument.price(order.limit)) if order.limit else "",
+            force=wanted.time_in_force if isinstance(wanted, TRADES) else TimeInForce.IOC,
             worst=plain(to_decimal(worst, instrument.price_decimals)),
             reduce_only=isinstance(wanted, PerpTrade) and wanted.reduce_only,
             client_id=client_id,

@@ -1,25 +1,16 @@
 """OKX's trading account, by its v5 API: spot, and perpetuals that are counted in contracts."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar, Final
 
+from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import number, whole
-from verifill.venues.ccxt.dialect import Dialect
-from verifill.venues.ccxt.pages import chained
-from verifill.venues.ccxt.words import (
-    Asked,
-    Ccxt,
-    Entry,
-    Listed,
-    Permissions,
-    Plain,
-    Traded,
-    resized,
-)
+from verifill.venues.ccxt.funds import NEAR_MS, Moved, named
+from verifill.venues.ccxt.okx_funding import OkxAccount, pages
+from verifill.venues.ccxt.words import Asked, Ccxt, Entry, Listed, Margin, Plain, Traded, resized
 from verifill.venues.orders import Cause
 
-PAGE: Final = 100
 # https://www.okx.com/docs-v5/en/#trading-account-rest-api-get-bills-details-last-7-days
 CAUSES: Final = {
     "2": Cause.TRADE,
@@ -32,32 +23,16 @@ CAUSES: Final = {
 FORCED: Final = frozenset({"100", "101", "102", "103", "104", "105", "125", "126"})
 
 
-class Okx(Dialect):
+class Okx(OkxAccount):
     """The trading account, in net mode and with cross margin.
 
-    A request is refused after `expTime`, a header that ccxt does not send; with it not found
-    is a proof as at the others. Bills tell what moved a wallet, fills what moved a size.
+    Bills tell what moved a wallet, fills what moved a size.
     """
 
     name: ClassVar[str] = "okx"
-    exchange: ClassVar[str] = "okx"
-    options: ClassVar[Plain] = {
-        "fetchMarkets": {"types": ["spot", "swap"]},
-        "createOrder": "privatePostTradeOrder",
-    }
-    credentials: ClassVar[tuple[str, ...]] = ("API_KEY", "SECRET", "PASSWORD")
     spot: ClassVar[bool] = True
     perpetual: ClassVar[bool] = True
-    in_use: ClassVar[tuple[str, ...]] = ('"sCode":"51016"',)
-    barred: ClassVar[tuple[str, ...]] = ('"code":"50111"', '"code":"50113"', '"code":"50105"')
-
-    def permissions(self, exchange: Ccxt) -> Permissions:
-        """See `Dialect.permissions`."""
-        (told,) = exchange.private_get_account_config()["data"]
-        may = told["perm"].split(",")
-        return Permissions(
-            read="read_only" in may, trade="trade" in may, withdraw="withdraw" in may
-        )
+    reaches: ClassVar[tuple[str, ...]] = ("okxfunding",)
 
     def funding(self, exchange: Ccxt, symbols: Sequence[str]) -> Mapping[str, Decimal]:
         """See `Dialect.funding`; asked for one by one."""
@@ -66,11 +41,6 @@ class Okx(Dialect):
             symbol: number(told["fundingRate"], f"the funding of {symbol}")
             for symbol, told in rates.items()
         }
-
-    def expire(self, exchange: Ccxt, now_ms: int, deadline_ms: int) -> Mapping[str, str]:
-        """See `Dialect.expire`."""
-        exchange.nonce = lambda: now_ms
-        return {"expTime": str(deadline_ms)}
 
     def more(self, asked: Asked) -> Plain:
         """See `Dialect.more`: a quantity is always of the base asset."""
@@ -110,6 +80,25 @@ class Okx(Dialect):
                 sizes[symbol] += contracts * self.contract(exchange, symbol)
         return sizes
 
+    def margin(self, exchange: Ccxt, listed: Sequence[Listed]) -> Margin:
+        """See `Dialect.margin`: in futures mode each asset margins its own positions.
+
+        Raises:
+            NotObserved: there are several such assets, of which there is no common figure.
+        """
+        assets = {one.instrument.quote for one in listed}
+        if len(assets) > 1:
+            msg = f"okx: {', '.join(sorted(assets))} margin apart, and have no common margin"
+            raise NotObserved(msg)
+        (told,) = exchange.private_get_account_balance()["data"]
+        for coin in told["details"]:
+            if exchange.safe_currency_code(coin["ccy"]) in assets:
+                return Margin(
+                    worth=number(coin["eq"], "what margins"),
+                    maintenance=number(coin["mmr"] or "0", "a maintenance margin"),
+                )
+        return Margin(worth=Decimal(0), maintenance=Decimal(0))
+
     def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`."""
         asked = {"instId": exchange.market(listed.symbol)["id"], "mgnMode": "cross"}
@@ -133,17 +122,11 @@ class Okx(Dialect):
             if one.instrument.perpetual:
                 yield resized(one, trade)
         asked = {"begin": since_ms, "end": until_ms}
-        for told in _all(exchange.private_get_account_bills, asked):
-            symbol, trade = exchange.safe_symbol(told["instId"]), told["tradeId"]
-            kind = str(told["type"])
-            yield Entry(
-                ref=f"{symbol}:{trade}" if trade else f"{kind}:{told['billId']}",
-                part=str(told["billId"]),
-                asset=exchange.safe_currency_code(told["ccy"]),
-                amount=number(told["balChg"], "a change of a balance"),
-                cause=CAUSES.get(kind, Cause.TRANSFER),
-                time_ms=whole(told["ts"], "the time of a bill"),
-            )
+        rows = [_row(exchange, told) for told in pages(exchange.private_get_account_bills, asked)]
+        moved: Sequence[Moved] = ()
+        if any(row.cause is Cause.TRANSFER for row in rows):  # these bills do not name them
+            moved = self.transfers(exchange, since_ms - NEAR_MS, until_ms + NEAR_MS)
+        yield from named(rows, moved, self.name)
 
     def realised(self, trade: Plain) -> Decimal:
         """See `Dialect.realised`."""
@@ -157,16 +140,19 @@ class Okx(Dialect):
         market = exchange.market(listed.symbol)
         kind = "SPOT" if market["spot"] else "SWAP"
         asked = {"instType": kind, "instId": market["id"], **asked}
-        told = list(_all(exchange.private_get_trade_fills, asked))
+        told = list(pages(exchange.private_get_trade_fills, asked))
         return self.read(exchange, listed, exchange.parse_trades(told, market))
 
 
-def _all(question: Callable[[Plain], Plain], asked: Plain) -> Iterator[Plain]:
-    """All that a question of OKX is answered with, newest first, page by page."""
-
-    def page(before: str) -> tuple[Sequence[Plain], str]:
-        more = {"after": before} if before else {}
-        told: Sequence[Plain] = question({**asked, "limit": PAGE, **more})["data"]
-        return told, str(told[-1]["billId"]) if len(told) == PAGE else ""
-
-    return chained(page)
+def _row(exchange: Ccxt, told: Plain) -> Entry:
+    """A bill."""
+    symbol, trade = exchange.safe_symbol(told["instId"]), told["tradeId"]
+    kind = str(told["type"])
+    return Entry(
+        ref=f"{symbol}:{trade}" if trade else f"{kind}:{told['billId']}",
+        part=str(told["billId"]),
+        asset=exchange.safe_currency_code(told["ccy"]),
+        amount=number(told["balChg"], "a change of a balance"),
+        cause=CAUSES.get(kind, Cause.TRANSFER),
+        time_ms=whole(told["ts"], "the time of a bill"),
+    )

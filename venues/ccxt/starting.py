@@ -12,6 +12,7 @@ from verifill.venues.ccxt.client import number, plain
 from verifill.venues.ccxt.words import Listed, Permissions, Told
 
 OFFSET_MAX_MS: Final = 1_000
+MARKETS: Final = "markets"
 
 
 @frozen(kw_only=True)
@@ -30,12 +31,22 @@ class Starting:
 
     def failures(self) -> Iterator[str]:
         """What is not ready; each test that raises is a failure itself."""
-        for test in (self._clock, self._permissions, self._markets, self._readable):
+        tests = {
+            "clock": self._clock,
+            MARKETS: self._markets,
+            "permissions": self._permissions,
+            "balances": self._balances,
+            "positions": self._positions,
+        }
+        for what, test in tests.items():
             try:
-                yield from test()
+                found = list(test())
             except NotObserved as error:
-                yield f"{self.account.name}: {error}"
+                yield self._told(f"its {what} cannot be read: {error}")
                 return
+            yield from found
+            if found and what == MARKETS:
+                return  # what is not traded has no position to ask for
 
     def _clock(self) -> Iterator[str]:
         before_ns = self.now_ns()
@@ -48,7 +59,7 @@ class Starting:
         may: Permissions = self._ask(self.account.dialect.permissions)
         if not may.read:
             yield self._told("this key may not read positions")
-        if not may.trade:
+        if not may.trade and self.account.listed:
             yield self._told("this key may not trade here")
         if may.withdraw and not self.withdrawals:
             yield self._told(
@@ -88,8 +99,14 @@ class Starting:
                 problem = f"min_notional is {plain(value)}, and there {plain(theirs)}"
                 yield self._told(f"{listed.symbol}: {problem}")
 
-    def _readable(self) -> Iterator[str]:
+    def _balances(self) -> Iterator[str]:
         self.account.ask(self.account.positions, self.account.dialect.balances, ())
+        yield from ()
+
+    def _positions(self) -> Iterator[str]:
+        perpetuals = [one for one in self.account.listed.values() if one.instrument.perpetual]
+        if perpetuals:
+            self.account.ask(self.account.positions, self.account.dialect.sizes, perpetuals)
         yield from ()
 
     def _ask(self, call: Callable[[Any], Any]) -> Told:

@@ -9,6 +9,7 @@ from attrs import frozen
 from verifill.engine.errors import VenueDefect
 from verifill.venues.orders import Cause
 from verifill.venues.rules import Instrument
+from verifill.venues.time_in_force import TimeInForce
 
 Ccxt = Any  # an exchange of ccxt: hundreds of methods, made when they are called
 Told = Any  # what comes out of ccxt or requests, and is looked at before it is believed
@@ -40,6 +41,7 @@ class Entry:
         amount: with its sign; of a perpetual in its underlying asset.
         cause: why.
         time_ms: when, by the exchange's clock.
+        row: what tells it from all other entries of the account; empty: reference and part.
     """
 
     ref: str
@@ -48,6 +50,7 @@ class Entry:
     amount: Decimal
     cause: Cause
     time_ms: int
+    row: str = ""
 
 
 @frozen(kw_only=True)
@@ -82,32 +85,6 @@ class Traded:
 
 
 @frozen(kw_only=True)
-class Moved:
-    """A transfer between two accounts of an exchange.
-
-    Attributes:
-        id: the exchange's.
-        asset: what was moved.
-        amount: how much.
-        source: name of the dialect of the account that it left.
-        target: name of the dialect of the account that it came to.
-        time_ms: when.
-    """
-
-    id: str
-    asset: str
-    amount: Decimal
-    source: str
-    target: str
-    time_ms: int
-
-    @property
-    def ref(self) -> str:
-        """The reference of its rows."""
-        return f"transfer:{self.id}"
-
-
-@frozen(kw_only=True)
 class Permissions:
     """What a key may do."""
 
@@ -121,6 +98,20 @@ REHEARSED: Final = Permissions(read=True, trade=True, withdraw=False)
 
 
 @frozen(kw_only=True)
+class Margin:
+    """How far an account of perpetuals is from a liquidation.
+
+    Attributes:
+        worth: the wallet's balance with the profits that are not realised, as the exchange
+            counts it for this; never reconciled.
+        maintenance: what it must not fall below.
+    """
+
+    worth: Decimal
+    maintenance: Decimal
+
+
+@frozen(kw_only=True)
 class Asked:
     """An order as it is asked for, in words of ccxt.
 
@@ -129,6 +120,7 @@ class Asked:
         buy: whether it buys.
         contracts: quantity as the exchange counts it.
         limit: worst price; empty for a market order.
+        force: what becomes of what is not filled at once, of a limit order.
         worst: where even a market order's fills may go no further, for exchanges without any.
         reduce_only: never open or turn a position.
         client_id: our name of it.
@@ -138,6 +130,7 @@ class Asked:
     buy: bool
     contracts: str
     limit: str
+    force: TimeInForce
     worst: str
     reduce_only: bool
     client_id: str

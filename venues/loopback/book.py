@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from verifill.engine.errors import InstructionError, UserDefect
 from verifill.venues.instructions import InternalTransfer, SetLeverage, Transfer
-from verifill.venues.interfaces import Venue
+from verifill.venues.interfaces import Recallable, Venue
 from verifill.venues.keys import account_of
 from verifill.venues.loopback.entries import Entry, fills_of, sizes, together
 from verifill.venues.loopback.faults import HONEST, Handling
@@ -111,6 +111,7 @@ class Book:
         self._schedule = schedule
         self._idempotency = idempotency
         self._entries: dict[str, list[Entry]] = {}
+        self._standing: list[tuple[str, Entry]] = []
         self._orders = 0
         self._numbers = 0
         self.arrivals: dict[str, int] = {}
@@ -140,6 +141,9 @@ class Book:
         """Take what rests of an order out of the book; one that is final stays as it is."""
         for entry in self._entries.get(key, ()):
             entry.rest = 0
+            if isinstance(self._venue, Recallable):
+                for part, _ in entry.parts:
+                    self._venue.recall(part)
         return self.find(key)
 
     def fills(self, key: str) -> Fills:
@@ -163,6 +167,17 @@ class Book:
             for key, entries in self._entries.items()
             for entry in entries
         ]
+
+    def look(self) -> None:
+        """See what was filled of the orders that stand, since time has passed."""
+        for key, entry in tuple(self._standing):
+            before = {fill.ref for fill in fills_of(entry)}
+            receipt = self._receipt(entry)
+            refs = tuple(fill.ref for fill in receipt.fills if fill.ref not in before)
+            if refs:
+                self.done.append(Done(self._venue.rules.name, key, entry.order, refs))
+            if receipt.outcome is not Outcome.ACCEPTED:
+                self._standing.remove((key, entry))
 
     # How an order is taken.
 
@@ -295,6 +310,8 @@ class Book:
         receipt = self._venue.submit(request)
         self._transit.handling = HONEST
         entry.parts.append((request, receipt))
+        if receipt.outcome is Outcome.ACCEPTED and not receipt.moves:
+            self._standing.append((key, entry))
         refs = (*(f.ref for f in receipt.fills), *(m.ref for m in receipt.moves))
         if refs:
             self.done.append(Done(self._venue.rules.name, key, entry.order, refs))

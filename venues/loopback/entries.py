@@ -38,7 +38,7 @@ def together(entry: Entry, receipts: list[Receipt]) -> Receipt:
     effect_ns = max((receipt.effect_ns for receipt in receipts), default=0)
     filled = sum(fill.quantity for fill in fills)
     whole = isinstance(entry.request, Order) and filled == entry.request.quantity
-    if entry.rest:
+    if entry.rest or any(receipt.outcome is Outcome.ACCEPTED for receipt in receipts):
         outcome = Outcome.ACCEPTED
     elif filled:
         outcome = Outcome.EXECUTED if whole else Outcome.EXECUTED_PARTIAL

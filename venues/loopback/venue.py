@@ -86,6 +86,10 @@ class LoopbackExchange(RemoteVenue, Adapter):
         """See `Resting.cancel`."""
         return self.remote.cancel(key)
 
+    def recall(self, request: Request) -> Receipt:
+        """See `Recallable.recall`."""
+        return self.remote.cancel(request.key)
+
     def entry_values(self) -> Mapping[str, int]:
         """See `Entered.entry_values`."""
         return self.remote.feed.bases

@@ -128,6 +128,8 @@ class World:
             ConfigError: it names a venue that is not here.
         """
         self._advance(max(self.now_ns, command.at_ns))
+        for hosted in self.hosted.values():
+            hosted.book.look()
         answer: Answer | None = None
         match command:
             case Submitted():

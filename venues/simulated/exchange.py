@@ -33,6 +33,7 @@ from verifill.venues.simulated.margin import FundingSeries, Margin
 from verifill.venues.simulated.matching import Matching
 from verifill.venues.simulated.model import ExchangeModel
 from verifill.venues.simulated.network import Network, Passage
+from verifill.venues.simulated.resting import RestingOrders
 from verifill.venues.terms import Terms
 from verifill.venues.tickets import TradeOrder
 from verifill.venues.trades import TRADES, TradeTerms
@@ -87,6 +88,8 @@ class SimulatedExchange(Adapter):
         self.margin = Margin(self.accounts, market, rules.instruments, bases, funding)
         self._perpetuals = not self.margin.idle
         self._matching = Matching(rules, self.accounts, self.margin, market, model)
+        self._resting = RestingOrders(rules, market, self._matching, self._tell)
+        self._standing = self._resting.standing
         self._network = network
         self._model = model
         self._receipts: dict[int, Receipt] = {}
@@ -134,9 +137,12 @@ class SimulatedExchange(Adapter):
     # What only the venue knows.
 
     def submit(self, request: Request) -> Receipt:
-        """Execute an order at once, as a market or limit-IOC order does."""
+        """Execute an order at once, or let it rest if it is to."""
         if type(request) is TradeOrder and type(trade := request.instruction) is SPOT:
-            receipt = self._matching.trade(request, trade)
+            if trade.timeout_s:
+                receipt = self._resting.place(request, trade)
+            else:
+                receipt = self._matching.trade(request, trade)
         else:
             receipt = self._serve(single(request))
         number = request.number
@@ -148,6 +154,8 @@ class SimulatedExchange(Adapter):
     def _serve(self, order: Order) -> Receipt:
         instruction = order.instruction
         if isinstance(instruction, TRADES):
+            if instruction.timeout_s:
+                return self._resting.place(order, instruction)
             return self._matching.trade(order, instruction)
         if isinstance(instruction, InternalTransfer):
             return self._transfer(order, instruction)
@@ -156,6 +164,15 @@ class SimulatedExchange(Adapter):
         if isinstance(instruction, SetLeverage):
             return self._set_leverage(order, instruction)
         return Receipt(Outcome.REJECTED_DEFINITIVE, reason="not supported")
+
+    def recall(self, request: Request) -> Receipt:
+        """See `Recallable.recall`."""
+        self._resting.recall(request.number)
+        return self.query(request)
+
+    def _tell(self, number: int, receipt: Receipt) -> None:
+        """What became of an order that rested."""
+        self._receipts[number] = receipt
 
     def _turn(self, number: int) -> None:
         """Drop the final receipts of orders up to the last turn."""
@@ -178,7 +195,7 @@ class SimulatedExchange(Adapter):
         receipt = self._receipts.get(number) or self._earlier.get(number)
         if receipt is None:
             return self._unknown(number)
-        if receipt.outcome is Outcome.ACCEPTED:
+        if receipt.outcome is Outcome.ACCEPTED and receipt.moves:
             arrival = self._network.arrival(receipt.moves[0].ref)
             if arrival:
                 moves = receipt.moves + arrival.moves
@@ -201,6 +218,8 @@ class SimulatedExchange(Adapter):
         self.accounts.now_ns = now_ns
         if self._perpetuals:
             self.margin.advance(now_ns)
+        if self._standing:
+            self._resting.advance()
 
     def _transfer(self, order: Order, transfer: InternalTransfer) -> Receipt:
         source = position_key(transfer.account, Kind.BASE, transfer.asset)

@@ -85,7 +85,7 @@ class Book:
 
 
 class Matching:
-    """The matching of one exchange: market and limit-IOC orders, never resting.
+    """The matching of one exchange: what is filled of an order now.
 
     Args:
         rules: static data, the law of this market.
@@ -112,15 +112,21 @@ class Matching:
         self._books: dict[tuple[str, str, Side], Book] = {}
         self._fills = 0
 
-    def trade(self, order: Order, trade: SpotTrade | PerpTrade) -> Receipt:
-        """Fill what there is at once, cancel the rest."""
+    def trade(self, order: Order, trade: SpotTrade | PerpTrade, met: int = 0) -> Receipt:
+        """Fill what there is now, and nothing of the rest.
+
+        Args:
+            order: exact.
+            trade: its instruction.
+            met: the price in ticks at which it was met, of one that rested; else 0.
+        """
         side = trade.side
         try:
             book = self._books[trade.account, trade.symbol, side]
         except KeyError:
             book = self._open(trade)
         price_of = self._price
-        price = (price_of(book.data) * book.factor + book.up) // book.unit * book.tick
+        price = met or (price_of(book.data) * book.factor + book.up) // book.unit * book.tick
         quantity, limit = order.quantity, order.limit
         if limit and (price > limit if book.buy else price < limit):
             tell = book.instrument.price
@@ -136,6 +142,13 @@ class Matching:
         if book.perpetual:
             return self._fill_perpetual(order, book, quantity, price)
         return self._fill_spot(order, book, quantity, price)
+
+    def crosses(self, order: Order, trade: SpotTrade | PerpTrade) -> bool:
+        """Whether a limit order would be filled at once."""
+        key = trade.account, trade.symbol, trade.side
+        book = self._books.get(key) or self._open(trade)
+        price = (self._price(book.data) * book.factor + book.up) // book.unit * book.tick
+        return price <= order.limit if book.buy else price >= order.limit
 
     def _open(self, trade: SpotTrade | PerpTrade) -> Book:
         """One side of an instrument's book, kept from now on."""

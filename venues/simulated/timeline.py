@@ -193,6 +193,23 @@ class Timeline:
             raise DataError(msg)
         return self._chunk.volume[instrument][self._at]
 
+    @property
+    def bar_ns(self) -> int:
+        """When the last bar became known; the current time may be later."""
+        return self._times[self._at] if self._times else self.now_ns
+
+    def span(self, instrument: str) -> tuple[int, int]:
+        """Lowest and highest price of the last bar, in ticks.
+
+        Raises:
+            DataError: there is no such instrument, or no bar yet.
+        """
+        if self._chunk is None:
+            msg = "there is no bar before the first tick"
+            raise DataError(msg)
+        chunk, at = self._chunk, self._at
+        return chunk.low[instrument][at], chunk.high[instrument][at]
+
     def mark(self, instrument: str) -> int:
         """The value of the series `mark:INSTRUMENT` in ticks, else the last close."""
         series = self._series.get(MARK + instrument)

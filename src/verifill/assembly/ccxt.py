@@ -1,64 +1,33 @@
 """A configuration made into connections to real exchanges, through ccxt."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from attrs import frozen
 
-from verifill.assembly.endpoints import endpoint_of, port_of
+from verifill.assembly.endpoints import check_meant
 from verifill.assembly.evm import chains_as_they_are
+from verifill.assembly.exchange import ExchangeBuilder
 from verifill.assembly.loopback import Hosting
+from verifill.assembly.quoting import Quoting, Reached, dialects_of, kind_of
 from verifill.assembly.references import check_references, venue_names
 from verifill.config import Config
-from verifill.config.exchanges import InstrumentConfig
 from verifill.config.loopback import LoopbackVenueConfig
 from verifill.engine.clock import Times, off_by_ns
-from verifill.engine.errors import ConfigError
+from verifill.engine.errors import ConfigError, NotObserved
 from verifill.machines.recovery import Found
 from verifill.venues.ccxt.account import Account, Patience
-from verifill.venues.ccxt.client import Client
+from verifill.venues.ccxt.connection import Connection
 from verifill.venues.ccxt.credentials import Credentials, credentials_of
 from verifill.venues.ccxt.dialect import Dialect
-from verifill.venues.ccxt.dialects import DIALECTS
 from verifill.venues.ccxt.feed import Feed
+from verifill.venues.ccxt.funds import Address, Destination
 from verifill.venues.ccxt.market import ExchangeMarket, Public
-from verifill.venues.ccxt.venue import Connection, Exchange
-from verifill.venues.ccxt.words import Listed
+from verifill.venues.ccxt.venue import Exchange
 from verifill.venues.interfaces import PositionFeed
 from verifill.venues.rules import Idempotency
 
-DEV: Final = "dev"
-STAGING: Final = "staging"
-PROD: Final = "prod"
-KINDS: Final = (DEV, STAGING, PROD)
 CLASSES: Final = (Idempotency.K, Idempotency.D, Idempotency.N)  # the weakest last
-
-
-def dialects_of(config: Config, venue: str) -> dict[str, Dialect]:
-    """Account -> the dialect of its exchange.
-
-    Raises:
-        ConfigError: an account or an exchange is not known, or what is traded does not fit.
-    """
-    key, said = f"ccxt.{venue}.accounts", config.ccxt[venue].accounts
-    accounts = config.exchanges[venue].accounts
-    if set(said) != set(accounts):
-        problem = f"{key} has {', '.join(said)}; the venue has {', '.join(accounts)}"
-        raise config.error(problem)
-    found: dict[str, Dialect] = {}
-    for account, name in said.items():
-        if name not in DIALECTS:
-            there = ", ".join(DIALECTS)
-            problem = f'{key}."{account}" is "{name}"; allowed are {there}'
-            raise config.error(problem)
-        found[account] = DIALECTS[name]
-    for traded in config.exchanges[venue].instruments:
-        dialect = found[traded.account]
-        if not (dialect.perpetual if traded.perpetual else dialect.spot):
-            kind = "perpetuals" if traded.perpetual else "spot pairs"
-            problem = f'{key}."{traded.account}" is "{dialect.name}", which has no {kind}'
-            raise config.error(problem)
-    return found
 
 
 def keys_of(config: Config) -> dict[str, LoopbackVenueConfig]:
@@ -77,7 +46,10 @@ def keys_of(config: Config) -> dict[str, LoopbackVenueConfig]:
         )
         raise config.error(problem)
     if config.routes and config.ccxt:
-        problem = "[routes] between venues cannot be taken through ccxt; leave them out"
+        problem = (
+            "[routes] between venues cannot be taken through ccxt: nothing tells what is on its "
+            "way; withdraw to [ccxt.VENUE.addresses], and leave them out"
+        )
         raise config.error(problem)
     return {name: _keys(list(dialects_of(config, name).values())) for name in config.ccxt}
 
@@ -134,7 +106,7 @@ class Exchanges:
             public.client.close()
 
 
-class Through:
+class Through(Reached):
     """Connects the exchanges of a run.
 
     Args:
@@ -142,24 +114,24 @@ class Through:
         environment: dev, staging or prod.
         variables: of the process; they hold the keys.
         times: our clocks.
+
+    Attributes:
+        credentials: by venue.
     """
 
     def __init__(
         self, config: Config, environment: str, variables: Mapping[str, str], times: Times
     ) -> None:
-        self._config = config
-        self._environment = environment
+        super().__init__(config, environment, variables)
         self._times = times
-        self._ports = {name: self._port(name, variables) for name in config.ccxt}
-        self._dialects = {name: dialects_of(config, name) for name in config.ccxt}
-        self._credentials = {name: self._secret(name, variables) for name in config.ccxt}
+        self.credentials = {name: self._secret(name, variables) for name in config.ccxt}
 
     def __call__(self, hosting: Hosting, _found: Found, cursors: Mapping[str, int]) -> Exchanges:
         """See `start.Connect`."""
-        publics = tuple(self._publics(hosting))
+        publics = tuple(self.publics(hosting))
         decimals = hosting.history.price_decimals
         market = ExchangeMarket(publics, decimals, series=hosting.series())
-        venues = {name: self._venue(hosting, name, market, cursors) for name in self._config.ccxt}
+        venues = {name: self._venue(hosting, name, market, cursors) for name in self.config.ccxt}
         return Exchanges(market, venues, self._times, publics)
 
     def _venue(
@@ -167,109 +139,44 @@ class Through:
     ) -> Exchange:
         scales = hosting.amounts.scales
         accounts = {
-            account: self._account(hosting, name, account) for account in self._dialects[name]
+            account: self._account(hosting, name, account) for account in self.dialects[name]
         }
         tracked = hosting.positions.venues[name]
         connection = Connection(
             accounts=accounts,
             feed=Feed(accounts, scales, tracked=tracked, since=since),
             now_ns=self._times.wall_ns,
-            withdrawals=self._config.ccxt[name].withdrawals,
+            withdrawals=self.config.ccxt[name].withdrawals,
+            destinations={
+                to: Destination(name=to, address=its.address, network=its.network, tag=its.tag)
+                for to, its in self.config.ccxt[name].addresses.items()
+            },
+            fees=ExchangeBuilder(hosting.amounts, name, hosting.history).withdrawal_fees(),
         )
         return Exchange(hosting.rules(name), connection, scales=scales, market=market)
 
     def _account(self, hosting: Hosting, venue: str, account: str) -> Account:
-        policies = self._config.policies
+        policies = self.config.policies
         return Account(
             name=account,
-            dialect=self._dialects[venue][account],
-            listed=self._listed(hosting, venue, account),
-            orders=self._client(venue, account, self._credentials[venue]),
-            positions=self._client(venue, account, self._credentials[venue]),
+            dialect=self.dialects[venue][account],
+            listed=self.listed(hosting, venue, account),
+            orders=self.client(venue, account, self.credentials[venue]),
+            positions=self.client(venue, account, self.credentials[venue]),
             patience=Patience(
                 reading_s=policies.at(venue).timeouts.reading_s,
                 execution_s=lambda operation: policies.at(venue, operation).timeouts.execution_s,
             ),
+            withdraws=bool(self.config.ccxt[venue].addresses),
             monotonic_ns=self._times.monotonic_ns,
         )
 
-    def _publics(self, hosting: Hosting) -> Iterator[Public]:
-        for venue, dialects in self._dialects.items():
-            for account, dialect in dialects.items():
-                yield Public(
-                    dialect=dialect,
-                    client=self._client(venue, account, None),
-                    listed=tuple(self._listed(hosting, venue, account).values()),
-                    reading_s=self._config.policies.at(venue).timeouts.reading_s,
-                )
-
-    def _client(self, venue: str, account: str, credentials: Credentials | None) -> Client:
-        return connected(
-            self._dialects[venue][account],
-            credentials,
-            port=self._ports[venue],
-            rehearsal=self._environment == STAGING,
-        )
-
-    def _listed(self, hosting: Hosting, venue: str, account: str) -> dict[str, Listed]:
-        rules = hosting.rules(venue)
-        return {
-            one.symbol: Listed(
-                instrument=rules.instrument(account, one.symbol), symbol=symbol_of(one)
-            )
-            for one in self._config.exchanges[venue].instruments
-            if one.account == account
-        }
-
-    def _port(self, venue: str, variables: Mapping[str, str]) -> int:
-        """Of this machine in dev, and only there; elsewhere exchanges are where ccxt knows."""
-        if self._environment == DEV:
-            return port_of(self._config, venue, endpoint_of(self._config, venue, variables))
-        said = self._config.environments.get(self._environment)
-        if said and venue in said.endpoints:
-            problem = (
-                f"environments.{self._environment}.endpoints.{venue} is said, and ccxt knows where "
-                "the exchange is; only dev has an endpoint, on this machine"
-            )
-            raise self._config.error(problem)
-        return 0
-
     def _secret(self, venue: str, variables: Mapping[str, str]) -> Credentials:
-        needed = {what for d in self._dialects[venue].values() for what in d.credentials}
+        needed = {what for d in self.dialects[venue].values() for what in d.credentials}
         try:
             return credentials_of(venue, self._environment, sorted(needed), variables)
         except ConfigError as error:
-            raise self._config.error(str(error)) from None
-
-
-def connected(
-    dialect: Dialect, credentials: Credentials | None, *, port: int = 0, rehearsal: bool = False
-) -> Client:
-    """A connection to the exchange of a dialect.
-
-    Args:
-        dialect: says which.
-        credentials: None for what is public.
-        port: of this machine, where everything goes; 0 to go to the exchange.
-        rehearsal: whether to go to the exchange's own place to rehearse.
-    """
-    client = Client(
-        dialect.exchange,
-        dialect.options,
-        port=port,
-        credentials=credentials,
-        wallet=dialect.wallet,
-    )
-    dialect.prepare(client.exchange)
-    if rehearsal:
-        dialect.rehearse(client.exchange)
-    return client
-
-
-def symbol_of(instrument: InstrumentConfig) -> str:
-    """What ccxt calls an instrument."""
-    pair = f"{instrument.base}/{instrument.quote}"
-    return f"{pair}:{instrument.quote}" if instrument.perpetual else pair
+            raise self.config.error(str(error)) from None
 
 
 def through_ccxt(config: Config, variables: Mapping[str, str], *, prod: bool = False) -> Through:
@@ -285,17 +192,64 @@ def through_ccxt(config: Config, variables: Mapping[str, str], *, prod: bool = F
             missing; see also `keys_of`.
     """
     keys_of(config)
-    chosen = config.environment
-    if chosen not in KINDS:
-        problem = (
-            f'environment is "{chosen}"; with [ccxt] it is one of {", ".join(KINDS)}: an exchange '
-            "on this machine, one's own place to rehearse, or the real one"
-        )
-        raise config.error(problem)
-    if chosen == PROD and not prod:
-        problem = 'environment is "prod", where orders are real; say so with --prod'
-        raise config.error(problem)
-    if chosen != PROD and prod:
-        problem = f'--prod is given, and environment is "{chosen}"'
-        raise config.error(problem)
+    chosen = kind_of(config)
+    check_meant(config, prod=prod)
     return Through(config, chosen, variables, Times())
+
+
+def deposit_address(
+    config: Config,
+    account: str,
+    asset: str,
+    network: str,
+    variables: Mapping[str, str],
+    *,
+    prod: bool = False,
+) -> Address:
+    """Where an account at an exchange takes deposits of an asset; nothing is changed by asking.
+
+    Args:
+        config: names the account.
+        account: at an exchange of [ccxt].
+        asset: what is to be sent there.
+        network: as the exchange calls it; empty for its own choice.
+        variables: of the process; they hold the keys.
+        prod: whether the environment `prod` is meant.
+
+    Raises:
+        ConfigError: no exchange has the account, or it does not tell; see also `through_ccxt`.
+    """
+    through = through_ccxt(config, variables, prod=prod)
+    for venue, dialects in through.dialects.items():
+        if account in dialects:
+            client = through.client(venue, account, through.credentials[venue])
+            reading_s = config.policies.at(venue).timeouts.reading_s
+            try:
+                told: Address = client.ask(reading_s, dialects[account].address, asset, network)
+            except NotObserved as error:
+                problem = f"{account}: {error}"
+                raise config.error(problem) from None
+            finally:
+                client.close()
+            return told
+    there = ", ".join(name for dialects in through.dialects.values() for name in dialects)
+    problem = f'"{account}" is no account at an exchange of [ccxt]; there are {there}'
+    raise config.error(problem)
+
+
+def at_exchanges(config: Config, variables: Mapping[str, str]) -> Quoting:
+    """The public prices of the exchanges of a configuration, for trading on paper; it has no key.
+
+    Args:
+        config: names them, and the environment; prod needs no word, for nothing is sent there.
+        variables: of the process.
+
+    Raises:
+        ConfigError: see `through_ccxt`; or an exchange is not there through ccxt.
+    """
+    check_references(config)
+    missing = [name for name in config.exchanges if name not in config.ccxt]
+    if missing:
+        problem = f"[ccxt] does not have {', '.join(missing)}, whose prices nothing else tells"
+        raise config.error(problem)
+    return Quoting(config, kind_of(config), variables)

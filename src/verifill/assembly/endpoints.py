@@ -12,6 +12,7 @@ from verifill.venues.instructions import Operation
 from verifill.venues.loopback.lines import ANY, Lines
 from verifill.venues.loopback.transport import HOST, Http
 
+PROD: Final = "prod"
 LOOPBACK: Final = (("http", HOST, ""), ("http", HOST, "/"))
 
 
@@ -130,3 +131,31 @@ def _lines(venue: str, port: int, policies: Policies) -> Lines:
     }
     reading_s = policies.at(venue).timeouts.reading_s
     return Lines(reading=Http(port, reading_s), execution=execution)
+
+
+def check_meant(config: Config, *, prod: bool, real: bool = True) -> None:
+    """The environment prod is meant, or refused; so is --prod where nothing is real.
+
+    Args:
+        config: chooses the environment.
+        prod: whether somebody has said that it is meant.
+        real: whether a venue is an exchange or a chain, and not a loopback server.
+
+    Raises:
+        ConfigError: they do not go together.
+    """
+    chosen = config.environment
+    if not real:
+        if prod:
+            problem = (
+                "--prod is given, and no venue is real: all of them are loopback servers, which "
+                "[ccxt] and the evm section of a chain are not; leave it out"
+            )
+            raise config.error(problem)
+        return
+    if chosen == PROD and not prod:
+        problem = 'environment is "prod", where orders are real; say so with --prod'
+        raise config.error(problem)
+    if chosen != PROD and prod:
+        problem = f'--prod is given, and environment is "{chosen}"'
+        raise config.error(problem)

@@ -75,18 +75,26 @@ class ExchangeBuilder:
             ConfigError: a fee has more decimals than its asset, or there are no volumes to fill by.
         """
         market = self.amounts.config.exchanges[self.name].market
-        key = f"{self._key}.market.withdrawal_fees"
         return ExchangeModel(
             spread=rate_of(market.spread),
             slippage=rate_of(market.slippage),
             liquidity=self._liquidity(timeline),
             lag_ns=nanoseconds(market.lag_s),
             withdrawal_ns=nanoseconds(market.withdrawal_s),
-            withdrawal_fees={
-                asset: self.amounts.units(f"{key}.{asset}", fee, asset)
-                for asset, fee in market.withdrawal_fees.items()
-            },
+            withdrawal_fees=self.withdrawal_fees(),
         )
+
+    def withdrawal_fees(self) -> dict[str, int]:
+        """Asset -> what a withdrawal costs, in units.
+
+        Raises:
+            ConfigError: a fee has more decimals than its asset.
+        """
+        key = f"{self._key}.market.withdrawal_fees"
+        fees = self.amounts.config.exchanges[self.name].market.withdrawal_fees
+        return {
+            asset: self.amounts.units(f"{key}.{asset}", fee, asset) for asset, fee in fees.items()
+        }
 
     def funding(self) -> dict[str, SeriesPoints]:
         """Bars of a perpetual -> its funding from the start of the data on.

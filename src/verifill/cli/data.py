@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from verifill.assembly.ccxt import connected
+from verifill.assembly.quoting import connected
 from verifill.cli.screen import aside, moment, pairs, screen
 from verifill.engine.errors import ConfigError
 from verifill.venues.ccxt.dialects import DIALECTS

@@ -1,9 +1,12 @@
 """`verifill paper`: trade on paper until told to stop, from where the last start ended."""
 
+import os
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from attrs import evolve
 
+from verifill.assembly.ccxt import at_exchanges
 from verifill.assembly.prices import PriceSource, replayed, served
 from verifill.cli.live import say
 from verifill.config import Config, load_config
@@ -29,19 +32,22 @@ def paper(
     _check(settings, port=port, history=history, interval_s=interval_s)
     if port or history:
         settings = evolve(settings, environment="")
-    prices: PriceSource
-    if history:
-        prices = replayed(interval_s or settings.loop.interval_s, Times())
-    else:
-        prices = served(port or 0)
-    ended = run_paper(
-        settings,
-        prices=prices,
-        folder=log,
-        anchor=anchor,
-        ticks=ticks,
-        tell=telling(Style(style)),
-    )
+    with ExitStack() as held:
+        prices: PriceSource
+        if history:
+            prices = replayed(interval_s or settings.loop.interval_s, Times())
+        elif settings.ccxt and not port:
+            prices = held.enter_context(closing(at_exchanges(settings, os.environ)))
+        else:
+            prices = served(port or 0)
+        ended = run_paper(
+            settings,
+            prices=prices,
+            folder=log,
+            anchor=anchor,
+            ticks=ticks,
+            tell=telling(Style(style)),
+        )
     say(ended)
 
 

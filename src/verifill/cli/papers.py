@@ -23,8 +23,8 @@ def paper(
         typer.Option(
             min=1,
             max=65_535,
-            help="Port of `verifill venue serve`, here, for its prices.  [default: the endpoint in "
-            "the configuration's environment]",
+            help="Port of `verifill venue serve`, here, for its prices.  [default: the exchanges "
+            "of [ccxt], or the endpoint in the configuration's environment]",
         ),
     ] = None,
     history: Annotated[
@@ -46,8 +46,9 @@ def paper(
 ) -> None:
     """Trade on paper: live prices, simulated execution, until stopped.
 
-    Accounts and orders are simulated in this process and kept in LOG.venues.jsonl. Everything else
-    is as in live trading: a log that is there is gone on with, Ctrl-C and SIGTERM stop it.
+    Accounts and orders are simulated in this process and kept in LOG.venues.jsonl. Prices of [ccxt]
+    come from the exchanges, without a key. Everything else is as in live trading: a log that is
+    there is gone on with, Ctrl-C and SIGTERM stop it.
     """
     from verifill.cli.paper import paper as run  # noqa: PLC0415 - see the module
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from verifill.assembly.ccxt import deposit_address
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting, ServerParts
-from verifill.cli.screen import screen, table
+from verifill.cli.screen import pairs, screen, table
 from verifill.config import load_config
 from verifill.engine.errors import ConfigError
 from verifill.venues.loopback.effects import effects_of
@@ -47,6 +48,15 @@ def effects(journal: Path) -> None:
     columns = ("venue", "key", "arrivals", "effects", "references")
     rows = [(e.venue, e.key, e.arrivals, e.effects, ", ".join(e.refs)) for e in found]
     screen().print(table("Effects", columns, rows))
+
+
+def address(config: Path, account: str, asset: str, network: str, *, prod: bool) -> None:
+    """Say where an account takes deposits of an asset."""
+    settings = load_config(config)
+    told = deposit_address(settings, account, asset, network, os.environ, prod=prod)
+    rows = [("account", account), ("asset", told.asset), ("network", told.network or "usual")]
+    rows += [("address", told.address), ("tag", told.tag or "none")]
+    screen().print(pairs("", rows))
 
 
 def _service(config: Path, journal: Path) -> Service:

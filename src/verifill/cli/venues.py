@@ -75,3 +75,31 @@ def venue_effects(
     from verifill.cli.venue import effects  # noqa: PLC0415 - see the module
 
     effects(journal)
+
+
+@venue.command(
+    "address",
+    epilog=examples(
+        "verifill venue address live.toml binance.spot USDT --network ETH",
+        "verifill venue address live.toml okx.funding BTC --prod",
+    ),
+)
+@told
+def venue_address(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The configuration.")],
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="At an exchange of [ccxt].")],
+    asset: Annotated[str, typer.Argument(metavar="ASSET", help="What is to be sent there.")],
+    *,
+    network: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="As the exchange calls it.  [default: its own choice]"),
+    ] = "",
+    prod: Annotated[
+        bool,
+        typer.Option("--prod", help="Mean it: the environment prod is of real exchanges."),
+    ] = False,
+) -> None:
+    """Say where an account at an exchange takes deposits; nothing is changed by asking."""
+    from verifill.cli.venue import address  # noqa: PLC0415 - see the module
+
+    address(config, account, asset, network, prod=prod)

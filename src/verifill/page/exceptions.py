@@ -5,15 +5,15 @@ from typing import Any, Final
 
 import polars as pl
 
-from verifill.engine.log.expand import IGNORED, INTENT, OBSERVED, TRANSITION, Nesting
+from verifill.engine.log.expand import IGNORED, Nesting
 from verifill.engine.log.reader import Log
 from verifill.engine.log.record import OPERATOR
+from verifill.engine.log.tally import MOVE, moved, quantile_of
 from verifill.engine.verify.machine import Machine
 from verifill.page.columns import table
 from verifill.replay.travel import Jump, is_of
 
 SHOWN_MAX: Final = 2_000  # of exceptions; how many there are in all is told beside them
-RESOLVED: Final = "RESOLVED"
 
 _COLUMNS = ("seq", "sort", "machine", "instance", "from", "event", "to", "wall_ns")
 
@@ -27,15 +27,18 @@ def exceptions(log: Log, nesting: Nesting) -> Mapping[str, Any]:
     Times in a state are those between moves of the loops in one process life, by its monotonic
     clock, in nanoseconds. Coverage is against the table that the log carries.
     """
-    records = log.records()
-    found = records.with_columns(sort=_sort(nesting)).filter(pl.col("sort").is_not_null())
+    tally = log.tally()
+    sort = _sort(nesting)
+    went = tally.filter(moved(nesting))
+    found = log.first(sort.is_not_null(), SHOWN_MAX).with_columns(sort=sort)
+    counted = tally.with_columns(sort=sort).filter(pl.col("sort").is_not_null())
     counts, rows, kinds, states, moves, notes = pl.collect_all(
         [
-            found.group_by("sort").len().sort("sort"),
-            found.select(_COLUMNS).head(SHOWN_MAX),
-            records.group_by("kind").len().sort("kind"),
-            _times(records, nesting),
-            _moves(records, nesting),
+            _times_of(counted, "sort"),
+            found.select(_COLUMNS),
+            _times_of(tally, "kind"),
+            _spent(went),
+            went.select(MOVE).unique(),
             log.stream("notes").group_by(pl.col("kind").cast(pl.String)).len().sort("kind"),
         ]
     )
@@ -60,30 +63,25 @@ def _sort(nesting: Nesting) -> pl.Expr:
     return pl.coalesce(pl.when(is_one).then(pl.lit(sort)) for sort, is_one in sorts.items())
 
 
-def _went(nesting: Nesting) -> pl.Expr:
-    kinds = [TRANSITION, INTENT, OBSERVED, RESOLVED]
-    loops = pl.col("machine").is_in(list(nesting.instances))
-    return loops & pl.col("event").is_not_null() & pl.col("kind").is_in(kinds)
+def _times_of(tally: pl.LazyFrame, name: str) -> pl.LazyFrame:
+    return tally.group_by(name).agg(pl.col("times").sum()).sort(name)
 
 
-def _times(records: pl.LazyFrame, nesting: Nesting) -> pl.LazyFrame:
-    rows = records.filter(_went(nesting)).select("epoch", "mono_ns", state="from")
-    spent = pl.when(pl.col("epoch") == pl.col("epoch").shift(1)).then(pl.col("mono_ns").diff())
+def _spent(went: pl.LazyFrame) -> pl.LazyFrame:
+    """How often each state was left, and after what time in it."""
     return (
-        rows.with_columns(spent=spent)
+        went.group_by("spent", state="from")
+        .agg(pl.col("times").sum())
+        .sort("spent")
         .group_by("state")
         .agg(
-            times=pl.len().cast(pl.Int64),
-            total_ns=pl.col("spent").sum(),
-            p50_ns=pl.col("spent").quantile(0.5, "nearest").cast(pl.Int64),
+            pl.col("times").sum(),
+            total_ns=(pl.col("spent") * pl.col("times")).sum(),
+            p50_ns=quantile_of(0.5),
             max_ns=pl.col("spent").max(),
         )
         .sort("total_ns", "times", "state", descending=[True, True, False])
     )
-
-
-def _moves(records: pl.LazyFrame, nesting: Nesting) -> pl.LazyFrame:
-    return records.filter(_went(nesting)).select("from", "event", "to").unique()
 
 
 def _coverage(nesting: Nesting, legal: Iterable[tuple[str, str]], moves: pl.DataFrame) -> Coverage:
