@@ -61,8 +61,8 @@ class Watching:
         self._digest = b""
 
     def _take(self, row: Mapping[str, Any]) -> None:
-        if row["kind"] == "EPOCH":  # which says what process it is, and that is all the same
-            self._ticks, self._since = 0, []
+        if row["kind"] == "EPOCH":  # what process it is, does not matter
+            self._ticks, self._since = 0, [b"EPOCH"]
             return
         if row["event"] and of_loops(row):
             self.state = row["to"]
