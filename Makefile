@@ -13,7 +13,7 @@ KERNEL := build/kernel
 
 .DEFAULT_GOAL := help
 .PHONY: help setup kernel test foreign chain contracts lint style mypy pyright layers format demo audit-demo \
-	live-demo-exchange live-demo-chain screenshots faults bench lock clean
+	live-demo-exchange live-demo-chain screenshots faults check bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ faults: setup ## let everything go wrong that can, everywhere, and not at a samp
 		tests/machines/test_lives.py tests/live
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --every 1 \
 		tests/exchanges/test_faults.py tests/exchanges/test_killed.py tests/exchanges/test_funds.py
+
+check: setup ## explore all that the engine can come to, within small scopes
+	$(BIN)/verifill check --out runs/check
 
 bench: setup kernel ## measure speed and memory
 	$(BIN)/python -m bench

@@ -7,7 +7,6 @@ control that it is compared with.
 
 from collections.abc import Iterable, Mapping
 
-from verifill.engine.errors import NotObserved
 from verifill.machines.tolerance import EXACT, Suspense, Tolerance
 from verifill.venues.interfaces import PositionFeed
 from verifill.venues.orders import LedgerRow, Reading
@@ -38,7 +37,6 @@ class PositionMonitor:
     ) -> None:
         self._reads = tuple(feed.read for feed in feeds)
         self._others = self._reads[1:]
-        self._seen_ns = [0] * len(self._reads)
         self.totals = dict(opening)
         self.bases = dict(bases)
         self.suspense = Suspense(tolerance)
@@ -50,25 +48,12 @@ class PositionMonitor:
 
         Returns:
             All readings taken together, with all rows since the books were last settled.
-
-        Raises:
-            NotObserved: a feed cannot be read, or shows what was before what it has shown.
         """
         reading = self._reads[0]()
         if self._others or self._rows:
             reading = self._taken_together(reading)
         self._rows = reading.rows
-        if not self._others:
-            self._never_back(0, reading)
         return reading
-
-    def _never_back(self, feed: int, reading: Reading) -> None:
-        """A view that is older than the one before tells nothing of what the books are of now."""
-        as_of_ns = reading.as_of_ns
-        if as_of_ns < self._seen_ns[feed]:
-            msg = f"a reading of {as_of_ns} is older than one of {self._seen_ns[feed]} before it"
-            raise NotObserved(msg)
-        self._seen_ns[feed] = as_of_ns
 
     def _taken_together(self, first: Reading) -> Reading:
         self._rows += first.rows  # kept even if another feed cannot be read now
@@ -76,8 +61,6 @@ class PositionMonitor:
         for read in self._others:
             readings.append(read())
             self._rows += readings[-1].rows
-        for feed, reading in enumerate(readings):
-            self._never_back(feed, reading)
         newest_ns = max(reading.as_of_ns for reading in readings)
         totals: dict[str, int] = {}
         behind: dict[str, int] = {}

@@ -61,6 +61,7 @@ def refused(result: Result, code: ExitCode, words: str) -> None:
         "venue address",
         "ops kill",
         "faults run",
+        "check",
     ],
 )
 def test_help_has_examples_and_exit_codes_within_80_columns(

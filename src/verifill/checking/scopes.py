@@ -69,11 +69,14 @@ HEALS: Final = frozenset(
         "answer_garbage",
         "query_fails",
         "query_unanswered",
-        "stale",
         KILLED,
     }
 )
-"""After which a run still does what was planned, where the venue can prove what it has not."""
+"""After which a run still does what was planned, where the venue can prove what it has not.
+
+Not so a reading that is older than what the books were settled by: of an order that was refused
+nobody knows from when on a reading counts, and the first after a restart is compared as it is.
+Both end with a person, and with nothing sent."""
 
 ENDS: Final = frozenset({Place.COMMIT, Place.SEND, Place.ANCHOR})
 """After what a process may be gone. Before a commit all is as it was after the one before it,

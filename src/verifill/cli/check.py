@@ -49,10 +49,11 @@ def check(
         typer.Option(metavar="DIR", help="Write the report, and the log of a run that fails."),
     ] = None,
 ) -> None:
-    """Run the real engine in every way that its surroundings let it go, within small scopes.
+    """Explore all that the engine can come to, within small scopes.
 
-    Venues that refuse, are late, silent or wrong, a process that ends at any durable point, and
-    an operator, all in every order. Every run is held against the same rules.
+    The real engine is run in every way that its surroundings let it go: venues that refuse, are
+    late, silent or wrong, a process that ends at any durable point, and an operator, in every
+    order. Every run is held against the same rules.
     """
     from verifill.cli.check_run import run  # noqa: PLC0415 - see the module
 
