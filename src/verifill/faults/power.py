@@ -13,7 +13,7 @@ import apsw
 from verifill.engine.log.writer import HEADER
 from verifill.faults.hazard import Expected, Group, Hazard, Scene, Spot, Whole, scenes
 from verifill.faults.judge import Verdict
-from verifill.faults.kills import MADE
+from verifill.faults.kills import MADE, foreseen
 from verifill.faults.lives import End, World
 from verifill.faults.moments import At, Moments, Place
 from verifill.faults.power_disk import Chance, Disk, disk_of
@@ -44,7 +44,7 @@ def chance_of(how: str) -> Chance:
     return lambda: draws.random() < 1 / 2
 
 
-def cut(world: World, spot: Spot) -> None:
+def cut(world: World, spot: Spot) -> Verdict:
     """A life that ends in a power cut, and one on what is left."""
     disk = disk_of(world.log)
     image: dict[str, bytes] = {}
@@ -70,8 +70,10 @@ def cut(world: World, spot: Spot) -> None:
     world.disk.open, world.disk.doomed = world.disk.usual, False
     if world.ends[-1] is End.KILLED:
         _lay_out(world.log, image)
+    must = foreseen(world)
     world.ticks += 1
     world.finish()
+    return must
 
 
 def _nothing() -> None:
@@ -103,7 +105,7 @@ def calls(whole: Whole, _seed: int) -> Iterator[Spot]:
         yield Spot(nth=number)
 
 
-def fail(world: World, spot: Spot) -> None:
+def fail(world: World, spot: Spot) -> Verdict:
     """A life in which a write comes out short, for want of room; one on what the system shows."""
     disk = disk_of(world.log)
     disk.fault, disk.faulty, disk.short = apsw.SQLITE_FULL, spot.nth, True
@@ -111,12 +113,14 @@ def fail(world: World, spot: Spot) -> None:
     world.live()
     disk.faulty = -1
     world.disk.open = world.disk.usual
+    must = foreseen(world)
     world.ticks += 1
     world.finish()
+    return must
 
 
 def killed_after(made: int) -> Callable[[Scene, Spot, Whole], Expected]:
-    """As if it had been killed there.
+    """As if it had been killed there, with what is left.
 
     Args:
         made: so many syncs, or writes and syncs, make a log; before that there is none.
