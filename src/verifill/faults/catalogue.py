@@ -18,11 +18,16 @@ def _absent(name: str, what: str, rows: tuple[str, ...], reason: str) -> Hazard:
 def power() -> tuple[Hazard, ...]:
     """What needs a disk of our own under SQLite."""
     if find_spec("apsw"):
-        from verifill.faults import power  # noqa: PLC0415 - an extra, which need not be there
+        from verifill.faults import (  # noqa: PLC0415 - an extra, which need not be there
+            power,
+            power_beside,
+        )
 
-        return power.HAZARDS
+        return (*power.HAZARDS, *power_beside.HAZARDS)
     return (
         _absent("power cut", "the power goes at a sync", ("P2", "P3"), APSW),
+        _absent("power cut at the anchor", "the power goes at its line", ("P2", "P3"), APSW),
+        _absent("power cut at the header", "the power goes at its making", ("P2", "P3"), APSW),
         _absent("short write", "a write leaves half of its bytes", ("P4",), APSW),
     )
 

@@ -4,10 +4,10 @@ What becomes of it follows from the draw: which sends never arrive, and whether 
 can be read before the first tick. Everything else is waited out, asked for again, or explained.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from attrs import define
+from attrs import define, field
 
 from verifill.faults.hazard import Expected, Scene, Spot, Whole
 from verifill.faults.judge import Verdict
@@ -95,14 +95,14 @@ class Sends:
         silent: those of which nobody can prove it.
         unheard: those that are failures to their breaker.
         count: how many there were so far.
-        row: failures in a row of the orders that share one account.
+        rows: a breaker's scope -> failures in a row.
     """
 
     vain: AbstractSet[int]
     silent: AbstractSet[int]
     unheard: AbstractSet[int]
     count: int = 0
-    row: int = 0
+    rows: dict[str, int] = field(factory=dict[str, int])
 
     def end(self, plan: str) -> Verdict:
         """How the run of a plan ends."""
@@ -113,55 +113,58 @@ class Sends:
         again = any(number <= self.count for number in self.vain)
         return Verdict.RESENT if ended is Verdict.DONE and again else ended
 
-    def done(self, *, shared: bool = False) -> bool:
+    def done(self, scope: str) -> bool:
         """Send an instruction until it has its effect; False if it may not be sent any more.
 
         Args:
-            shared: whether others of its plan are sent in its breaker's scope.
+            scope: of its breaker.
         """
         for _ in range(SENDS):
-            if self.row >= FAILURES and shared:
+            if self.rows.get(scope, 0) >= FAILURES:
                 return False
             self.count += 1
-            if shared:
-                self.row = self.row + 1 if self.count in self.unheard else 0
+            failed = self.count in self.unheard
+            self.rows[scope] = self.rows.get(scope, 0) + 1 if failed else 0
             if self.count in self.silent:
                 raise HeldError
             if self.count not in self.vain:
                 return True
         return False
 
-    def all_done(self, count: int) -> Verdict:
+    def all_done(self, scopes: Sequence[str]) -> Verdict:
         """Instructions one after another; one that failed is planned again."""
-        for _ in range(count):
-            while not self.done():
-                pass
+        for scope in scopes:
+            while not self.done(scope):
+                self.rows.clear()  # its breaker has closed until then
         return Verdict.DONE
 
     def saga(self) -> Verdict:
-        """A chain of three, that is planned again where it was taken back."""
-        while (made := next((n for n in range(STEPS) if not self.done()), STEPS)) < STEPS:
-            if not all(self.done() for _ in range(made)):
+        """A chain that is planned again where it was taken back."""
+        while (made := self._forward(SAGA)) < len(SAGA):
+            if not self._taken_back(SAGA[:made]):
                 return Verdict.STRANDED
+            self.rows.clear()
         return Verdict.DONE
 
     def saga_taken_back(self) -> Verdict:
-        """A chain of three whose last step is refused; that and the first are of one account."""
-        if not self.done(shared=True):
-            return Verdict.ROLLED_BACK
-        taken_back = True
-        if self.done():
-            self.done(shared=True)
-            taken_back = self.done()
-        taken_back = taken_back and self.done(shared=True)
-        return Verdict.ROLLED_BACK if taken_back else Verdict.STRANDED
+        """A chain whose last step is refused, if it comes to that."""
+        made = min(self._forward(REFUSED), len(REFUSED) - 1)
+        return Verdict.ROLLED_BACK if self._taken_back(REFUSED[:made]) else Verdict.STRANDED
+
+    def _forward(self, scopes: Sequence[str]) -> int:
+        """How many steps have their effect."""
+        return next((at for at, scope in enumerate(scopes) if not self.done(scope)), len(scopes))
+
+    def _taken_back(self, scopes: Sequence[str]) -> bool:
+        return all(self.done(scope) for scope in reversed(scopes))
 
 
-STEPS = 3
+SAGA = ("spot", "transfer", "perpetual")
+REFUSED = ("spot", "transfer", "spot")
 ENDS: Mapping[str, Callable[[Sends], Verdict]] = {
-    "three": lambda sends: sends.all_done(STEPS),
+    "three": lambda sends: sends.all_done(SAGA),
     "saga": Sends.saga,
     "saga taken back": Sends.saga_taken_back,
-    "one transaction": lambda sends: sends.all_done(1),
+    "one transaction": lambda sends: sends.all_done(("chain",)),
 }
 """Plan -> how it ends, by its sends."""

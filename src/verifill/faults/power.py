@@ -51,7 +51,7 @@ def cut(world: World, spot: Spot) -> Verdict:
     syncs = 0
 
     def take() -> None:
-        image.update(_left(disk, world.log, chance_of(spot.how)))
+        image.update(image_of(disk, world.log, chance_of(spot.how)))
 
     def before_sync() -> None:
         nonlocal syncs
@@ -69,7 +69,7 @@ def cut(world: World, spot: Spot) -> Verdict:
     disk.before_sync, world.ending = _nothing, None
     world.disk.open, world.disk.doomed = world.disk.usual, False
     if world.ends[-1] is End.KILLED:
-        _lay_out(world.log, image)
+        lay_out(world.log, image)
     must = foreseen(world)
     world.ticks += 1
     world.finish()
@@ -80,7 +80,8 @@ def _nothing() -> None:
     """What happens before a sync once the power is back."""
 
 
-def _left(disk: Disk, folder: Path, chance: Chance) -> Mapping[str, bytes]:
+def image_of(disk: Disk, folder: Path, chance: Chance) -> Mapping[str, bytes]:
+    """What a power cut leaves of a database."""
     left = {
         path.name: content.after_cut(chance)
         for path, content in disk.files.items()
@@ -89,8 +90,11 @@ def _left(disk: Disk, folder: Path, chance: Chance) -> Mapping[str, bytes]:
     return {name: data for name, data in left.items() if data is not None}
 
 
-def _lay_out(log: Path, image: Mapping[str, bytes]) -> None:
-    """The folder of the log as the power cut left it."""
+def lay_out(log: Path, image: Mapping[str, bytes]) -> None:
+    """The folder of a log as a power cut left it.
+
+    The header is whole: it was synced before the database was there. See `power_beside`.
+    """
     header = (log / HEADER).read_bytes()
     shutil.rmtree(log)
     log.mkdir()
