@@ -11,8 +11,7 @@ from pathlib import Path
 import msgspec
 
 from verifill.engine.errors import EnvironmentDefect
-from verifill.faults.hazard import Expected, Group, Hazard, Scene, Spot, Whole, scenes
-from verifill.faults.judge import Verdict
+from verifill.faults.hazard import Group, Hazard, Spot, Whole, scenes
 from verifill.faults.kills import ended, everywhere
 from verifill.faults.lives import End, World
 from verifill.faults.moments import At, Place
@@ -135,11 +134,6 @@ def again(whole: Whole, _seed: int) -> Iterator[Spot]:
             yield Spot(ats=(first, At(Place.COMMIT, number, after)))
 
 
-def resolved(scene: Scene, spot: Spot, whole: Whole) -> Expected:
-    """As in one process; where nothing was killed in time, as if nothing had happened."""
-    return ended(scene, spot, whole) | {Verdict.DONE}
-
-
 HAZARDS = (
     Hazard(
         name="kill -9",
@@ -161,6 +155,6 @@ HAZARDS = (
         spots=again,
         play=play,
         own=False,
-        expects=resolved,
+        expects=ended,
     ),
 )
