@@ -13,6 +13,7 @@ from verifill.machines.full_loop import FullEvent
 from verifill.machines.leg import Leg
 from verifill.machines.live_records import LiveRecords
 from verifill.machines.loop import FullLoop
+from verifill.machines.meaning import FOUND
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.reconcile import VerdictKind
 from verifill.machines.recovery import Found
@@ -75,7 +76,7 @@ def skip_the_next_and_call_it_done(patch: pytest.MonkeyPatch) -> None:
 
 
 def take_nothing_for_what_was_expected(patch: pytest.MonkeyPatch) -> None:
-    found = {**execution.FOUND, VerdictKind.NOT_EXECUTED: TightEvent.MATCHED}
+    found = {**FOUND, VerdictKind.NOT_EXECUTED: TightEvent.MATCHED}
     patch.setattr(execution, "FOUND", found)
 
 

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -105,7 +106,10 @@ def test_a_flip_that_strikes_a_record_must_be_refused_and_is_undetected_otherwis
     assert 0 < len(refused) < len(flips)
     assert [] == [name for name, one in ends.items() if one.bad]
 
-    monkeypatch.setattr(chain, "_faults", lambda *_given: iter(()))
+    def none(*_given: object) -> Iterator[tuple[int, str]]:
+        return iter(())
+
+    monkeypatch.setattr(chain, "_faults", none)
     undetected = [made.run(cell).counts.undetected for cell in flips if cell.name in refused]
     assert sum(undetected) > 0
 
