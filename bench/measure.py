@@ -18,6 +18,8 @@ from typing import Any
 
 from attrs import frozen
 
+from verifill.faults.commit import commit
+
 ROOT = Path(__file__).parent.parent
 KERNEL = ROOT / "build" / "kernel"  # made by `make kernel`
 PACKAGES = ("verifill", "polars", "msgspec", "attrs", "transitions")
@@ -193,7 +195,7 @@ def machine() -> dict[str, str]:
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "commit": _commit(),
+        "commit": commit("bench"),
         "kernel": "compiled" if is_compiled() else "interpreted: `make kernel` has made none",
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -207,17 +209,3 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.machine()
-
-
-def _commit() -> str:
-    """The commit, and whether the code differs from it; empty outside a repository."""
-
-    def git(*given: str) -> str:
-        done = subprocess.run(  # noqa: S603 - likewise
-            ["git", *given],  # noqa: S607 - whichever git the user has
-            cwd=ROOT, check=False, capture_output=True, text=True,
-        )  # fmt: skip
-        return done.stdout.strip()
-
-    changed = git("status", "--porcelain", "--", "engine", "machines", "venues", "src", "bench")
-    return git("rev-parse", "--short", "HEAD") + (", with changes" if changed else "")

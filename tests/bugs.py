@@ -4,13 +4,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from attrs import evolve
 
+from verifill.engine.executor import DurableExecutor
+from verifill.machines import execution
 from verifill.machines.execution import ExecutionManager
 from verifill.machines.full_loop import FullEvent
 from verifill.machines.leg import Leg
 from verifill.machines.live_records import LiveRecords
+from verifill.machines.loop import FullLoop
+from verifill.machines.meaning import FOUND
 from verifill.machines.monitor import PositionMonitor
+from verifill.machines.reconcile import VerdictKind
 from verifill.machines.recovery import Found
+from verifill.machines.strategy import Fate
+from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.venues.orders import Outcome, Reading, Receipt
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -54,6 +62,42 @@ def apply_again_what_was_seen(patch: pytest.MonkeyPatch) -> None:
         return replace(reading, rows=reading.rows * 2) if looked else reading
 
     patch.setattr(PositionMonitor, "observe", observe)
+
+
+def skip_the_next_and_call_it_done(patch: pytest.MonkeyPatch) -> None:
+    real = FullLoop._ended  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # likewise
+
+    def ended(loop: FullLoop, fate: Fate, reason: str = "") -> None:
+        real(loop, fate, reason)
+        if len(loop._entries) < len(loop._plan):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # likewise
+            real(loop, Fate.DONE)
+
+    patch.setattr(FullLoop, "_ended", ended)
+
+
+def take_nothing_for_what_was_expected(patch: pytest.MonkeyPatch) -> None:
+    found = {**FOUND, VerdictKind.NOT_EXECUTED: TightEvent.MATCHED}
+    patch.setattr(execution, "FOUND", found)
+
+
+def move_past_the_table(patch: pytest.MonkeyPatch) -> None:
+    """What was observed is DONE, and never reconciled."""
+    real = DurableExecutor.fire
+
+    def fire(machine: DurableExecutor, event: str) -> None:
+        table = machine.compiled
+        holder = machine.state.removesuffix(Tight.AWAIT_POSITION)
+        if event == TightEvent.OBSERVED and holder != machine.state:
+            cells = list(table.cells)
+            at = table.state(machine.state) * len(table.events) + table.event(event)
+            cells[at] = table.state(f"{holder}{Tight.DONE}")
+            machine.compiled = evolve(table, cells=tuple(cells))
+        try:
+            real(machine, event)
+        finally:
+            machine.compiled = table
+
+    patch.setattr(DurableExecutor, "fire", fire)
 
 
 def go_on_before_it_is_resolved(patch: pytest.MonkeyPatch) -> None:

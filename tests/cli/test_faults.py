@@ -45,7 +45,7 @@ def test_a_strategy_of_ones_own_is_run(command: Verifill, project: Path) -> None
 def test_the_hazards_are_listed_with_what_they_stand_for(command: Verifill) -> None:
     told = command("faults", "list").output
 
-    for words in ("killed in recovery", "C23", "bit flips", "reorganisation", "chain adapter"):
+    for words in ("killed in recovery", "C23", "bit flips", "reorganisation", "on a real node"):
         assert words in told
 
 

@@ -12,8 +12,11 @@ from tests.bugs import (
     Plant,
     apply_again_what_was_seen,
     go_on_before_it_is_resolved,
+    move_past_the_table,
     send_before_the_intent,
+    skip_the_next_and_call_it_done,
     take_a_time_out_as_refused,
+    take_nothing_for_what_was_expected,
 )
 from verifill.engine.log import connection
 from verifill.faults.catalogue import chosen
@@ -75,12 +78,27 @@ BUGS: dict[str, tuple[Plant, Sequence[str], set[str]]] = {
     "compensated before it is resolved": (
         go_on_before_it_is_resolved,
         ["killed: saga taken back, class K: after send"],
-        {"unexpected"},
+        {"double", "unexpected"},
     ),
     "what is in flight is forgotten": (
         go_on_before_it_is_resolved,
         ["killed: three, class K: after send"],
         {"unresolved"},
+    ),
+    "an entry is skipped and called done": (
+        skip_the_next_and_call_it_done,
+        ["late_fill: three, class K"],
+        {"skipped"},
+    ),
+    "nothing happened and it is called done": (
+        take_nothing_for_what_was_expected,
+        ["timeout_before: three, class K"],
+        {"wrong", "unexpected"},
+    ),
+    "done without having been reconciled": (
+        move_past_the_table,
+        ["late_fill: three, class K"],
+        {"illegal"},
     ),
     "sent although a breaker is open": (
         send_without_asking,

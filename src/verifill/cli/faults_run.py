@@ -3,6 +3,8 @@
 import shlex
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +16,7 @@ from verifill.cli.failures import ExitCode
 from verifill.cli.screen import aside, pairs, screen, table
 from verifill.engine.errors import ConfigError
 from verifill.faults.catalogue import CATALOGUE, chosen
+from verifill.faults.commit import commit
 from verifill.faults.hazard import OWN
 from verifill.faults.matrix import Cell, Matrix, Picked, Result
 from verifill.faults.table import COLUMNS, Summary, by_hazard, write
@@ -50,7 +53,7 @@ def run(
                     bar.console.print(_told(results[-1], config), soft_wrap=True)
                 if results[-1].signal:
                     raise KeyboardInterrupt(results[-1].signal)
-    summary = Summary.of(results, total, seeds)
+    summary = Summary.of(results, total, seeds, _made())
     console = screen()
     console.print(table("", COLUMNS, by_hazard(results)))
     console.print(pairs("", [*undisturbed, *summary.lines()]))
@@ -59,6 +62,12 @@ def run(
         console.print(f"wrote {out}", soft_wrap=True)
     if not summary.sound:
         raise typer.Exit(ExitCode.ENDED_EARLY)
+
+
+def _made() -> str:
+    """When, and of which code."""
+    code = f", commit {name}" if (name := commit()) else ""
+    return f"{datetime.now(UTC).date()}, verifill {version('verifill')}{code}"
 
 
 def listed() -> None:

@@ -24,6 +24,7 @@ MENDED = "for 90 s"
 MENDED_NS = 90 * 10**9
 ASKED = (Place.SEND, Place.QUESTION, Place.READING)
 EVERY = tuple(PLANS)
+READINGS = 3  # of one look at all accounts, those of the exchange first
 
 
 def at_requests(*hows: str, places: tuple[Place, ...] = ASKED) -> Callable[..., Iterator[Spot]]:
@@ -196,14 +197,23 @@ def _never_left(scene: Scene, spot: Spot) -> Verdict:
     return Verdict.FAILED_CLEAN if scene.plan == "three" else Verdict.ROLLED_BACK
 
 
-def moved(scene: Scene, spot: Spot, _whole: Whole) -> Expected:
-    """Before the books are opened it is what is there; after that it must be explained."""
+def moved(scene: Scene, spot: Spot, whole: Whole) -> Expected:
+    """Before the books are opened it is what is there; after that it must be explained.
+
+    The next look at that account finds it: while an instruction waits for its position, that is
+    a mismatch; else, the books are not what is there.
+    """
     if spot.nth == 1:
         return frozenset({Verdict.DONE})
-    if spot.move == "RECOVER":
+    look = spot.nth + (1 - spot.nth) % READINGS  # the account that is moved is read first
+    if spot.move == "RECOVER" or not _awaits(whole.states.get((Place.READING, look), "")):
         return frozenset({Verdict.HALTED})
     chain = scene.plan == "one transaction"
-    return frozenset({Verdict.HALTED, Verdict.STRANDED if chain else Verdict.MISMATCH})
+    return frozenset({Verdict.STRANDED if chain else Verdict.MISMATCH})
+
+
+def _awaits(state: str) -> bool:
+    return state.endswith(Tight.AWAIT_POSITION)
 
 
 def liquidated(_scene: Scene, spot: Spot, _whole: Whole) -> Expected:

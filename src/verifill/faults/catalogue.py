@@ -18,11 +18,16 @@ def _absent(name: str, what: str, rows: tuple[str, ...], reason: str) -> Hazard:
 def power() -> tuple[Hazard, ...]:
     """What needs a disk of our own under SQLite."""
     if find_spec("apsw"):
-        from verifill.faults import power  # noqa: PLC0415 - an extra, which need not be there
+        from verifill.faults import (  # noqa: PLC0415 - an extra, which need not be there
+            power,
+            power_beside,
+        )
 
-        return power.HAZARDS
+        return (*power.HAZARDS, *power_beside.HAZARDS)
     return (
         _absent("power cut", "the power goes at a sync", ("P2", "P3"), APSW),
+        _absent("power cut at the anchor", "the power goes at its line", ("P2", "P3"), APSW),
+        _absent("power cut at the header", "the power goes at its making", ("P2", "P3"), APSW),
         _absent("short write", "a write leaves half of its bytes", ("P4",), APSW),
     )
 
@@ -32,19 +37,27 @@ ABSENT = (
         "inner failure",
         "a transaction has status 1, and a call in it has failed",
         ("C19",),
-        "the loopback venue has no contracts; it belongs to a chain adapter",
+        "the loopback venue has no contracts; on a real node, where it reverts the whole: "
+        "`tests/evm/test_one_tx.py::test_a_failing_inner_call_leaves_nothing_but_gas_and_nonce`",
     ),
     _absent(
         "replaced transaction",
         "a transaction is replaced, and the old hash is mined",
         ("C20",),
-        "the loopback venue has no nonces and no hashes; it belongs to a chain adapter",
+        "the loopback venue has no nonces and no hashes; on a real node: "
+        "`tests/evm/test_faults.py::test_what_the_fee_has_outrun_is_replaced_in_its_own_place`, "
+        "`tests/evm/test_faults.py"
+        "::test_what_a_nothing_has_taken_the_place_of_is_sent_anew_with_a_new_key`, "
+        "`tests/evm/test_faults.py"
+        "::test_what_somebody_else_has_done_in_its_place_is_for_a_person`",
     ),
     _absent(
         "reorganisation",
         "a block is dropped; its transaction returns, or vanishes",
         ("C21",),
-        "the loopback venue has no blocks; it belongs to a chain adapter",
+        "the loopback venue has no blocks; on a real node: `tests/evm/test_faults.py"
+        "::test_a_reorganisation_before_it_is_deep_enough_is_waited_out`, "
+        "`tests/evm/test_faults.py::test_a_reorganisation_after_it_was_done_halts_the_next_life`",
     ),
 )
 

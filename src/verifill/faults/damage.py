@@ -13,6 +13,7 @@ from verifill.engine.log.record import COLUMNS
 from verifill.engine.log.writer import HEADER
 from verifill.faults.hazard import Group, Hazard, Spot, Whole, scenes, verdict
 from verifill.faults.judge import Verdict
+from verifill.faults.kills import copied
 from verifill.faults.lives import End, World
 from verifill.faults.moments import At, Moments, Place
 
@@ -108,27 +109,75 @@ def spots(*names: str) -> Callable[[Whole, int], Iterator[Spot]]:
     return every
 
 
-def play(world: World, spot: Spot) -> None:
-    """A life that ends by itself, damage, and another that must not trade on it."""
+def play(world: World, spot: Spot) -> Verdict:
+    """A life that ends by itself, damage, and another that must not start on it."""
     world.live()
-    _damaged(world, spot)
+    return _damaged(world, spot)
 
 
-def _damaged(world: World, spot: Spot) -> None:
+def _damaged(world: World, spot: Spot) -> Verdict:
     do, where = DAMAGES[spot.how.rpartition(", seed ")[0]]
-    sent = sum(world.wire.sent.values())
+    said = SAYS.get(where, _records_of)
+    before = said(world)
     do(world, where, f"{spot}")
+    must = Verdict.DONE if before == said(world) else Verdict.REFUSED
     world.ticks += 1
     end = world.live()
-    sent = sum(world.wire.sent.values()) - sent
-    if do is not flip:  # which may strike where no record lies; if one was struck, it is lost
-        world.undetected += end is not End.REFUSED and bool(sent)
+    world.undetected += must is Verdict.REFUSED and end is not End.REFUSED
+    return must
 
 
-def play_killed(world: World, spot: Spot) -> None:
+def play_killed(world: World, spot: Spot) -> Verdict:
     """A life that is killed in mid-flight, with its newest steps in the log of writes alone."""
     world.live(Moments(At(Place.COMMIT, KILLED_AT, after=True)))
-    _damaged(world, spot)
+    return _damaged(world, spot)
+
+
+def _records_of(world: World) -> object:
+    """All that SQLite reads of a log, by itself; None if it cannot, or may not write there.
+
+    Of a bit that flips this tells whether a record lies there, without what the engine checks.
+    """
+    try:
+        with copied(world) as log, closing(sqlite3.connect(log / DATABASE)) as database:
+            read = [database.execute(query).fetchall() for query in QUERIES]
+            database.execute("PRAGMA user_version = 1")
+    except (OSError, sqlite3.Error):
+        return None
+    return read
+
+
+def _header_of(world: World) -> object:
+    """The chain begins with its digest, so that every bit of it counts."""
+    return (world.log / HEADER).read_bytes() if (world.log / HEADER).exists() else None
+
+
+def _anchored(world: World) -> object:
+    """Whether its last whole line is one that was published; an earlier one anchors less."""
+    if not world.anchor.exists():
+        return None
+    lines = world.anchor.read_bytes().split(b"\n")[:-1]
+    return lines[-1].decode("ascii", "replace") in [
+        f"{n} {d}" for n, d in world.disk.acknowledged.items()
+    ]
+
+
+def _nothing_of(_world: World) -> object:
+    """A mark that is damaged says so by its checksum, and is not believed: the anchor is."""
+    return None
+
+
+SAYS: Mapping[str, Callable[[World], object]] = {
+    HEADER: _header_of,
+    ANCHOR: _anchored,
+    MARK: _nothing_of,
+}
+"""File -> what it says; of the database and its log of writes, the records."""
+QUERIES = (
+    "SELECT sql FROM sqlite_master ORDER BY name",
+    "SELECT * FROM records ORDER BY seq",
+    "PRAGMA integrity_check",
+)
 
 
 KILLED_AT = 20  # the second instruction is done; the third one is taken up
@@ -138,7 +187,8 @@ HAZARDS = (
         name="bit flips",
         group=Group.DAMAGE,
         what="a bit of the database, the header, the anchor or the mark is another while no engine "
-        "runs; harmless where no record lies",
+        "runs; harmless where SQLite reads what it read before, in an earlier line of the anchor, "
+        "and in the mark",
         rows=("P5", "C29"),
         scenes=scenes("three"),
         spots=spots(*(f"bit flips in {name}" for name in (DATABASE, HEADER, ANCHOR, MARK))),
@@ -149,7 +199,7 @@ HAZARDS = (
         name="bit flips after a kill",
         group=Group.DAMAGE,
         what="a bit of the log of writes is another, after a life that was killed in mid-flight; "
-        "harmless where no record is lost",
+        "harmless where no record is lost, by what SQLite reads",
         rows=("P5", "C29"),
         scenes=scenes("three"),
         spots=spots(f"bit flips in {WAL}"),

@@ -92,7 +92,8 @@ class Whole:
 
 
 Expected = frozenset[Verdict]
-Play = Callable[[World, Spot], None]
+Play = Callable[[World, Spot], Verdict | None]
+"""Runs a world with a hazard; tells how it must end where only what was really done decides it."""
 
 
 @frozen(kw_only=True)
@@ -109,8 +110,8 @@ class Hazard:
         ticks: how many a life has.
         spots: where it applies in a scene, by the run that nothing befalls.
         play: runs a world with it.
-        expects: how that must end.
-        twice: whether the venue itself executes an order more than once.
+        expects: how that must end; one verdict, or several of which `play` tells one.
+        twice: classes in which the venue has one effect too many, against its word.
         moves: plans that end with other positions than without it.
         own: whether it can befall a strategy of the user's own, on whatever venues.
         reason: why it is not injected here, if it is not.
@@ -127,7 +128,7 @@ class Hazard:
     expects: Callable[[Scene, Spot, Whole], Expected] = field(
         default=lambda _scene, _spot, _whole: frozenset({Verdict.DONE})
     )
-    twice: bool = False
+    twice: tuple[Idempotency, ...] = ()
     moves: tuple[str, ...] = ()
     own: bool = True
     reason: str = ""

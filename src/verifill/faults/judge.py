@@ -60,7 +60,8 @@ class Counts:
         illegal: transitions that are no row of the table.
         undetected: damage that an engine started on.
         unresolved: sent, and without an end.
-        unexpected: verdicts that are not the pinned one.
+        unexpected: verdicts that are not the pinned one, and a venue that did not break its word
+            where it was to.
     """
 
     double: int = 0
@@ -83,17 +84,18 @@ class Counts:
         return {name: count for name, count in asdict(self).items() if count}
 
 
-def judged(world: World, story: Story, *, twice: bool = False) -> Counts:
+def judged(world: World, story: Story, by_venue: int = 0) -> Counts:
     """What is wrong with a run that has ended.
 
     Args:
         world: the run.
         story: its log.
-        twice: whether the venue itself executes an order more than once.
+        by_venue: effects too many that the venue is to blame for.
     """
     counts = Counts(undetected=world.undetected)
     effects = world.wire.effects()
-    counts.double = _double(world, story, effects, twice=twice)
+    sends = sum(count - 1 for count in world.wire.sent.values())
+    counts.double = sends + too_many(world, story) - by_venue
     counts.skipped = sum(map(_skipped, _over(story)))
     counts.lost = _lost(world, story)
     counts.wrong = _wrong(story, effects)
@@ -165,13 +167,14 @@ def _over(story: Story) -> list[Planned]:
     return list(story.plans) if story.state in AT_REST else list(story.plans[:-1])
 
 
-def _double(world: World, story: Story, effects: Mapping[str, int], *, twice: bool) -> int:
-    sends = sum(count - 1 for count in world.wire.sent.values())
+def too_many(world: World, story: Story) -> int:
+    """Effects of one key, and of one instruction, beyond the first."""
+    effects = world.wire.effects()
     by_key = sum(max(0, count - 1) for count in effects.values())
     by_instruction = sum(
         max(0, sum(effects.get(key, 0) > 0 for key in sent.keys) - 1) for sent in story.sent
     )
-    return sends + (0 if twice else by_key + by_instruction)
+    return by_key + by_instruction
 
 
 def _skipped(plan: Planned) -> int:

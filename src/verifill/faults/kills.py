@@ -1,11 +1,19 @@
 """The process is gone: before and after everything it does, and again while it recovers."""
 
-from collections.abc import Iterator
+import shutil
+import sqlite3
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from verifill.engine.errors import LogError
 from verifill.faults.hazard import Expected, Group, Hazard, Scene, Spot, Whole, scenes
 from verifill.faults.judge import Verdict
 from verifill.faults.lives import World
 from verifill.faults.moments import At, Moments, Place
+from verifill.faults.story import TERMINAL, Sent, told
+from verifill.machines.tight_loop import Tight
 from verifill.venues.rules import Idempotency
 
 INTENT = "INTENT"
@@ -28,12 +36,46 @@ def move(whole: Whole, place: Place, number: int) -> str:
     return "; ".join(whole.commits[number - 1]) if place is Place.COMMIT else ""
 
 
-def play(world: World, spot: Spot) -> None:
+def play(world: World, spot: Spot) -> Verdict:
     """A life for each moment, and one more that is left alone."""
     for at in spot.ats:
         world.live(Moments(at))
+    must = foreseen(world)
     world.ticks += 1
     world.finish()
+    return must
+
+
+def foreseen(world: World) -> Verdict:
+    """How a run must end whose log is left like this, if it is planned again where need be.
+
+    An order that is open in the log and that no venue has is sent again. One of which the log
+    says already that nothing happened is planned anew, and that one is sent once.
+    """
+    try:
+        with copied(world) as log:
+            story = told(log)
+    except (LogError, sqlite3.Error):
+        return Verdict.REFUSED
+    effects = world.wire.effects()
+    again = any(_sent_again(sent, story.state, effects) for sent in story.sent)
+    return Verdict.RESENT if again else Verdict.DONE
+
+
+def _sent_again(sent: Sent, state: str, effects: Mapping[str, int]) -> bool:
+    """Whether it was sent again, or will be: nobody has it, or its chain goes on with it."""
+    if len(sent.keys) > 1:
+        return True
+    if sent.leaf in TERMINAL:
+        return sent.leaf == Tight.RETRY_RESEND and state == f"ATOMIC.STEP.{Tight.SEND}"
+    return not any(effects.get(key) for key in sent.keys)
+
+
+@contextmanager
+def copied(world: World) -> Generator[Path]:
+    """A log as it lies there, to be read without a trace."""
+    with TemporaryDirectory(dir=world.folder) as folder:
+        yield shutil.copytree(world.log, Path(folder) / "log")
 
 
 def ended(scene: Scene, spot: Spot, whole: Whole) -> Expected:
@@ -47,7 +89,7 @@ def ended(scene: Scene, spot: Spot, whole: Whole) -> Expected:
         return frozenset({Verdict.DONE})
     if scene.klass is Idempotency.N:
         return frozenset({Verdict.HELD})
-    # where a second life has proven that nothing happened, the third one plans it anew
+    # where a second life has proven that nothing happened, the third one plans it anew: see `play`
     again = {Verdict.DONE} if spot.ats[1:] else set[Verdict]()
     return frozenset({Verdict.RESENT, *again})
 

@@ -16,7 +16,15 @@ from verifill.assembly.loopback import Hosting
 from verifill.config import Config, load_config
 from verifill.engine.errors import LogError
 from verifill.faults.hazard import OWN, REFUSED, SAFE, Expected, Group, Hazard, Scene, Spot, Whole
-from verifill.faults.judge import Counts, Verdict, books_differ, judged, missing, verdict_of
+from verifill.faults.judge import (
+    Counts,
+    Verdict,
+    books_differ,
+    judged,
+    missing,
+    too_many,
+    verdict_of,
+)
 from verifill.faults.lives import End, World, begun
 from verifill.faults.moments import Moments
 from verifill.faults.plans import written
@@ -57,6 +65,7 @@ class Result:
         cell: which.
         verdict: how it ended.
         counts: what must be zero.
+        by_venue: effects too many that a venue is to blame for, which breaks its word here.
         struck: whether the fault came about; a life may end before its moment.
         reason: what the engine said last.
         signal: number of the signal that broke in on it, 0 if none did.
@@ -65,6 +74,7 @@ class Result:
     cell: Cell
     verdict: Verdict
     counts: Counts
+    by_venue: int = 0
     struck: bool = True
     reason: str = ""
     signal: int = 0
@@ -219,21 +229,27 @@ class Matrix:
         """Run one cell, and judge it."""
         with self._world(cell.scene, cell.name) as world:
             world.ticks = self._ticks if cell.scene == OWN else cell.hazard.ticks
-            cell.hazard.play(world, cell.spot)
+            cell = _narrowed(cell, cell.hazard.play(world, cell.spot))
             story = _story(world)
             verdict = verdict_of(world, story)
-            counts = self._counts(cell, world, story, verdict)
-            counts.unexpected = int(verdict not in cell.expected)
+            struck = _struck(cell, world)
+            by_venue = min(_planted(cell), too_many(world, story)) if story else 0
+            counts = self._counts(cell, world, story, verdict, by_venue)
+            kept = cell.scene != OWN and struck and by_venue != _planted(cell)
+            counts.unexpected = int(verdict not in cell.expected or kept)
             return Result(
                 cell=cell,
                 verdict=verdict,
                 counts=counts,
-                struck=_struck(cell, world),
+                by_venue=by_venue,
+                struck=struck,
                 reason=world.reason,
                 signal=world.signal,
             )
 
-    def _counts(self, cell: Cell, world: World, story: Story | None, verdict: Verdict) -> Counts:
+    def _counts(
+        self, cell: Cell, world: World, story: Story | None, verdict: Verdict, by_venue: int
+    ) -> Counts:
         counts = Counts(undetected=world.undetected)
         if verdict is Verdict.REFUSED:
             if cell.hazard.group is not Group.DAMAGE:  # which was done to it on purpose
@@ -242,7 +258,7 @@ class Matrix:
         if story is None:
             return counts
         whole = self.whole(cell.scene)
-        counts = judged(world, story, twice=cell.hazard.twice)
+        counts = judged(world, story, by_venue)
         counts.wrong += whole.comparable and books_differ(world, story)
         moves = cell.scene.plan in ("", *cell.hazard.moves)
         if not moves and verdict in (Verdict.DONE, Verdict.RESENT):
@@ -267,6 +283,19 @@ def _story(world: World) -> Story | None:
         return told(world.log)
     except (LogError, ValueError, sqlite3.Error):
         return None
+
+
+def _planted(cell: Cell) -> int:
+    """How many effects too many the venue itself makes; of the user's own, at most so many."""
+    twice = cell.hazard.twice
+    return int(cell.scene.klass in twice or (cell.scene == OWN and bool(twice)))
+
+
+def _narrowed(cell: Cell, told: Verdict | None) -> Cell:
+    """A cell of which it is known how it must end, now that it is known what was done to it."""
+    if told not in cell.expected or (cell.scene == OWN and told is not Verdict.REFUSED):
+        return cell
+    return evolve(cell, expected=frozenset({told}))
 
 
 STRUCK = frozenset({End.KILLED, End.STOPPED, End.REFUSED})

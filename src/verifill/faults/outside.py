@@ -159,7 +159,9 @@ class Wire:
         try:
             return self._told(self.service.answer(method, target, body))
         except DiedError:
+            script = self.service.script  # what is to go wrong later still is
             self.service = self._started()
+            self.service.script = script
             return Lost("ConnectionResetError")
 
     def _told(self, outgoing: Outgoing) -> Attempt:

@@ -13,7 +13,7 @@ import apsw
 from verifill.engine.log.writer import HEADER
 from verifill.faults.hazard import Expected, Group, Hazard, Scene, Spot, Whole, scenes
 from verifill.faults.judge import Verdict
-from verifill.faults.kills import MADE
+from verifill.faults.kills import MADE, foreseen
 from verifill.faults.lives import End, World
 from verifill.faults.moments import At, Moments, Place
 from verifill.faults.power_disk import Chance, Disk, disk_of
@@ -44,14 +44,14 @@ def chance_of(how: str) -> Chance:
     return lambda: draws.random() < 1 / 2
 
 
-def cut(world: World, spot: Spot) -> None:
+def cut(world: World, spot: Spot) -> Verdict:
     """A life that ends in a power cut, and one on what is left."""
     disk = disk_of(world.log)
     image: dict[str, bytes] = {}
     syncs = 0
 
     def take() -> None:
-        image.update(_left(disk, world.log, chance_of(spot.how)))
+        image.update(image_of(disk, world.log, chance_of(spot.how)))
 
     def before_sync() -> None:
         nonlocal syncs
@@ -69,16 +69,19 @@ def cut(world: World, spot: Spot) -> None:
     disk.before_sync, world.ending = _nothing, None
     world.disk.open, world.disk.doomed = world.disk.usual, False
     if world.ends[-1] is End.KILLED:
-        _lay_out(world.log, image)
+        lay_out(world.log, image)
+    must = foreseen(world)
     world.ticks += 1
     world.finish()
+    return must
 
 
 def _nothing() -> None:
     """What happens before a sync once the power is back."""
 
 
-def _left(disk: Disk, folder: Path, chance: Chance) -> Mapping[str, bytes]:
+def image_of(disk: Disk, folder: Path, chance: Chance) -> Mapping[str, bytes]:
+    """What a power cut leaves of a database."""
     left = {
         path.name: content.after_cut(chance)
         for path, content in disk.files.items()
@@ -87,8 +90,11 @@ def _left(disk: Disk, folder: Path, chance: Chance) -> Mapping[str, bytes]:
     return {name: data for name, data in left.items() if data is not None}
 
 
-def _lay_out(log: Path, image: Mapping[str, bytes]) -> None:
-    """The folder of the log as the power cut left it."""
+def lay_out(log: Path, image: Mapping[str, bytes]) -> None:
+    """The folder of a log as a power cut left it.
+
+    The header is whole: it was synced before the database was there. See `power_beside`.
+    """
     header = (log / HEADER).read_bytes()
     shutil.rmtree(log)
     log.mkdir()
@@ -103,7 +109,7 @@ def calls(whole: Whole, _seed: int) -> Iterator[Spot]:
         yield Spot(nth=number)
 
 
-def fail(world: World, spot: Spot) -> None:
+def fail(world: World, spot: Spot) -> Verdict:
     """A life in which a write comes out short, for want of room; one on what the system shows."""
     disk = disk_of(world.log)
     disk.fault, disk.faulty, disk.short = apsw.SQLITE_FULL, spot.nth, True
@@ -111,12 +117,14 @@ def fail(world: World, spot: Spot) -> None:
     world.live()
     disk.faulty = -1
     world.disk.open = world.disk.usual
+    must = foreseen(world)
     world.ticks += 1
     world.finish()
+    return must
 
 
 def killed_after(made: int) -> Callable[[Scene, Spot, Whole], Expected]:
-    """As if it had been killed there.
+    """As if it had been killed there, with what is left.
 
     Args:
         made: so many syncs, or writes and syncs, make a log; before that there is none.

@@ -11,8 +11,7 @@ from pathlib import Path
 import msgspec
 
 from verifill.engine.errors import EnvironmentDefect
-from verifill.faults.hazard import Expected, Group, Hazard, Scene, Spot, Whole, scenes
-from verifill.faults.judge import Verdict
+from verifill.faults.hazard import Group, Hazard, Spot, Whole, scenes
 from verifill.faults.kills import ended, everywhere
 from verifill.faults.lives import End, World
 from verifill.faults.moments import At, Place
@@ -27,6 +26,9 @@ LOOK_S = 0.02
 JOURNAL, READY = "journal.jsonl", "ready.json"
 FIRST = {Place.COMMIT: 13, Place.SEND: 1}
 """How many moments of each place are tried: those of a first tick that sends one order."""
+TURNS = frozenset({"compensate", "commit", "committed", "rolled_back", "fail", "complete"})
+"""Events with which a chain takes its direction, or its end."""
+SCENES = scenes("one", "saga taken back", "one transaction")
 
 
 @contextmanager
@@ -99,25 +101,37 @@ def play(world: World, spot: Spot) -> None:
 
 
 def moments(whole: Whole, seed: int) -> Iterator[Spot]:
-    """Before and after each moment of a first tick."""
+    """Before and after each moment of a first tick; of a chain, each send and each turn."""
+    tried = _turns if _chained(whole) else _first
     for spot in everywhere(whole, seed):
-        at = spot.ats[0]
-        waiting = whole.states.get((at.place, at.number), "").endswith(Tight.AWAIT_POSITION)
-        reads = at.place is Place.READING and waiting
-        if reads or at.number <= FIRST.get(at.place, 0):
+        if tried(spot, whole):
             yield spot
 
 
-def again(_whole: Whole, _seed: int) -> Iterator[Spot]:
-    """After a send, and then at moments of the recovery."""
+def _chained(whole: Whole) -> bool:
+    return any(state.startswith("ATOMIC.") for state in whole.states.values())
+
+
+def _first(spot: Spot, whole: Whole) -> bool:
+    at = spot.ats[0]
+    waiting = whole.states.get((at.place, at.number), "").endswith(Tight.AWAIT_POSITION)
+    reads = at.place is Place.READING and waiting
+    return reads or at.number <= FIRST.get(at.place, 0)
+
+
+def _turns(spot: Spot, _whole: Whole) -> bool:
+    state, _, rest = spot.move.partition(" ")
+    turns = state.startswith("ATOMIC.") and rest.partition(" ")[0] in TURNS
+    return turns or spot.ats[0].place is Place.SEND
+
+
+def again(whole: Whole, _seed: int) -> Iterator[Spot]:
+    """After a send, and then at moments of the recovery; of a chain, after its last send."""
+    chained = _chained(whole)
+    first = At(Place.SEND, whole.seen[Place.SEND] if chained else 1, after=True)
     for number in range(1, 8):
-        for after in (False, True):
-            yield Spot(ats=(At(Place.SEND, 1, after=True), At(Place.COMMIT, number, after)))
-
-
-def resolved(scene: Scene, spot: Spot, whole: Whole) -> Expected:
-    """As in one process; where nothing was killed in time, as if nothing had happened."""
-    return ended(scene, spot, whole) | {Verdict.DONE}
+        for after in (True,) if chained else (False, True):
+            yield Spot(ats=(first, At(Place.COMMIT, number, after)))
 
 
 HAZARDS = (
@@ -126,7 +140,7 @@ HAZARDS = (
         group=Group.PROCESS,
         what="a real process is killed with signal 9; the venues' process is another",
         rows=("P1", "C23"),
-        scenes=scenes("one"),
+        scenes=SCENES,
         spots=moments,
         play=play,
         own=False,
@@ -137,10 +151,10 @@ HAZARDS = (
         group=Group.PROCESS,
         what="a real process is killed just after a send, and the next one while it recovers",
         rows=("P1", "C23"),
-        scenes=scenes("one"),
+        scenes=SCENES,
         spots=again,
         play=play,
         own=False,
-        expects=resolved,
+        expects=ended,
     ),
 )

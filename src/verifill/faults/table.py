@@ -24,29 +24,43 @@ class Summary:
         hit: how many were run.
         struck: in how many of those the fault came about.
         bad: column -> its sum.
+        by_venue: hazard -> effects too many that a venue is to blame for.
+        pinned: how many cells could end rightly in one way only.
         verdicts: verdict -> cells.
         seeds: that it was run with.
+        made: when it was run, and of which code.
     """
 
     total: int
     hit: int
     struck: int
     bad: Mapping[str, int]
+    by_venue: Mapping[str, int]
+    pinned: int
     verdicts: Mapping[Verdict, int]
     seeds: Sequence[int]
+    made: str = ""
 
     @classmethod
-    def of(cls, results: Sequence[Result], total: int, seeds: Sequence[int]) -> "Summary":
+    def of(
+        cls, results: Sequence[Result], total: int, seeds: Sequence[int], made: str = ""
+    ) -> "Summary":
         """The figures of some results."""
         bad = {name: sum(getattr(r.counts, name) for r in results) for name in BAD}
         verdicts = Counter(result.verdict for result in results)
+        by_venue = Counter[str]()
+        for result in results:
+            by_venue[result.cell.hazard.name] += result.by_venue
         return cls(
             total=total,
             hit=len(results),
             struck=sum(result.struck for result in results),
             bad=bad,
+            by_venue=+by_venue,
+            pinned=sum(len(result.cell.expected) == 1 for result in results),
             verdicts=verdicts,
             seeds=seeds,
+            made=made,
         )
 
     @property
@@ -62,12 +76,16 @@ class Summary:
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """What is told of it."""
+        yield "made", self.made
         struck = f"the fault came about in {self.struck:,}"
         yield "cells", f"{self.hit:,} run of {self.total:,}; {struck}"
         yield "seeds", ", ".join(map(str, self.seeds))
         for name, count in self.bad.items():
             told = f"0 of {self.hit:,}, so below {self.bound} (95 %)"
             yield name, told if count == 0 else f"{count:,} of {self.hit:,}"
+        broken = ", ".join(f"{name} {count}" for name, count in self.by_venue.items())
+        yield "by venue", f"{sum(self.by_venue.values()):,} ({broken or 'no venue broke its word'})"
+        yield "pinned", f"to one verdict: {self.pinned:,} of {self.hit:,}"
         held = self.verdicts.get(Verdict.HELD, 0)
         yield "HELD", f"{held:,} of {self.hit:,} ({held / max(1, self.hit):.2%})"
         others = (f"{name} {count:,}" for name, count in sorted(self.verdicts.items()))
@@ -91,6 +109,7 @@ def frame(results: Iterable[Result]) -> pl.DataFrame:
             "verdict": str(result.verdict),
             "struck": result.struck,
             **asdict(result.counts),
+            "by venue": result.by_venue,
             "reason": result.reason,
         }
         for result in results
@@ -103,7 +122,7 @@ def frame(results: Iterable[Result]) -> pl.DataFrame:
         "verdict": pl.String(),
         "struck": pl.Boolean(),
     }
-    schema |= {name: pl.Int64() for name in BAD} | {"reason": pl.String()}
+    schema |= {name: pl.Int64() for name in (*BAD, "by venue")} | {"reason": pl.String()}
     return pl.DataFrame(rows, schema=schema)
 
 
@@ -215,7 +234,21 @@ The judge holds the log against the venues' own journal. What must be zero:
 | unresolved | instructions that were sent and have no end, while the run went on |
 | unexpected | verdicts other than the pinned one: an engine that only holds fails too |
 
-For a strategy of your own no verdict is pinned but REFUSED TO START; nothing may be OPEN.
+`by venue` counts effects too many that a venue is to blame for, because it breaks its word here:
+it executes one send twice, or has proven that an order is not there, which arrives later than it
+has declared. Just one effect is allowed for that in such a cell, and it must come about: a second
+one is `double`, none is `unexpected`. Nowhere else is any.
+
+One verdict is pinned for each cell. Some follow from what was really done: of a bit that flips,
+from whether SQLite, asked without the engine, still reads what it read before; of a process that is
+killed while it recovers, and of a power cut, from whether an order is open in the log that is left
+and no venue has it; of a mixture, from what was drawn. For a strategy of your own no verdict is
+pinned but REFUSED TO START; nothing may be OPEN.
+
+What is not shown here: `kill -9` of a real process strikes a plan of one order, a saga that is
+taken back and a transaction, on a venue of class K; of classes D and N, and at all other moments, a
+process dies by an exception that nothing catches. A power cut takes from the database what was not
+synced; a line of the anchor, the header and the folder are laid out as a cut may leave them.
 
 ## What was run
 """
@@ -230,7 +263,7 @@ def standing(hazards: Iterable[Hazard]) -> Iterator[tuple[str, str, str]]:
 
 
 def _named(hazard: Hazard) -> str:
-    return f"{hazard.name} (not injected)" if hazard.group is Group.NOT_HERE else hazard.name
+    return f"{hazard.name} (not injected here)" if hazard.group is Group.NOT_HERE else hazard.name
 
 
 def page(summary: Summary, results: Sequence[Result], hazards: Sequence[Hazard]) -> str:
@@ -249,9 +282,9 @@ def page(summary: Summary, results: Sequence[Result], hazards: Sequence[Hazard])
         ),
         "## What they stand for\n",
         markdown(("", "", "hazards"), standing(hazards)),
-        "## Not injected\n",
+        "## Not injected here\n",
         markdown(
-            ("hazard", "what", "why not"),
+            ("hazard", "what", "why not, and what shows it"),
             [(hazard.name, hazard.what, hazard.reason) for hazard in absent],
         ),
     )

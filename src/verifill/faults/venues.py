@@ -67,7 +67,7 @@ def on_send(
     on: tuple[Scene, ...] = (*CLASSES, *KINDS),
     ticks: int = 2,
     first: bool = False,
-    twice: bool = False,
+    twice: tuple[Idempotency, ...] = (),
     moves: tuple[str, ...] = (),
 ) -> Hazard:
     """A fault of the loopback venue's catalogue that strikes a send.
@@ -80,7 +80,7 @@ def on_send(
         on: the scenes.
         ticks: how many there are.
         first: whether only the first send is struck.
-        twice: whether the venue itself executes more than once.
+        twice: classes in which the venue itself executes twice.
         moves: plans that end with other positions.
     """
     k, d, n = verdicts * 3 if len(verdicts) == 1 else verdicts
@@ -171,7 +171,7 @@ HAZARDS = (
         "the network delivers the order twice; class K executes it once",
         ("C3",),
         *(DONE, MISMATCH, MISMATCH),
-        twice=True,
+        twice=(D, N),
     ),
     on_send(
         "late_arrival",
