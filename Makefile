@@ -41,7 +41,7 @@ $(KERNEL)/.ready: $(READY) setup.py $(shell find engine machines venues src -nam
 	@touch $@
 
 test: lint kernel foreign chain ## run every check and test; the last line is pytest's summary
-	$(MEMORY) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile \
+	$(MEMORY) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--doctest-modules tests src/verifill --cov --cov-report=term --gate
 
 foreign: setup ## install what reads drawings in the tests: Chromium, and packages of npm
