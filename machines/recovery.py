@@ -93,10 +93,16 @@ class Found:
         return self.state.removeprefix(f"{Full.ATOMIC}.")
 
     @property
+    def settled(self) -> bool:
+        """Whether an operator has settled the chain by hand, of which the move is not there yet."""
+        done = self.memory.done if self.memory else ()
+        return self.in_chain == Atomic.STRANDED and bool(done) and done[-1][0] == Fate.STRANDED
+
+    @property
     def under_way(self) -> bool:
         """Whether an order or a chain is to be gone on with."""
         current = self.memory is not None and self.memory.tick == self.tick
-        return current and bool(self.resolving or self.in_chain)
+        return current and not self.settled and bool(self.resolving or self.in_chain)
 
     @property
     def cut_off(self) -> bool:
@@ -117,6 +123,8 @@ class Found:
             return "the last process life ended halted, and nobody has resumed it"
         if self.state == f"{Full.INSTRUCTION}.{Tight.FAILED_MISMATCH}":
             return "the last process life ended in a mismatch"
+        if self.settled:
+            return "a chain was settled by hand, and nobody has resumed the engine since"
         if self.memory and self.memory.flatten:
             return ""  # the operator who has killed it wants it to go on until it is flat
         return self.memory.killed if self.memory else ""
