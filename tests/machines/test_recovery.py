@@ -219,6 +219,26 @@ def test_an_operator_takes_back_what_a_chain_has_left(tmp_path: Path) -> None:
     check(made)
 
 
+SETTLED = 3  # the commit of the command, in the life that hears it
+
+
+@pytest.mark.parametrize("number", range(1, 5))
+def test_a_chain_that_is_settled_stays_so_wherever_the_life_is_cut_off(
+    tmp_path: Path, number: int
+) -> None:
+    """Between the command and its move, too: then the fate of the chain is all that is known."""
+    made = world(tmp_path, [saga(buy("1"), PIVOT, TOO_MUCH)])
+    assert STRANDED == made.live()
+
+    made.mailbox.replies |= {STRANDED: ["settle"]}
+    assert "KILLED" == made.live(1, Moments("commit", number, after=True))
+    made.mailbox.replies |= {STRANDED: ["settle"], "HALTED": ["resume"]}
+    assert "STOPPED" == made.live(1)
+    said = "strand settled" if number < SETTLED else "blocked"
+    assert f"recover {said} resume recovered finish" == made.story
+    check(made)
+
+
 def refuses(_request: Request, _ask: Ask) -> Receipt:
     """Does not take it."""
     return Receipt(Outcome.REJECTED_DEFINITIVE, reason="not now")
