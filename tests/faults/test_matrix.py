@@ -17,7 +17,7 @@ from verifill.faults import catalogue, kills
 from verifill.faults.catalogue import ABSENT, CATALOGUE, chosen
 from verifill.faults.hazard import REFUSED, Group, Scene, Spot
 from verifill.faults.judge import Counts, Verdict, legal_moves
-from verifill.faults.lives import World
+from verifill.faults.lives import World, begun
 from verifill.faults.matrix import Cell, Matrix, Picked, Result
 from verifill.faults.mixtures import Sends
 from verifill.faults.moments import At, KilledError, Moments, Place
@@ -142,6 +142,14 @@ def test_what_is_to_go_wrong_outlives_the_server_of_the_venues(tmp_path: Path) -
     made, cells = cells_of(tmp_path, "mixture: three, class K: number 2, seed 1")
 
     assert Verdict.RESENT == made.run(cells[0]).verdict  # one is lost after the venue was killed
+
+
+def test_a_life_that_ended_before_it_made_a_log_is_gone_on_with(tmp_path: Path) -> None:
+    made, cells = cells_of(tmp_path, "killed: one, class K: before look 1")
+    hosting = made.hosting(cells[0].scene)
+    (tmp_path / "empty").mkdir()
+
+    assert Verdict.DONE == kills.foreseen(begun(tmp_path / "empty", hosting))
 
 
 def test_a_moment_is_in_the_state_that_the_log_had_then(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def run(
     progress: bool,
 ) -> None:
     """Run the cells that are picked, and say what came of them."""
-    hazards = chosen(tuple(only))
+    hazards, made = chosen(tuple(only)), _made()  # of the code as it is now
     with TemporaryDirectory(prefix="verifill-faults-") as work:
         matrix = Matrix(hazards, Path(work), config, ticks)
         cells, total = matrix.cells(
@@ -53,7 +53,7 @@ def run(
                     bar.console.print(_told(results[-1], config), soft_wrap=True)
                 if results[-1].signal:
                     raise KeyboardInterrupt(results[-1].signal)
-    summary = Summary.of(results, total, seeds, _made())
+    summary = Summary.of(results, total, seeds, made)
     console = screen()
     console.print(table("", COLUMNS, by_hazard(results)))
     console.print(pairs("", [*undisturbed, *summary.lines()]))

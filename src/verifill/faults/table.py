@@ -230,7 +230,7 @@ The judge holds the log against the venues' own journal. What must be zero:
 | lost | records that were acknowledged and are not in the log, sends without an INTENT there |
 | wrong | terminal states and books that the venues contradict |
 | illegal | transitions that are no row of the table, refused ones included |
-| undetected | damage, or a second process, that an engine has sent on |
+| undetected | damage, or a second process, that an engine has started on |
 | unresolved | instructions that were sent and have no end, while the run went on |
 | unexpected | verdicts other than the pinned one: an engine that only holds fails too |
 
