@@ -5,7 +5,8 @@ Each answers with what was done, or why it was not.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Final
 
 from attrs import evolve
 
@@ -22,9 +23,13 @@ from verifill.machines.killing import Killing
 from verifill.machines.loop import FullLoop
 from verifill.machines.operator import Handler, Operators, Reply, refusal
 from verifill.machines.recovering import Recovering
+from verifill.machines.recovery import OPEN
 from verifill.machines.strategy import Fate
-from verifill.machines.tight_loop import TightEvent
+from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.venues.orders import Outcome, Receipt
+
+OF_HELD: Final = frozenset({CommandName.ASK, CommandName.ADOPT, CommandName.VOID})
+UNDER_WAY: Final = tuple(f".{leaf}" for leaf in OPEN - {Tight.HELD})
 
 
 class Hearing(FullLoop):
@@ -52,6 +57,14 @@ class Hearing(FullLoop):
             CommandName.RESUME: self._widen,
             CommandName.RESET_BREAKER: self._reset,
         }
+
+    @property
+    def later(self) -> Collection[str]:
+        """Commands that wait: what an earlier life has left may be HELD again, or be resolved."""
+        left = self._recovering.taken_over
+        if left and self.manager.leg.number == left and self._machine.state.endswith(UNDER_WAY):
+            return OF_HELD
+        return OF_HELD if self._recovering.in_flight else ()
 
     # Where a person must look.
 
@@ -88,7 +101,7 @@ class Hearing(FullLoop):
         self._log.anchor()
         self._listening = True
         try:
-            while not (event := self._operators.hear(here)):
+            while not (event := self._operators.hear(here, later=self.later)):
                 if self._stopping and self._machine.state == Full.HALTED:
                     return FullEvent.FINISH
                 self._clock.wait(SLICE_NS)

@@ -138,7 +138,7 @@ class LiveLoop(Hearing):
     def _between(self) -> bool:
         """Between slices of a wait: hear operators; a stop parks what is under way."""
         if not self._listening:
-            self._operators.hear({})
+            self._operators.hear({}, later=self.later)
         self._killing.sweep()
         self._guard.probe(self._venues)
         if self._stopping and self._machine.state != Full.IDLE:

@@ -87,18 +87,21 @@ class Operators:
         self.always: dict[str, Handler] = {}
         self._fault = ""
 
-    def hear(self, here: Mapping[str, Handler], *, only: str = "") -> str:
+    def hear(
+        self, here: Mapping[str, Handler], *, only: str = "", later: Collection[str] = ()
+    ) -> str:
         """Take up every command that waits, up to the first that leads to an event.
 
         Args:
             here: what commands do in this state, beside those of `always`.
             only: take up the commands of this name; all others go on waiting.
+            later: commands of these names go on waiting.
 
         Returns:
             The event, or empty.
         """
         for command in self._pending():
-            if only not in ("", command.name):
+            if only not in ("", command.name) or command.name in later:
                 continue
             if (command.id, command.at_ns) in self._done:
                 self._answer(command, refusal("an earlier process life has taken it already"))

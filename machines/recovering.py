@@ -65,6 +65,7 @@ class Recovering:
         restore: hands the strategy its own state back.
         started: told of each venue's start-up tests.
         reason: why it is blocked.
+        taken_over: number of the instruction of an earlier life that is resolved first; 0 for none.
     """
 
     _machine: Executor = field(alias="machine")
@@ -80,6 +81,7 @@ class Recovering:
     _began: bool = field(default=False, init=False)
     _resumed: bool = field(default=False, init=False)
     reason: str = field(default="", init=False)
+    taken_over: int = field(default=0, init=False)
 
     def resumed(self) -> None:
         """An operator has resumed what was halted."""
@@ -203,6 +205,7 @@ class Recovering:
         resolving = found.resolving
         if resolving:
             told = memory.leg.key if memory.leg else ""
+            self.taken_over = context.instruction
             self._tell(found, f"order {told} may be in flight; the venue is asked first")
             return resolving
         self._tell(found, f"a chain was under way, in {found.in_chain}")

@@ -462,15 +462,34 @@ def test_what_a_life_has_recovered_is_told_though_it_ends_before_its_next_plan(
 
 
 def test_what_a_venue_has_had_is_not_absent_in_the_next_life(tmp_path: Path) -> None:
-    def takes(_request: Request, _ask: Ask) -> Receipt:
-        return Receipt(Outcome.ACCEPTED)
-
     made = world(tmp_path, [buy("1")], submits=[takes])
     cut(made, "accepted")
     made.venue.query = lambda _request: Receipt(Outcome.ABSENT, reason="gone")  # type: ignore[assignment]  # it forgets
 
     assert "INSTRUCTION.HELD" == made.live(1)
     assert 1 == len(made.venue.sent)
+
+
+def takes(_request: Request, _ask: Ask) -> Receipt:
+    """Has it, and says no more."""
+    return Receipt(Outcome.ACCEPTED)
+
+
+@pytest.mark.parametrize("said", ["void", "ask", "adopt"])
+def test_what_is_said_of_an_order_that_was_held_waits_until_it_is_held_again(
+    tmp_path: Path, said: str
+) -> None:
+    """Whoever says it to an engine that is stopped is not refused by the next one on its way."""
+    made = world(tmp_path, [buy("1")], submits=[takes])
+    cut(made, "accepted")
+    made.venue.query = lambda _request: Receipt(Outcome.ABSENT, reason="gone")  # type: ignore[assignment]  # it forgets
+    assert "INSTRUCTION.HELD" == made.live(1)
+
+    made.mailbox.replies["RETRY.QUERY"] = [said]
+    made.live(1)
+    ((name, text),) = made.mailbox.answers
+    assert said == name
+    assert "does not apply" not in text
 
 
 # A person must look.
