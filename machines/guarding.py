@@ -61,12 +61,14 @@ class Guard(Open):
         gate: breakers and trading states.
         feeds: market data.
         health: of every component.
+        verified: told of each order whose positions are verified.
     """
 
     def __init__(self, around: Surroundings, state: Mapping[str, Any] | None = None) -> None:
         self._around = around
         self._strategy = around.strategy
         self._now_ns = around.now_ns
+        self.verified: Callable[[Leg], None] = _nothing
         self._told: list[Change] = []
         self._since: dict[str, int] = {}
         self._kept: Mapping[str, Any] | None = None  # what the log surely holds, but for clocks
@@ -185,6 +187,7 @@ class Guard(Open):
 
     def settled(self, leg: Leg) -> None:
         """A position is verified, and the books are settled with it."""
+        self.verified(leg)
         if self._measuring and leg.role != REHEARSAL:
             self._measuring.filled(leg, self._now_ns())
             self._write()
@@ -360,3 +363,7 @@ class Guard(Open):
 
 def _asked(venue: Probed) -> str:
     return "; ".join(venue.start_up_failures())
+
+
+def _nothing(_leg: Leg) -> None:
+    """Nobody is told."""

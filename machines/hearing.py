@@ -70,6 +70,8 @@ class Hearing(FullLoop):
 
     def held(self) -> str:
         """Nobody can say what became of an order: a person must."""
+        if self._recovering.held(self.manager.leg):
+            self._log.note("NOTE", self._machine.state, self._machine.context)  # nobody may come
         return self._wait_for(
             {
                 CommandName.ASK: self._ask,

@@ -94,6 +94,7 @@ class LiveLoop(Hearing):
             restore=self._restore_strategy,
             started=guard.started,
         )
+        guard.verified = self._recovering.verified
         self.express.open = False
         clock.between = self._between
         self._killing = Killing(

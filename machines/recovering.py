@@ -7,7 +7,7 @@ begins again from the same records.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from attrs import define, field
 
@@ -32,6 +32,7 @@ from verifill.venues.orders import Bundle, Outcome, Receipt
 Bases = Callable[[Mapping[str, int]], tuple[Mapping[str, int], str]]
 """Positions -> entry values of those that have one, and why one is not known, or empty."""
 
+RECOVERY: Final = "RECOVERY"
 NOT_KNOWN = Receipt(Outcome.UNKNOWN, reason="the process that sent it ended before the answer")
 
 
@@ -206,7 +207,8 @@ class Recovering:
         if resolving:
             told = memory.leg.key if memory.leg else ""
             self.taken_over = context.instruction
-            self._tell(found, f"order {told} may be in flight; the venue is asked first")
+            what = f"order {told} may be in flight; the venue is asked first"
+            self._tell(found, what, complete=False)
             return resolving
         self._tell(found, f"a chain was under way, in {found.in_chain}")
         return self._transaction.resume(found.in_chain)
@@ -235,6 +237,25 @@ class Recovering:
             verdict=Verdict(VerdictKind.NOT_EXECUTED, {}, memory.own, [], {}, {}, memory.reason),
         )
 
-    def _tell(self, found: Found, what: str) -> None:
-        text = {"state": found.state, "epoch": found.epoch, "found": what}
-        self._records.note(0, "RECOVERY", text)
+    def verified(self, leg: Leg) -> None:
+        """Positions are verified: what became of the order of an earlier life is known."""
+        if leg.number == self.taken_over:
+            self._sum_up(leg, "adopted" if leg.assessment.executed else "voided")
+            self.taken_over = 0
+
+    def held(self, leg: Leg) -> bool:
+        """Nobody can say what became of an order; whether it is that of an earlier life."""
+        left = leg.number == self.taken_over
+        if left:
+            self._sum_up(leg, "held")
+        return left
+
+    def _sum_up(self, leg: Leg, fate: str) -> None:
+        """Say what became of what was in flight: adopted, voided or held."""
+        self._records.note(
+            leg.number, RECOVERY, {fate: leg.request.key, "complete": fate != "held"}
+        )
+
+    def _tell(self, found: Found, what: str, *, complete: bool = True) -> None:
+        text = {"state": found.state, "epoch": found.epoch, "found": what, "complete": complete}
+        self._records.note(0, RECOVERY, text)

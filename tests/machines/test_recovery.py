@@ -1,5 +1,6 @@
 """What a new process life makes of what an earlier one left: chains, remainders, refusals."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -490,6 +491,51 @@ def test_what_is_said_of_an_order_that_was_held_waits_until_it_is_held_again(
     ((name, text),) = made.mailbox.answers
     assert said == name
     assert "does not apply" not in text
+
+
+# A summary.
+
+
+def summaries(made: World) -> list[dict[str, object]]:
+    """What recovery has written down of itself."""
+    notes = made.reader.stream("notes").collect().filter(kind="RECOVERY")
+    return [json.loads(text) for text in notes["payload"]]
+
+
+Query = Callable[[Request], Receipt]
+SILENCE = Receipt(Outcome.UNKNOWN, reason="no answer")
+
+
+@pytest.mark.parametrize(
+    ("event", "query", "fate", "complete"),
+    [
+        ("accepted", lambda _request: SILENCE, "adopted", True),
+        ("intent", lambda _request: Receipt(Outcome.ABSENT), "voided", True),
+        ("intent", lambda _request: SILENCE, "held", False),
+    ],
+)
+def test_what_became_of_what_was_in_flight_is_summed_up_once_it_is_known(
+    tmp_path: Path, event: str, query: Query, fate: str, *, complete: bool
+) -> None:
+    made = world(tmp_path, [buy("1")])
+    if event == "accepted":
+        cut(made, event)
+    else:
+        assert "KILLED" == made.live(1, Moments("send", 1))
+        made.venue.query = query  # type: ignore[assignment]  # it tells no more
+    made.live(1)
+    first, last = summaries(made)[-2:]
+
+    assert not first["complete"]
+    assert last.keys() == {fate, "complete"}
+    assert last["complete"] is complete
+
+
+def test_where_nothing_was_in_flight_recovery_is_complete_at_once(tmp_path: Path) -> None:
+    made = world(tmp_path, [buy("1")])
+    made.live(1)
+
+    assert [True] == [one["complete"] for one in summaries(made)]
 
 
 # A person must look.

@@ -140,7 +140,7 @@ def test_exceptions_count_what_the_records_say(log: Path) -> None:
     coverage = told["coverage"]
 
     assert told["counts"]["retry"] >= 2
-    assert told["notes"]["RECOVERY"] == 2
+    assert told["notes"]["RECOVERY"] == 3
     assert len(coverage["states_never"]) < coverage["states"]
     assert len(coverage["moves_never"]) < coverage["moves"]
 
