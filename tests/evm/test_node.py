@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from fixtures.chain.anvil import Anvil, free_port
-from tests.evm.between import between
+from tests.evm.between import between, garbled
 from verifill.engine.errors import NotObserved
 from verifill.venues.evm.node import LostError, Node, NotSentError, RefusedError
 from verifill.venues.evm.outcomes import sent
@@ -58,7 +58,7 @@ def test_a_node_that_says_no_is_no_lost_answer(node: Anvil) -> None:
 
 
 def test_an_answer_that_is_none_is_lost(node: Anvil) -> None:
-    with between(node.port, "garbage") as way:
+    with between(node.port, garbled) as way:
         one = Node(way.url, 5)
         try:
             with pytest.raises(LostError):
