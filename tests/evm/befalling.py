@@ -1,4 +1,4 @@
-"""What befalls an order on a chain: on the way to the node, in the pool, in blocks, in protocols."""
+"""What befalls an order on a chain: on its way, in the pool, in blocks, by protocols."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -155,7 +155,7 @@ def signed(
             "maxFeePerGas": price, "maxPriorityFeePerGas": price,
         }
     )  # fmt: skip
-    return "0x" + raw.raw_transaction.hex()
+    return f"0x{raw.raw_transaction.hex()}"
 
 
 def taken_by_nothing(world: World) -> None:
