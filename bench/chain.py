@@ -11,7 +11,7 @@ is left is the engine's own: log with its syncs, waits between questions. No fig
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -101,7 +101,7 @@ def counted(parts: Parts, name: str) -> Callable[..., Any]:
 
 
 @contextmanager
-def metered(parts: Parts) -> Iterator[None]:
+def metered(parts: Parts) -> Generator[None]:
     """Measure the calls that the engine makes of the adapter, once it has an order."""
     put: dict[tuple[type, str], Callable[..., Any]] = {
         (EvmChain, name): timed(parts, name) for name in PARTS

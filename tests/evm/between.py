@@ -76,7 +76,9 @@ class Handler(BaseHTTPRequestHandler):
         def onward() -> bytes:
             return self._passed_on(asked)
 
-        befalls = next((its for what, its in self.way.befalls.items() if what in asked), [])
+        befalls = next(
+            (its for what, its in self.way.befalls.items() if what in asked), list[Befall]()
+        )
         try:
             said = befalls.pop(0)(onward) if befalls else onward()
         except (OSError, HTTPException):  # there is no node now
