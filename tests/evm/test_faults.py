@@ -118,7 +118,7 @@ def test_each_fault_comes_to_its_verdict_with_nothing_double_skipped_or_lost(
     with World.restartable(tmp_path / "own") if fault.own else nullcontext(world) as one:
         found = came(one, fault)
 
-        assert expected(fault) == found, (told(one), one.states()[-12:])
+        assert expected(fault) == found, str((told(one), one.states()[-12:]))
         assert fault.told in "".join(one.notes("FAILURE"))
 
 
