@@ -1,34 +1,63 @@
-"""Stands between a run and its node, and loses what it is told to lose."""
+"""Stands between a run and its node, and lets what it is told befall its transactions."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread, Timer
 from typing import Final
 
 HOST: Final = "127.0.0.1"
 SEND: Final = b"eth_sendRawTransaction"
+COUNT: Final = b"eth_getTransactionCount"
+PATIENCE_S: Final = 30
+Onward = Callable[[], bytes]
+Befall = Callable[[Onward], bytes | None]
+"""Is given what takes a send on to the node; answers what the sender is told, None: nothing."""
+
+
+def request_lost(onward: Onward) -> None:
+    """It never comes to the node."""
+    del onward
+
+
+def reply_lost(onward: Onward) -> None:
+    """It does, and nobody hears of it."""
+    onward()
+
+
+def garbled(onward: Onward) -> bytes:
+    """It does, and what is heard means nothing."""
+    onward()
+    return b'{"jsonrpc": "2.0", "id": '
 
 
 class Between(ThreadingHTTPServer):
-    """Passes on what is asked and answered, but for the first send.
+    """Passes on what is asked and answered, but for the first sends.
 
     Args:
         port: of the node.
-        fault: what befalls the first send: `request` or `reply` is lost, `garbage` comes back.
+        befalls: what befalls the first send, the second, and so on.
+        counts: likewise what befalls questions for the next nonce.
     """
 
     daemon_threads = True
 
-    def __init__(self, port: int, fault: str) -> None:
+    def __init__(self, port: int, befalls: Sequence[Befall], counts: Sequence[Befall]) -> None:
         super().__init__((HOST, 0), Handler)
         self.node = port
-        self.fault = fault
+        self.befalls = {SEND: list(befalls), COUNT: list(counts)}
+        self.awake = Event()
+        self.awake.set()
 
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.server_address[1]}"
+
+    def hang(self, length_s: float) -> None:
+        """Accept everything and answer nothing, for a while."""
+        self.awake.clear()
+        Timer(length_s, self.awake.set).start()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -43,25 +72,30 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = self.rfile.read(int(self.headers["Content-Length"]))
-        fault = ""
-        if SEND in asked:
-            fault, self.way.fault = self.way.fault, ""
-        if fault == "request":
+
+        def onward() -> bytes:
+            return self._passed_on(asked)
+
+        befalls = next(
+            (its for what, its in self.way.befalls.items() if what in asked), list[Befall]()
+        )
+        try:
+            said = befalls.pop(0)(onward) if befalls else onward()
+        except (OSError, HTTPException):  # there is no node now
+            said = None
+        if not self.way.awake.is_set():  # whoever asked has gone by the time that it is over
+            self.way.awake.wait(PATIENCE_S)
+            said = None
+        if said is None:
             self.close_connection = True
             return
-        said = self._passed_on(asked)
-        if fault == "reply":
-            self.close_connection = True
-            return
-        if fault == "garbage":
-            said = b'{"jsonrpc": "2.0", "id": '
         self.send_response(200)
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
         self.wfile.write(said)
 
     def _passed_on(self, asked: bytes) -> bytes:
-        connection = HTTPConnection(HOST, self.way.node, timeout=30)
+        connection = HTTPConnection(HOST, self.way.node, timeout=PATIENCE_S)
         try:
             connection.request("POST", "/", asked, {"Content-Type": "application/json"})
             return connection.getresponse().read()
@@ -73,8 +107,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def between(port: int, fault: str) -> Generator[Between]:
-    with Between(port, fault) as server:
+def between(port: int, *befalls: Befall, counts: Sequence[Befall] = ()) -> Generator[Between]:
+    with Between(port, befalls, counts) as server:
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

@@ -8,7 +8,7 @@ import pytest
 from fixtures.chain.anvil import KEYS, Anvil, anvil
 from fixtures.chain.deploy import needed
 from fixtures.chain.settings import KEY
-from tests.evm.world import World
+from tests.evm.world import OPTIONS, World
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +17,7 @@ def node() -> Iterator[Anvil]:
     why = needed()
     if why:
         pytest.skip(why)
-    with anvil("--slots-in-an-epoch", "4") as one:
+    with anvil(*OPTIONS) as one:
         yield one
 
 

@@ -15,7 +15,7 @@ from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.config import load_config
 from verifill.machines.recovery import Found
-from verifill.venues.evm.node import Node
+from verifill.venues.evm.node import Block, Node
 from verifill.venues.evm.venue import EvmChain
 from verifill.venues.orders import Cause, Order, Outcome
 from verifill.ways import way_to
@@ -101,6 +101,27 @@ def test_what_is_mined_between_two_questions_is_not_taken_for_replaced(
     receipt = chain.query(order)
 
     assert Outcome.EXECUTED is receipt.outcome, receipt.reason
+
+
+def test_what_comes_into_another_block_while_its_depth_is_asked_for_is_looked_for_anew(
+    chain: EvmChain, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = waiting(chain, world)
+    world.rpc("evm_mine")
+    asked = Node.block
+
+    def replaced_meanwhile(node: Node, named: str | int = "latest") -> Block:
+        if named == "latest":
+            monkeypatch.setattr(Node, "block", asked)
+            world.rpc("anvil_reorg", 1, [[order.sealed[-1], 0]])
+        return asked(node, named)
+
+    monkeypatch.setattr(Node, "block", replaced_meanwhile)
+    receipt = chain.query(order)
+
+    assert Outcome.UNKNOWN is receipt.outcome
+    assert "was replaced" in receipt.reason
+    assert Outcome.EXECUTED is chain.query(order).outcome
 
 
 def test_rows_of_blocks_that_are_no_more_are_taken_back(chain: EvmChain, world: World) -> None:

@@ -4,14 +4,13 @@ from typing import Final
 
 import pytest
 
-from fixtures.chain.anvil import CHAIN_ID, KEYS
+from fixtures.chain.anvil import KEYS
 from fixtures.chain.compiled import BUILT, built
 from fixtures.chain.deploy import FailedError, own
 from fixtures.chain.settings import OTHER, WALLET
 from tests.evm.world import World
 from verifill.venues.evm.abi import call_of, selector
 from verifill.venues.evm.encode import CALLS, EXECUTE
-from verifill.venues.evm.keys import from_key
 from verifill.venues.evm.reasons import FAILED, reason_of
 from verifill.venues.evm.rules import MAX_WORD
 
@@ -29,16 +28,7 @@ def test_compiled_anew_it_is_the_same_bytes() -> None:
 
 def delegated(world: World) -> None:
     """Let the wallet run the executor's code."""
-    signer = from_key(KEYS[1], "key")
-    nonce = int(world.rpc("eth_getTransactionCount", WALLET, "latest"), 16)
-    fields = {
-        "type": 4, "chainId": CHAIN_ID, "nonce": nonce, "to": WALLET, "value": 0, "data": "0x",
-        "gas": 100_000, "maxFeePerGas": 10**11, "maxPriorityFeePerGas": 10**9,
-        "accessList": [],
-        "authorizationList": [signer.authorize(CHAIN_ID, world.market.delegate, nonce + 1)],
-    }  # fmt: skip
-    world.rpc("eth_sendRawTransaction", "0x" + signer.sign(fields).hex())
-    world.rpc("evm_mine")
+    world.consents(KEYS[1], world.market.delegate, payer=KEYS[1])
 
 
 def refused(world: World, to: str, signature: str, *given: object, sender: str = "") -> str:

@@ -1,133 +1,135 @@
 """What goes wrong on a real node, through the live engine, each with its verdict."""
 
 import subprocess
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 import pytest
-from eth_account import Account
-from eth_utils.address import to_checksum_address
+from attrs import astuple, frozen
 
-from fixtures.chain.anvil import CHAIN_ID, KEYS
+from fixtures.chain.anvil import CHAIN_ID
 from fixtures.chain.settings import WALLET
+from tests.evm.befalling import CALLED, WRAP
 from tests.evm.between import between
+from tests.evm.faults import CLEAN, DONE, FAULTS, HELD, LOOP, Fault
 from tests.evm.world import PATIENCE_S, World, begun, waited
-from verifill import Borrow, Supply, Wrap
 from verifill.machines.full_loop import Full
-from verifill.venues.evm.abi import call_of
-from verifill.venues.instructions import Instruction
 
-A: Final = "wallet"
-GWEI: Final = 10**9
-DONE: Final = f"{Full.INSTRUCTION}.DONE"
-CLEAN: Final = f"{Full.INSTRUCTION}.FAILED.CLEAN"
-WRAP: Final = Wrap(account=A, asset="ETH", into="WETH", amount=Decimal(2))
-SHORT: Final = "windows_s = { WRAP = 1 }"
+TOLD: Final = Path(__file__).parents[2] / "docs" / "reference" / "evm.md"
+HEAD: Final = (
+    "| what befalls it | the tight loop ends in | keys sent | effects | doubles | skipped | lost |"
+)
 
 
-def nonce_of(world: World) -> int:
-    return int(world.rpc("eth_getTransactionCount", WALLET, "latest"), 16)
+@frozen
+class Came:
+    """What came of an order.
+
+    Attributes:
+        verdict: where its tight loop has ended.
+        intents: keys that were sent under.
+        effects: how often it has taken place, counted on the chain.
+        doubles: effects beyond the first.
+        skipped: verdicts of an effect where there is none, and of none where there is one.
+        lost: units that moved on the chain and that the log does not have.
+    """
+
+    verdict: str
+    intents: int
+    effects: int
+    doubles: int = 0
+    skipped: int = 0
+    lost: int = 0
 
 
-@pytest.mark.parametrize("fault", ["request", "reply", "garbage"])
-def test_what_is_lost_on_the_way_has_one_effect(fault: str, world: World) -> None:
-    nonce = nonce_of(world)
-    with between(world.node.port, fault) as way:
-        world.run(world.planning([WRAP], url=way.url), ticks=3)
-
-    assert DONE in world.states(), world.states()[-10:]
-    assert 2 * 10**18 == world.balance(world.weth)
-    assert nonce + 1 == nonce_of(world)
-    assert f"{Full.INSTRUCTION}.RETRY.QUERY" in world.states()
+def expected(fault: Fault) -> Came:
+    return Came(fault.verdict, fault.intents, fault.effects)
 
 
-@contextmanager
-def pending(world: World, **more: str) -> Generator[Callable[[], None]]:
-    """A run in a process of its own whose transaction waits; called, it is waited for."""
-    world.mining(on=False)
-    process = begun(world.planning([WRAP], **more), world.log)
-    try:
-        waited(lambda: world.rpc("txpool_status")["pending"] == "0x1")
-        yield lambda: waited(lambda: process.poll() is not None)
-    finally:
-        process.kill()
-        process.wait()
+def height(world: World) -> int:
+    return int(world.rpc("eth_blockNumber"), 16)
 
 
-def test_what_the_fee_has_outrun_is_replaced_in_its_own_place(world: World) -> None:
-    nonce = nonce_of(world)
-    with pending(world, chain=SHORT) as ended:
-        world.rpc("anvil_setNextBlockBaseFeePerGas", hex(20 * GWEI))
-        world.rpc("evm_mine")  # without it: it offers too little
-        world.mining(on=True)
-        ended()
-
-    assert DONE in world.states(), world.states()[-10:]
-    assert nonce + 1 == nonce_of(world)
-    assert 2 * 10**18 == world.balance(world.weth)
-    assert 1 == len([row for row in world.records() if row["kind"] == "INTENT"])
-    repeated = [row for row in world.records() if row["event"] == "repeat"]
-    assert repeated
-    assert '"sealed":["0x' in (repeated[-1]["payload"] or "")  # before it was sent
+def sent_since(world: World, first: int) -> Iterator[Mapping[str, str]]:
+    """The transactions of the wallet in the blocks since one."""
+    for number in range(first, height(world) + 1):
+        block = world.rpc("eth_getBlockByNumber", hex(number), True)  # noqa: FBT003 - JSON
+        yield from (one for one in block["transactions"] if one["from"] == WALLET.lower())
 
 
-def taking(world: World, data: bytes, to: str, value: int) -> None:
-    """Take the place of what waits, from outside."""
-    raw = Account.from_key(KEYS[1]).sign_transaction(
-        {
-            "type": 2, "chainId": CHAIN_ID, "nonce": nonce_of(world), "data": data,
-            "to": to_checksum_address(to), "value": value, "gas": 100_000,
-            "maxFeePerGas": 50 * GWEI, "maxPriorityFeePerGas": 5 * GWEI,
-        }
-    )  # fmt: skip
-    world.rpc("eth_sendRawTransaction", "0x" + raw.raw_transaction.hex())
-    world.rpc("evm_mine")
+def effects_of(world: World, fault: Fault, first: int) -> int:
+    """How often what the order asks for was done: without a look at the log."""
+    begins, value = CALLED[fault.instruction]
+    done = [
+        one
+        for one in sent_since(world, first)
+        if one["input"].startswith(begins) and int(one["value"], 16) == value
+    ]
+    receipts = [world.rpc("eth_getTransactionReceipt", one["hash"]) for one in done]
+    return sum(int(receipt["status"], 16) for receipt in receipts)
 
 
-def test_what_a_nothing_has_taken_the_place_of_is_sent_anew_with_a_new_key(world: World) -> None:
-    nonce = nonce_of(world)
-    before = int(world.rpc("eth_getBalance", WALLET, "latest"), 16)
-    with pending(world, chain=SHORT) as ended:
-        taking(world, b"", WALLET, 0)
-        world.mining(on=True)
-        ended()
-
-    assert DONE in world.states(), world.states()[-10:]
-    assert nonce + 2 == nonce_of(world)
-    assert 2 * 10**18 == world.balance(world.weth)
-    assert 2 == len({row["intent_id"] for row in world.records() if row["kind"] == "INTENT"})
-    after = int(world.rpc("eth_getBalance", WALLET, "latest"), 16)
-    assert after - before == world.moves()["wallet:BaseToken:ETH"]  # the gas of both
+def held(world: World) -> Mapping[str, int]:
+    """What the wallet has, by the contracts themselves."""
+    debt = world.market.aave.debts["USDC"]
+    return {
+        "wallet:BaseToken:ETH": int(world.rpc("eth_getBalance", WALLET, "latest"), 16),
+        "wallet:BaseToken:WETH": world.balance(world.weth),
+        "wallet:BaseToken:USDC": world.balance(world.market.tokens.of["USDC"]),
+        "aave_v3:debtToken:vDebtUSDC": int(
+            world.admin.ask(debt, "scaledBalanceOf(address)", "uint256", WALLET)
+        ),
+    }
 
 
-def test_what_somebody_else_has_done_in_its_place_is_for_a_person(world: World) -> None:
-    with pending(world, chain=SHORT) as _:
-        taking(world, call_of("deposit()"), world.weth, 10**18)
-        world.mining(on=True)
-        waited(lambda: world.came_to(f"{Full.INSTRUCTION}.HELD"))
+def came(world: World, fault: Fault) -> Came:
+    """Let a fault befall an order, and look at what has come of it."""
+    fault.first(world)
+    opening, first = held(world), height(world)
+    with between(world.node.port, *fault.befalls(world), counts=fault.counts(world)) as way:
+        world.way = way
+        config = world.planning([*fault.earlier, fault.instruction], url=way.url, **fault.settings)
+        world.run(config, ticks=3, until=fault.waits)
+    verdict = [state for state in world.states() if state.startswith(LOOP)][-1][len(LOOP) :]
+    effects, now, moved = effects_of(world, fault, first + 1), held(world), world.moves()
+    intents = {row["intent_id"] for row in world.records() if row["kind"] == "INTENT"}
+    return Came(
+        verdict,
+        len(intents) - len(fault.earlier),
+        effects,
+        doubles=max(0, effects - 1),
+        skipped=int(verdict != HELD and (verdict == CLEAN) == bool(effects)),
+        lost=sum(abs(now[key] - opening[key] - moved.get(key, 0)) for key in now),
+    )
 
-    assert 10**18 == world.balance(world.weth)
-    assert world.notes("CONTRADICTION")
+
+def told(world: World) -> list[str]:
+    """What the log says, for whoever looks why a test failed."""
+    return [note for kind in ("FAILURE", "MISMATCH", "HELD") for note in world.notes(kind)]
 
 
-def test_a_reorganisation_before_it_is_deep_enough_is_waited_out(world: World) -> None:
-    nonce = nonce_of(world)
-    safe = 'finality_usual = "SAFE"'
-    with pending(world, chain="windows_s = { WRAP = 1 }", evm=safe) as ended:
-        world.rpc("evm_mine")
-        assert nonce + 1 == nonce_of(world)
-        world.rpc("anvil_reorg", 1, [])
-        assert nonce == nonce_of(world)  # it is in no block and in no pool now
-        waited(lambda: world.rpc("txpool_status")["pending"] == "0x1")  # it was sent once more
-        world.rpc("anvil_mine", "0x10")
-        ended()
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_comes_to_its_verdict_with_nothing_double_skipped_or_lost(
+    name: str, world: World, tmp_path: Path
+) -> None:
+    fault = FAULTS[name]
+    with World.restartable(tmp_path / "own") if fault.own else nullcontext(world) as one:
+        found = came(one, fault)
 
-    assert DONE in world.states(), world.states()[-10:]
-    assert 2 * 10**18 == world.balance(world.weth)
-    assert nonce + 1 == nonce_of(world)
+        assert expected(fault) == found, str((told(one), one.states()[-12:]))
+        assert fault.told in "".join(one.notes("FAILURE"))
+
+
+def test_the_table_of_faults_says_what_is_tested() -> None:
+    table = [HEAD, "|---|---|---|---|---|---|---|"]
+    table += [
+        f"| {name} | " + " | ".join(map(str, astuple(expected(fault)))) + " |"
+        for name, fault in FAULTS.items()
+    ]
+
+    assert "\n".join(table) in TOLD.read_text()
 
 
 def halts(config: Path, world: World) -> str:
@@ -144,66 +146,11 @@ def halts(config: Path, world: World) -> str:
 def test_a_reorganisation_after_it_was_done_halts_the_next_life(world: World) -> None:
     config = world.planning([WRAP])
     world.run(config)
-    assert DONE in world.states()
+    assert LOOP + DONE in world.states()
     world.rpc("anvil_reorg", 2, [])
     world.mine_now()
 
     assert "moved between instructions without a ledger row" in halts(config, world)
-
-
-PAUSED: Final = "setReservePause(address,bool)"
-CAP: Final = "setSupplyCap(address,uint256)"
-
-
-def paused(world: World) -> None:
-    world.admin.send(world.market.aave.configurator, PAUSED, world.weth, True)  # noqa: FBT003 - of the contract
-
-
-def capped(world: World) -> None:
-    world.admin.send(world.market.aave.configurator, CAP, world.weth, 1)
-
-
-def oracle_broken(world: World) -> None:
-    world.rpc("anvil_setCode", world.market.aave.feeds["WETH"], "0x60006000fd")
-
-
-def poor(world: World) -> None:
-    world.rpc("anvil_setBalance", WALLET, hex(10**15))
-
-
-SUPPLY: Final = Supply(account=A, market="aave_v3", asset="WETH", amount=Decimal(1))
-BORROW: Final = Borrow(account=A, market="aave_v3", asset="USDC", amount=Decimal(100))
-REFUSED: Final[Mapping[str, tuple[Callable[[World], None], Instruction, str]]] = {
-    "paused market": (paused, SUPPLY, "it would revert now: 29"),
-    "supply cap": (capped, SUPPLY, "it would revert now: 51"),
-    "oracle failure": (oracle_broken, BORROW, "it would revert now"),
-    "no ether": (poor, WRAP, "it would revert now"),
-}
-
-
-@pytest.mark.parametrize("fault", REFUSED)
-def test_what_would_revert_now_is_denied_and_costs_nothing(fault: str, world: World) -> None:
-    befall, instruction, told = REFUSED[fault]
-    world.wrapped("5")
-    approve, pool = "approve(address,uint256)", world.market.aave.pool
-    world.admin.send(world.weth, approve, pool, 5 * 10**18, sender=WALLET)
-    supply = "supply(address,uint256,address,uint16)"
-    world.admin.send(pool, supply, world.weth, 2 * 10**18, WALLET, 0, sender=WALLET)
-    befall(world)
-    nonce = nonce_of(world)
-    world.run(world.planning([instruction], approvals='wallet = ["aave_v3"]'))
-
-    assert CLEAN in world.states(), world.states()[-8:]
-    assert told in "".join(world.notes("FAILURE"))
-    assert nonce == nonce_of(world)
-    assert not [row for row in world.records() if row["kind"] == "INTENT"]
-
-
-def test_too_little_gas_is_found_before_it_is_sent(world: World) -> None:
-    world.run(world.planning([WRAP], gas="WRAP = 5_000"))
-
-    assert CLEAN in world.states()
-    assert "units of gas, declared are 26000" in "".join(world.notes("FAILURE"))
 
 
 def test_a_node_of_another_chain_is_refused_before_anything_is_sent(world: World) -> None:
@@ -219,5 +166,5 @@ def test_what_waits_in_the_pool_already_keeps_the_lane(world: World) -> None:
     world.rpc("eth_sendTransaction", asked)
     world.run(world.planning([WRAP]))
 
-    assert CLEAN in world.states()
+    assert LOOP + CLEAN in world.states()
     assert "waits in the pool" in "".join(world.notes("FAILURE"))

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from fixtures.chain.anvil import Anvil, free_port
-from tests.evm.between import between
+from tests.evm.between import between, garbled
 from verifill.engine.errors import NotObserved
 from verifill.venues.evm.node import LostError, Node, NotSentError, RefusedError
 from verifill.venues.evm.outcomes import sent
@@ -58,13 +58,35 @@ def test_a_node_that_says_no_is_no_lost_answer(node: Anvil) -> None:
 
 
 def test_an_answer_that_is_none_is_lost(node: Anvil) -> None:
-    with between(node.port, "garbage") as way:
+    with between(node.port, garbled) as way:
         one = Node(way.url, 5)
         try:
             with pytest.raises(LostError):
                 one.call("eth_sendRawTransaction", RAW)
         finally:
             one.close()
+
+
+def test_several_questions_are_one_trip_and_all_of_them_have_an_answer_or_none(
+    node: Anvil,
+) -> None:
+    one = Node(node.url, 5)
+    try:
+        told = one.asks(("eth_chainId", ()), ("eth_blockNumber", ()))
+        assert [node.rpc("eth_chainId"), node.rpc("eth_blockNumber")] == told
+        with pytest.raises(NotObserved, match="1 answers to 2 questions"):
+            one.asks(("eth_chainId", ()), ("eth_nothing", ()))
+    finally:
+        one.close()
+
+
+def test_several_questions_to_nobody_are_not_observed() -> None:
+    one = Node(f"http://127.0.0.1:{free_port()}", 1)
+    try:
+        with pytest.raises(NotObserved, match="1 questions: ConnectionError"):
+            one.asks(("eth_chainId", ()))
+    finally:
+        one.close()
 
 
 @pytest.mark.parametrize(

@@ -6,30 +6,35 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from threading import Timer
+from threading import Event, Thread
 from typing import Any, Final
 
 import msgspec
 from attrs import define, field
 
-from fixtures.chain.anvil import Anvil, Rpc
+from fixtures.chain.anvil import CHAIN_ID, Anvil, Rpc, started
 from fixtures.chain.deploy import Deployer
 from fixtures.chain.kept import put
 from fixtures.chain.market import Market
 from fixtures.chain.settings import WALLET, written
+from tests.evm.between import Between
 from verifill.engine.errors import EnvironmentDefect, UserDefect
 from verifill.engine.log.durable_reader import DurableReader, open_log
 from verifill.live import Ended, run_live
 from verifill.machines.memory import entries_of, plan_of
 from verifill.machines.strategy import Plan, PlanReport, Positions
+from verifill.venues.evm.keys import from_key
 from verifill.venues.market import MarketView
 
 ETHER: Final = 10**18
 PATIENCE_S: Final = 60
+LOOK_S: Final = 0.1
+KEPT: Final = ("--preserve-historical-states", "--state")  # that of recent blocks, as nodes have it
+OPTIONS: Final = ("--slots-in-an-epoch", "4")
 PLANNED: Final = f"{__file__}:Planned"
 ENTRY: Final = """\
 capital = "100"
@@ -83,17 +88,43 @@ class World:
         market: its addresses.
         admin: who sends without a key.
         folder: of the test.
+        way: what stands between a run and the node; None if nothing does.
+        options: that the node was started with.
     """
 
     node: Anvil
     market: Market
     admin: Deployer
     folder: Path = field(default=Path())
+    way: Between | None = None
+    options: Sequence[str] = ()
 
     @classmethod
     def deployed(cls, node: Anvil) -> "World":
         admin = Deployer(node.rpc)
         return cls(node, put(admin), admin)
+
+    @classmethod
+    @contextmanager
+    def restartable(cls, folder: Path) -> Generator["World"]:
+        """A market on a node of its own, which can be started anew on what it was last."""
+        folder.mkdir()
+        options = (*KEPT, str(folder / "state.json"), *OPTIONS)
+        world = cls.deployed(started(*options))
+        world.options, world.folder = options, folder
+        try:
+            world.mine_now()
+            world.node.end(gently=True)
+            world.restart()
+            yield world
+        finally:
+            world.node.end()
+
+    def restart(self) -> None:
+        """Start the node again, where it was."""
+        fresh = started(*self.options, port=self.node.port)
+        fresh.rpc.close()
+        self.node.process = fresh.process
 
     @contextmanager
     def for_a_while(self, folder: Path) -> Generator["World"]:
@@ -133,14 +164,40 @@ class World:
     def planning(self, plan: Plan, **more: str) -> Path:
         return self.settings(options=f"plan = '''{_told(plan)}'''", **more)
 
-    def run(self, config: Path, ticks: int = 2) -> Ended:
-        """Run; what waits for a person is ended after a while."""
-        patience = Timer(PATIENCE_S, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        patience.start()
+    def run(self, config: Path, ticks: int = 2, until: str = "") -> Ended:
+        """Run; what waits for a person is ended, once it is in a state or after a while."""
+        over = Event()
+        watch = Thread(target=self._watch, args=(over, until))
+        watch.start()
         try:
             return run_live(config, folder=self.log, ticks=ticks)
         finally:
-            patience.cancel()
+            over.set()
+            watch.join()
+
+    def _watch(self, over: Event, until: str) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not over.wait(LOOK_S):
+            if time.monotonic() > end or (until and self.came_to(until)):
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    def consents(self, key: str, delegate: str, *, payer: str) -> None:
+        """An account lets itself run a contract's code (EIP-7702); whoever pays sends that."""
+        owner, sender = from_key(key, "key"), from_key(payer, "payer")
+        nonces = [
+            int(self.rpc("eth_getTransactionCount", one.address, "latest"), 16)
+            for one in (owner, sender)
+        ]
+        own = owner.address == sender.address
+        fields = {
+            "type": 4, "chainId": CHAIN_ID, "nonce": nonces[1], "to": sender.address, "value": 0,
+            "data": "0x", "gas": 100_000, "maxFeePerGas": 10**11, "maxPriorityFeePerGas": 10**9,
+            "accessList": [],
+            "authorizationList": [owner.authorize(CHAIN_ID, delegate, nonces[0] + own)],
+        }  # fmt: skip
+        self.rpc("eth_sendRawTransaction", "0x" + sender.sign(fields).hex())
+        self.rpc("evm_mine")
 
     def wrapped(self, whole: str) -> None:
         """Give the wallet wrapped ether."""

@@ -11,12 +11,13 @@ from attrs import define, field, frozen
 
 from verifill.venues.calls.rules import ChainRules
 from verifill.venues.evm.abi import address_in, padded, topic, unhex, word
-from verifill.venues.evm.rules import EvmRules, Speaks, account_at, base_key
+from verifill.venues.evm.rules import MAX_WORD, EvmRules, Speaks, account_at, base_key
 from verifill.venues.keys import Kind, flash_debt, position_key
 from verifill.venues.orders import Cause, Move
 
 RAY: Final = 10**27
 WHOLE: Final = -1
+ALONE: Final = MAX_WORD  # the step of what an executor does for a single order
 TRANSFER: Final = topic("Transfer(address,address,uint256)")
 SHARES: Final = topic("TransferShares(address,address,uint256)")
 APPROVAL: Final = topic("Approval(address,address,uint256)")
@@ -156,7 +157,8 @@ class Decoder:
             return
         what, ref = topics[0], str(int(log["logIndex"], 16))
         if what == BEGAN and (account := account_at(self._rules, emitter)):
-            reading.step = int(topics[1], 16)
+            step = int(topics[1], 16)
+            reading.step = WHOLE if step == ALONE else step
             value, target = word(unhex(log["data"])), address_in(topics[2])
             if value:
                 reading.add(ref, base_key(account, self._chain.native), -value)

@@ -124,11 +124,14 @@ class EvmFork(Stated):
         until_s = self._block.time_s + self._evm.deadline_s
         look = Call(READER, 0, call_of(REVEAL, self._questions.plain), len(orders))
         calls = self._encoder.chain(orders, until_s, [look])
-        sender = self._evm.accounts[orders[0].instruction.account]
+        account = orders[0].instruction.account
+        address = self._evm.accounts[account]
+        sender = self._evm.accounts[self._evm.sender(account)]
         data = call_of(EXECUTE, [call.plain for call in calls], [], NEVER_LATE)
-        code = delegated(sender, self._evm) | {READER: READER_CODE}
+        code = {READER: READER_CODE}
+        code |= {} if sender != address else delegated(address, self._evm)
         try:
-            self._node.view(sender, data, self._block, sender=sender, code=code)
+            self._node.view(address, data, self._block, sender=sender, code=code)
         except RefusedError as error:
             told = given_in(REVEALED, innermost(error.data))
             if told is None:

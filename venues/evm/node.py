@@ -134,6 +134,28 @@ class Node:
             msg = f"{method}: {error}"
             raise NotObserved(msg) from None
 
+    def asks(self, *questions: tuple[str, object]) -> list[Any]:
+        """The results of several questions, in their order, by one trip to the node.
+
+        Args:
+            questions: of each the method, and what it is given.
+
+        Raises:
+            NotObserved: one of them has no answer; then nothing is known.
+        """
+        wanted = [(RPCEndpoint(method), params) for method, params in questions]
+        try:
+            told: Any = self._provider.make_batch_request(wanted)
+        except (RequestException, Web3Exception, ValueError, OSError, TypeError) as error:
+            msg = f"{len(wanted)} questions: {_told(error)}"
+            raise NotObserved(msg) from None
+        answers = cast("Sequence[Mapping[str, Any]]", told if isinstance(told, list) else [])
+        results = [answer["result"] for answer in answers if "result" in answer]
+        if len(results) != len(wanted):
+            msg = f"{len(results)} answers to {len(wanted)} questions"
+            raise NotObserved(msg)
+        return results
+
     def block(self, named: str | int = LATEST) -> Block:
         """A block by its height or a tag.
 

@@ -93,10 +93,11 @@ class Outcomes:
     def _mined(self, mined: Mined, level: Level) -> Receipt:
         """Of a transaction in a block: whether the block stands, and is deep enough."""
         number = int(mined.receipt["blockNumber"], 16)
-        block = self._node.block(number)
+        deep = self._deep(number, level)
+        block = self._node.block(number)  # after that: it is the one that is as deep
         if block.hash != mined.receipt["blockHash"]:
             return unknown(f"block {number} was replaced; it is looked for anew")
-        if not self._deep(number, level):
+        if not deep:
             reason = f"{mined.hash} is in block {number}, which is not {level} yet"
             return Receipt(Outcome.ACCEPTED, reason=reason)
         moves = self._feed.moves(mined)

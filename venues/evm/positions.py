@@ -5,7 +5,7 @@ that our accounts have sent or that has a log about them, so the two come from d
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from attrs import define, field, frozen
 from eth_abi.abi import decode
@@ -246,8 +246,17 @@ class Feed:
         found = {
             one: 0 for span in range(first, last + 1, SPAN) for one in self._logged(span, last)
         }
-        for address in self._rules.accounts.values():
-            found |= dict.fromkeys(self._sent(address, first, last), 0)
+        addresses = list(self._rules.accounts.values())
+        counts = self._node.asks(
+            *(
+                ("eth_getTransactionCount", [address, hex(at)])
+                for address in addresses
+                for at in (first - 1, last)
+            )
+        )
+        for place, address in enumerate(addresses):
+            begin, end = (int(count, 16) for count in counts[2 * place : 2 * place + 2])
+            found |= dict.fromkeys(self._sent(address, (begin, end), first, last), 0)
         mined = [self.mined(one) for one in found]
         return sorted(mined, key=_place)
 
@@ -257,8 +266,10 @@ class Feed:
         Raises:
             NotObserved: it is in none.
         """
-        receipt = self._node.receipt(transaction)
-        told = self._node.ask("eth_getTransactionByHash", transaction)
+        receipt, told = self._node.asks(
+            ("eth_getTransactionReceipt", [transaction]),
+            ("eth_getTransactionByHash", [transaction]),
+        )
         if receipt is None or told is None:
             msg = f"{transaction} is in no block any more"
             raise NotObserved(msg)
@@ -268,22 +279,23 @@ class Feed:
         """Transactions with a log that names one of our addresses."""
         ours = self._decoder.topics
         span = {"fromBlock": hex(first), "toBlock": hex(min(first + SPAN - 1, last))}
-        for at in range(1, 4):
-            topics: list[Any] = [None] * at
-            for log in self._node.ask("eth_getLogs", span | {"topics": [*topics, ours]}):
-                yield log["transactionHash"]
+        questions = [span | {"topics": [*[None] * at, ours]} for at in range(1, 4)]
+        for logs in self._node.asks(*(("eth_getLogs", [one]) for one in questions)):
+            yield from (log["transactionHash"] for log in logs)
 
-    def _sent(self, address: str, first: int, last: int) -> Iterable[str]:
+    def _sent(self, address: str, nonces: tuple[int, int], first: int, last: int) -> Iterable[str]:
         """Transactions that an account has sent, in the blocks in which its nonce has grown.
 
         A nonce may be used by no transaction: the account's consent to a delegate takes one.
         """
-        low = first - 1
-        nonce, end = self._node.nonce(address, low), self._node.nonce(address, last)
+        low, (nonce, end) = first - 1, nonces
         while nonce < end:
             low = self.block_of_nonce(address, nonce, low, last)
-            yield from self.sent_in(address, low)
-            nonce = self._node.nonce(address, low)
+            sent = self.sent_in(address, low)
+            yield from sent
+            nonce += len(sent)
+            if nonce != end:  # more has come later, or a consent has taken one
+                nonce = self._node.nonce(address, low)
 
     def block_of_nonce(self, address: str, nonce: int, low: int, high: int) -> int:
         """The block that a nonce was used in, after one in which it was not."""

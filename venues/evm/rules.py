@@ -99,6 +99,7 @@ class EvmRules:
         health_min: least health factor that a chain of steps may leave, in 1e-18; 0: none.
         deadline_s: how long after it is made a swap or a chain of steps may take effect.
         stale_s: a newest block that is older says that the node has fallen behind; 0: never.
+        owned: account that is an executor of its own -> the account that owns it, and sends for it.
         by_way_of_zero: tokens whose allowance is changed by way of zero only.
     """
 
@@ -114,12 +115,17 @@ class EvmRules:
     health_min: int = 0
     deadline_s: int = 600
     stale_s: int = 300
+    owned: Mapping[str, str] = Factory(dict[str, str])
     by_way_of_zero: frozenset[str] = field(factory=frozenset[str])
 
     @property
     def rebasing(self) -> frozenset[str]:
         """Assets whose balances follow a rate: they are counted in shares, which stand still."""
         return frozenset(n for n, c in self.contracts.items() if c.speaks is Speaks.LIDO)
+
+    def sender(self, account: str) -> str:
+        """The account that signs and sends what another one does."""
+        return self.owned.get(account, account)
 
     def level(self, operations: tuple[str, ...]) -> Level:
         """The deepest level that any of these operations asks for."""
@@ -159,6 +165,7 @@ def check_rules(chain: ChainRules, rules: EvmRules) -> None:
         ConfigError: with what is missing.
     """
     wanted = {f"account {name}": name in rules.accounts for name in chain.holdings}
+    wanted |= {f"account {owner}": owner in rules.accounts for owner in rules.owned.values()}
     wanted[f"owner {rules.owner}"] = rules.owner in rules.accounts
     for key in sorted(chain.positions()):
         kind, asset = key.split(":")[1], asset_of(key)
@@ -172,6 +179,13 @@ def check_rules(chain: ChainRules, rules: EvmRules) -> None:
     if missing:
         msg = f"{chain.rules.name}.evm: no address is declared of {', '.join(missing)}"
         raise ConfigError(msg)
+    for account, owner in rules.owned.items():
+        if chain.payer(account) != owner:
+            msg = (
+                f"{chain.rules.name}.evm: {owner} owns {account} and sends for it, so it pays its "
+                f'gas; set gas_payers = {{ {account} = "{owner}" }}'
+            )
+            raise ConfigError(msg)
 
 
 def account_at(rules: EvmRules, address: str) -> str:

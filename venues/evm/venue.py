@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from attrs import evolve
+
 from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import InstructionError, NotObserved
 from verifill.venues.calls.call import Public
@@ -12,7 +14,7 @@ from verifill.venues.calls.rules import ChainRules
 from verifill.venues.calls.stated import Stated
 from verifill.venues.calls.terms import ChainTerms
 from verifill.venues.evm.abi import call_of, unhex, word
-from verifill.venues.evm.decode import Decoder, Mined
+from verifill.venues.evm.decode import ALONE, Decoder, Mined
 from verifill.venues.evm.encode import EXECUTE, Encoder
 from verifill.venues.evm.fork import EvmFork, delegated
 from verifill.venues.evm.keys import Signer
@@ -103,7 +105,8 @@ class EvmChain(Stated):
         for order in orders_of(request):
             if not self._encoder.encodes(order.instruction):
                 return f"{order.instruction.op} is not supported on a chain as it is"
-        if isinstance(request, Bundle) and not self._evm.executor:
+        runs = self._evm.executor or sender_of(request) in self._evm.owned
+        if isinstance(request, Bundle) and not runs:
             return f"{self.rules.name} has no executor for a chain of steps; declare one"
         return super().deny(request)
 
@@ -154,7 +157,7 @@ class EvmChain(Stated):
         there = self._node.ask("eth_getTransactionByHash", newest.hash) is not None
         if not there and newest.fee >= self._node.block().base_fee:
             return request.sealed
-        more = self._lane.more(sender_of(request), request.sealed)
+        more = self._lane.more(self._signing(request), request.sealed)
         return (*request.sealed, more) if more else ()
 
     def submit(self, request: Request) -> Receipt:
@@ -188,7 +191,7 @@ class EvmChain(Stated):
         request = self._flying.get(key)
         if request is None:
             return unknown("no transaction of this key is under way here")
-        nothing = self._lane.cancelling(sender_of(request), request.sealed)
+        nothing = self._lane.cancelling(self._signing(request), request.sealed)
         if nothing is None:
             return unknown("what takes its place would cost more than the cap")
         answer = sent(self._node, nothing)
@@ -254,15 +257,30 @@ class EvmChain(Stated):
                 return (f"{name}: the node is of chain {chain_id}, not {self._evm.chain_id}",)
             named = [(n, c.address) for n, c in self._evm.contracts.items()]
             named += [(n, address) for n, address in self._evm.tokens.items()]
+            named += [(account, self._evm.accounts[account]) for account in self._evm.owned]
             named += [("executor", self._evm.executor)] if self._evm.executor else []
             bare = [n for n, at in named if self._node.ask("eth_getCode", at, "latest") == "0x"]
         except NotObserved as error:
             return (f"{name}: {error}",)
         failures = [f"{name}: there is no contract at the address of {n}" for n in bare]
+        failures += self._not_owned()
         for account, signer in self._signers.items():
             if signer.address.lower() != self._evm.accounts[account].lower():
                 failures.append(f"{name}: the key of {account} is of another address")
         return tuple(failures)
+
+    def _not_owned(self) -> list[str]:
+        """Executors of their own that obey somebody else."""
+        failures: list[str] = []
+        for account, owner in self._evm.owned.items():
+            address = self._evm.accounts[account]
+            try:
+                told = self._node.view(address, call_of("owner()"), LATEST).hex()
+            except (RefusedError, NotObserved) as error:
+                told = str(error)
+            if told[-40:] != self._evm.accounts[owner][2:].lower():
+                failures.append(f"{self.rules.name}: {account} is no executor that {owner} owns")
+        return failures
 
     # How a transaction is made.
 
@@ -272,22 +290,30 @@ class EvmChain(Stated):
         )
         block = self._node.block()
         until_s = block.time_s + self._evm.deadline_s
-        account = sender_of(request)
+        account, sender = sender_of(request), self._signing(request)
+        checks: list[Check] = []
         if isinstance(request, Order):
             call = self._encoder.single(request, until_s)
-            return Wanted(
-                account=account, to=call.target, value=call.value, data=call.data, gas=gas
-            )
-        calls = self._encoder.chain(request.orders, until_s)
-        data = call_of(EXECUTE, [call.plain for call in calls], self._checks(request), until_s)
+            if sender == account:
+                return Wanted(
+                    account=account, to=call.target, value=call.value, data=call.data, gas=gas
+                )
+            calls = [evolve(call, step=ALONE)]
+        else:
+            calls, checks = self._encoder.chain(request.orders, until_s), self._checks(request)
+        delegates = sender != account or self._lane.delegates(account)
         return Wanted(
-            account=account,
+            account=sender,
             to=self._evm.accounts[account],
             value=0,
-            data=data,
+            data=call_of(EXECUTE, [call.plain for call in calls], checks, until_s),
             gas=gas,
-            delegate="" if self._lane.delegates(account) else self._evm.executor,
+            delegate="" if delegates else self._evm.executor,
         )
+
+    def _signing(self, request: Request) -> str:
+        """The account that signs a request."""
+        return self._evm.sender(sender_of(request))
 
     def _checks(self, bundle: Bundle) -> list[Check]:
         """What must hold at the end of a chain of steps, or it reverts: as it was rehearsed."""

@@ -193,6 +193,7 @@ def _rules(evm: EvmConfig, first: str) -> "EvmRules":
         health_min=to_units(evm.health_min, WEI_DECIMALS),
         deadline_s=evm.deadline_s,
         stale_s=evm.stale_s,
+        owned={account: its.owner for account, its in evm.accounts.items() if its.owner},
         by_way_of_zero=frozenset(evm.by_way_of_zero),
     )
 

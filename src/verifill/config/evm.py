@@ -53,12 +53,15 @@ class EvmAccountConfig:
         key: The variable that holds its private key.
         keystore: Its encrypted key file, instead of `key`.
         unlock: The variable that holds what opens the file.
+        owner: The account that owns it and sends for it: its address is that of an executor of its
+            own, a contract of venues/evm/contracts that was made with this owner.
     """
 
     address: str = field(validator=All(Some(), Address()))
     key: str = field(default="", validator=FromVariable())
     keystore: Path | None = None
     unlock: str = field(default="", validator=FromVariable())
+    owner: str = ""
 
 
 @frozen(kw_only=True)
