@@ -502,27 +502,26 @@ def summaries(made: World) -> list[dict[str, object]]:
     return [json.loads(text) for text in notes["payload"]]
 
 
-Query = Callable[[Request], Receipt]
 SILENCE = Receipt(Outcome.UNKNOWN, reason="no answer")
 
 
 @pytest.mark.parametrize(
-    ("event", "query", "fate", "complete"),
+    ("event", "answer", "fate", "complete"),
     [
-        ("accepted", lambda _request: SILENCE, "adopted", True),
-        ("intent", lambda _request: Receipt(Outcome.ABSENT), "voided", True),
-        ("intent", lambda _request: SILENCE, "held", False),
+        ("accepted", SILENCE, "adopted", True),
+        ("intent", Receipt(Outcome.ABSENT), "voided", True),
+        ("intent", SILENCE, "held", False),
     ],
 )
 def test_what_became_of_what_was_in_flight_is_summed_up_once_it_is_known(
-    tmp_path: Path, event: str, query: Query, fate: str, *, complete: bool
+    tmp_path: Path, event: str, answer: Receipt, fate: str, *, complete: bool
 ) -> None:
     made = world(tmp_path, [buy("1")])
     if event == "accepted":
         cut(made, event)
     else:
         assert "KILLED" == made.live(1, Moments("send", 1))
-        made.venue.query = query  # type: ignore[assignment]  # it tells no more
+        made.venue.query = lambda _request: answer  # type: ignore[assignment]  # it tells no more
     made.live(1)
     first, last = summaries(made)[-2:]
 

@@ -11,6 +11,12 @@ GROUPS = (kills, disks, damage, venues, more_venues, around, guards)
 APSW = "it needs apsw; pip install verifill[faults]"
 
 
+ON_A_NODE = (
+    "`tests/evm/test_faults.py"
+    "::test_each_fault_comes_to_its_verdict_with_nothing_double_skipped_or_lost`"
+)
+
+
 def _absent(name: str, what: str, rows: tuple[str, ...], reason: str) -> Hazard:
     return Hazard(name=name, group=Group.NOT_HERE, what=what, rows=rows, reason=reason)
 
@@ -44,19 +50,13 @@ ABSENT = (
         "replaced transaction",
         "a transaction is replaced, and the old hash is mined",
         ("C20",),
-        "the loopback venue has no nonces and no hashes; on a real node: "
-        "`tests/evm/test_faults.py::test_what_the_fee_has_outrun_is_replaced_in_its_own_place`, "
-        "`tests/evm/test_faults.py"
-        "::test_what_a_nothing_has_taken_the_place_of_is_sent_anew_with_a_new_key`, "
-        "`tests/evm/test_faults.py"
-        "::test_what_somebody_else_has_done_in_its_place_is_for_a_person`",
+        f"the loopback venue has no nonces and no hashes; on a real node: {ON_A_NODE}",
     ),
     _absent(
         "reorganisation",
         "a block is dropped; its transaction returns, or vanishes",
         ("C21",),
-        "the loopback venue has no blocks; on a real node: `tests/evm/test_faults.py"
-        "::test_a_reorganisation_before_it_is_deep_enough_is_waited_out`, "
+        f"the loopback venue has no blocks; on a real node: {ON_A_NODE}, "
         "`tests/evm/test_faults.py::test_a_reorganisation_after_it_was_done_halts_the_next_life`",
     ),
 )
