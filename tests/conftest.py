@@ -29,7 +29,7 @@ DEMANDED = {"engine": 100.0, "machines": 100.0, "venues": 95.0}
 
 # What these test has no gate: the command line and what is made of a log. Tracing takes a third
 # to a half of the time of a test, and what they reach of the gated areas others reach, too.
-UNTRACED = ("checking", "cli", "exports", "observing", "page")
+UNTRACED = ("checking", "cli", "observing", "page")
 
 # What takes longest comes first: a worker takes a file at a time, and the last should be short.
 FIRST = (

@@ -1,7 +1,9 @@
 """Orders that rest: until when, how they are cancelled, and what is verified then."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from msgspec import structs
@@ -26,9 +28,13 @@ from tests.machines.support import (
 from tests.machines.test_saga import saga
 from tests.machines.test_tight_loop import HALF
 from verifill.engine.retry import RetryPolicy
+from verifill.machines.leg import Leg
 from verifill.machines.loop import LoopPolicy
 from verifill.machines.policies import Policies
+from verifill.machines.recalling import recall, rest_left_ns
+from verifill.machines.unguarded import Open
 from verifill.venues.instructions import SpotTrade
+from verifill.venues.interfaces import OrderHandler
 from verifill.venues.orders import Order, Outcome, Receipt, Request
 from verifill.venues.time_in_force import TimeInForce
 
@@ -171,3 +177,60 @@ def test_a_step_that_rested_and_was_filled_is_taken_back_at_the_market(tmp_path:
     assert "rolled_back" in run.events
     assert (TimeInForce.IOC, 0, None) == (back.time_in_force, back.timeout_s, back.limit)
     assert OPENING[BTC] - COIN // 100 < run.totals[BTC] <= OPENING[BTC]
+
+
+# Where a venue can do less.
+
+
+class Barring(Open):
+    """Lets nothing be cancelled."""
+
+    def deny_cancel(self, venue: str) -> str:
+        return f"{venue} is barred"
+
+
+class Notes:
+    """Keeps what is written down."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def note(self, number: int, kind: str, text: object) -> None:
+        self.told.append((number, kind, text))
+
+
+def resting(folder: Path) -> Leg:
+    """The leg of an order that rests."""
+    leg = played(folder).loop.manager.leg
+    leg.receipt, leg.rests_until_ns = Receipt(Outcome.ACCEPTED), 0
+    return leg
+
+
+def test_where_no_reading_has_a_moment_the_whole_time_is_left(tmp_path: Path) -> None:
+    leg = resting(tmp_path)
+    leg.observation = replace(leg.observation, as_of_ns=0, behind={})
+
+    assert 90 * 10**9 == rest_left_ns(leg)
+    assert 0 == leg.rests_until_ns
+
+
+def outcome_of(leg: Leg, guard: Open) -> tuple[str, str]:
+    notes: Any = Notes()
+    recall(leg, guard, notes)
+    ((_, kind, text),) = notes.told
+    assert kind == "CANCEL"
+    return text["outcome"], text["reason"]
+
+
+def test_a_cancel_that_is_denied_does_not_go_out(tmp_path: Path) -> None:
+    leg = resting(tmp_path)
+    leg.handler = cast("OrderHandler", object())  # that cannot be asked anything
+
+    assert ("DENIED_LOCAL", "desk is barred") == outcome_of(leg, Barring())
+
+
+def test_a_venue_that_cannot_cancel_leaves_it_unknown(tmp_path: Path) -> None:
+    leg = resting(tmp_path)
+    leg.handler = cast("OrderHandler", object())
+
+    assert ("UNKNOWN", "desk has no way to cancel an order") == outcome_of(leg, Open())
