@@ -16,7 +16,7 @@ from verifill.engine.verify.chunks import chain
 from verifill.engine.verify.evidence import evidence_checks, intent_checks
 from verifill.engine.verify.machine import Machine
 from verifill.engine.verify.moves import moves, rows_of
-from verifill.engine.verify.order import at_rest, ends_of, order_checks, sequence
+from verifill.engine.verify.order import at_rest, ends_of, order_checks, recovered, sequence
 from verifill.engine.verify.records import read
 from verifill.engine.verify.verdict import Check, Fault, Open, Verdict, checked
 from verifill.engine.verify.words import words
@@ -82,7 +82,7 @@ def _of_chunks(log: Log, machine: Machine) -> Checked:
         order = [sequence(rows), *order_checks(rows, machine)]
         ends = ends_of(rows, machine)
         rest, opened = at_rest(ends, rows, machine)
-        checks += [*order, rest, *evidence_checks(ends, log.stream)]
+        checks += [*order, rest, recovered(rows, opened), *evidence_checks(ends, log.stream)]
         return checks, opened, int(rows["count"].sum()), root
     return checks, [], 0, root
 
@@ -105,8 +105,8 @@ def _of_records(folder: Path, machine: Machine, anchor: Anchor | None) -> Checke
         rows = rows_of(frame, known, machine)
         ends = ends_of(rows, machine)
         rest, opened = at_rest(ends, rows, machine)
-        checks += [*order_checks(rows, machine), rest, *intent_checks(rows, machine)]
-        checks += evidence_checks(ends, told.stream)
+        checks += [*order_checks(rows, machine), rest, recovered(rows, opened)]
+        checks += [*intent_checks(rows, machine), *evidence_checks(ends, told.stream)]
         return checks, opened, frame.height, told.root
     return checks, [], frame.height, told.root
 

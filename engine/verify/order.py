@@ -3,11 +3,11 @@
 They look at rows: one for each recorded path of a backtest, one for each record of a live
 run, in these columns:
 
-    seq count source target inner answers denials refused ignored
+    seq count source target inner answers denials refused ignored recovered
     epoch time_ns tick chain instruction attempt in_tick in_chain in_instruction
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import polars as pl
@@ -139,6 +139,27 @@ def at_rest(ends: pl.DataFrame, rows: pl.DataFrame, machine: Machine) -> tuple[C
     check = checked("instructions", claim, inside.height, "instructions", faults, odd.height)
     left = unrested.filter(instruction=last)
     return check, [Open(number, leaf, seq) for number, leaf, seq in left.iter_rows()]
+
+
+def recovered(rows: pl.DataFrame, opened: Sequence[Open]) -> Check:
+    """Whoever claims to have recovered has left no instruction in flight.
+
+    No table can prove that. An earlier instruction that is left so is told by `at_rest`.
+
+    Args:
+        rows: of the log.
+        opened: instructions that have not ended, with the record that each was left at.
+    """
+    told = rows.filter(pl.col("recovered") > 0)["seq"]
+    faults = [
+        Fault(
+            f"record {seq}", f"claims recovery, and instruction {one.instruction} is in {one.leaf}"
+        )
+        for one in opened
+        for seq in told.filter(told > one.seq)
+    ]
+    claim = "nothing was in flight where recovery was claimed"
+    return checked("recovered", claim, told.len(), "claims", faults)
 
 
 def greatest(rows: pl.DataFrame, column: str) -> int:

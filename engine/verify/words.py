@@ -1,6 +1,7 @@
 """The paths that a log in chunks names: each is checked once, however often it was taken."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import polars as pl
 from attrs import evolve, field, frozen
@@ -9,6 +10,9 @@ from verifill.engine.paths import Move
 from verifill.engine.verify.machine import Machine
 from verifill.engine.verify.sends import answers
 from verifill.engine.verify.verdict import Fault
+
+RECOVERED: Final = "recovered"
+"""Event that claims that nothing is in flight, or that all of it is resolved."""
 
 
 @frozen
@@ -25,6 +29,7 @@ class Word:
         denials: how many were denied before they left.
         refused: how many events were refused on it.
         ignored: how many were ignored.
+        recovered: how many times it claims that nothing is in flight.
     """
 
     source: str
@@ -36,6 +41,7 @@ class Word:
     denials: int = 0
     refused: int = 0
     ignored: int = 0
+    recovered: int = 0
 
     def inside(self, columns: frozenset[str]) -> "Word":
         """The path where it is inside of no other instances than these columns number."""
@@ -60,6 +66,7 @@ class Word:
             denials=self.denials + denied,
             refused=self.refused + (move is Move.REFUSED),
             ignored=self.ignored + (move is Move.IGNORED),
+            recovered=self.recovered + (event == RECOVERED and move is Move.MOVED),
         )
 
 
@@ -104,6 +111,7 @@ def frame_of(machine: Machine, known: Sequence[Word]) -> pl.DataFrame:
         "denials": pl.Series([word.denials for word in known], dtype=pl.Int32),
         "refused": pl.Series([word.refused for word in known], dtype=pl.Int32),
         "ignored": pl.Series([word.ignored for word in known], dtype=pl.Int32),
+        "recovered": pl.Series([word.recovered for word in known], dtype=pl.Int32),
     }
     within = {
         f"in_{column}": pl.Series([column in word.within for word in known], dtype=pl.Boolean)
