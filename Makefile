@@ -44,7 +44,7 @@ test: lint kernel foreign chain ## run every check and test; the last line is py
 	$(MEMORY) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--doctest-modules tests src/verifill --cov --cov-report=term --gate
 
-foreign: setup ## install what reads drawings in the tests: Chromium, and packages of npm
+foreign: setup ## install what others wrote for the tests: Chromium, spin, and packages of npm
 	./.ci/foreign
 
 chain: setup ## install what chains need in the tests: a node, a compiler, contracts of others
@@ -91,8 +91,9 @@ faults: setup ## let everything go wrong that can, everywhere, and not at a samp
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --every 1 \
 		tests/exchanges/test_faults.py tests/exchanges/test_killed.py tests/exchanges/test_funds.py
 
-check: setup ## explore all that the engine can come to, within small scopes
+check: setup foreign ## explore all that the engine can come to, within small scopes
 	$(BIN)/verifill check --out runs/check
+	$(BIN)/verifill check --spin --out runs/check
 
 bench: setup kernel ## measure speed and memory
 	$(BIN)/python -m bench
