@@ -26,7 +26,9 @@ def promela(table: AnyTable = FULL_LOOP) -> str:
     Raises:
         TableError: two names of states are one name in Promela.
     """
-    around = files(__package__).joinpath("surroundings.pml").read_text(encoding="utf-8")
+    around = (
+        files("verifill.checking.promela").joinpath("surroundings.pml").read_text(encoding="utf-8")
+    )
     return "\n".join((*_names(table), *_moves(table.flat), around))
 
 

@@ -123,11 +123,13 @@ def _broken(said: str) -> str:
 def _told(
     said: str, missed: Sequence[tuple[str, str]], broken: str, steps: Sequence[str]
 ) -> Judgement:
-    states = re.search(r"(\d+) states, stored", said)
-    transitions = re.search(r"(\d+) transitions", said)
-    assert states
-    assert transitions
-    return Judgement(int(states[1]), int(transitions[1]), broken, steps, missed)
+    states = _number(r"(\d+) states, stored", said)
+    return Judgement(states, _number(r"(\d+) transitions", said), broken, steps, missed)
+
+
+def _number(pattern: str, said: str) -> int:
+    found = re.search(pattern, said)
+    return int(found[1]) if found else 0
 
 
 def _missed(model: str, flat: Flat, said: str) -> tuple[tuple[str, str], ...]:
