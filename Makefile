@@ -95,9 +95,10 @@ check: setup foreign ## explore all that the engine can come to, within small sc
 	$(BIN)/verifill check --out runs/check
 	$(BIN)/verifill check --spin --out runs/check
 
-bench: setup kernel ## measure speed and memory
+bench: setup kernel ## measure speed and memory, beside peers too (they are installed)
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.audit
+	PYTHONPATH=$(KERNEL) $(BIN)/python -m bench.peers
 
 lock: ## renew constraints.txt with the newest versions that fit
 	PYTHON=$(PYTHON) ./.ci/lock
