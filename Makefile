@@ -3,7 +3,7 @@
 # Debian's Python is built with profile-guided and link-time optimisation. One built from source
 # without them took 1.4 to 2.3 times as long for a loop of arithmetic, dictionaries and texts.
 PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, ensurepip; assert sys.version_info >= (3, 11)' 2>/dev/null && echo /usr/bin/python3 || echo python3)
-WORKERS ?= 3 # on two cores: a part of the tests waits for processes and nodes
+WORKERS ?= 4 # on two cores: a part of the tests waits for processes and nodes
 BIN := .venv/bin
 # Tests that sync thousands of times do it in memory where there is room for it: what a disk
 # does when the power goes is simulated, and no test waits for one.
@@ -12,7 +12,7 @@ READY := .venv/.ready
 KERNEL := build/kernel
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel test foreign chain contracts lint style mypy pyright layers format demo audit-demo \
+.PHONY: help setup kernel test tests foreign chain contracts lint style mypy pyright layers format demo audit-demo \
 	live-demo-exchange live-demo-chain screenshots faults check bench lock clean
 
 help: ## list the targets
@@ -40,7 +40,11 @@ $(KERNEL)/.ready: $(READY) setup.py $(shell find engine machines venues src -nam
 	PYTHONPATH=$(KERNEL) $(BIN)/python -m verifill --version
 	@touch $@
 
-test: lint kernel foreign chain ## run every check and test; the last line is pytest's summary
+# The linters run beside the tests, which take longer: what comes last is pytest's summary.
+test: setup ## run every check and test; the last line is pytest's summary
+	$(MAKE) --no-print-directory --jobs=2 tests lint
+
+tests: kernel foreign chain
 	$(MEMORY) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--doctest-modules tests src/verifill --cov --cov-report=term --gate
 
