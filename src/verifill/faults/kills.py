@@ -157,7 +157,10 @@ HAZARDS = (
         group=Group.KILL,
         what="the process is gone around a send, and again at any moment of its recovery",
         rows=("P1", "C23"),
-        scenes=scenes("three", "saga", "saga taken back", "one transaction"),
+        scenes=(
+            *scenes("three", "saga", "saga taken back", "one transaction"),
+            *scenes("three", "saga", klass=Idempotency.D, lag_s=5),
+        ),
         spots=in_recovery,
         play=play,
         expects=ended,
