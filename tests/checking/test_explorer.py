@@ -34,12 +34,14 @@ def explored(scope: Scope, folder: Path, *, merged: bool = True) -> Explored:
         return explore(scope, run, merged=merged)
 
 
+# What is lost is resolved under its own key: no proof, no second INTENT, and no order that is there
+# but not found waits for a person.
 PINNED: Mapping[tuple[str, str], tuple[int, int]] = {
-    ("one", "fault"): (24, 196),
-    ("one", "crash"): (22, 165),
-    ("one", "person"): (33, 245),
-    ("one transaction", "fault"): (24, 190),
-    ("one transaction", "crash"): (32, 384),
+    ("one", "fault"): (24, 197),
+    ("one", "crash"): (22, 157),
+    ("one", "person"): (30, 228),
+    ("one transaction", "fault"): (24, 194),
+    ("one transaction", "crash"): (32, 376),
 }
 BUDGETS = {"fault": FAULT, "crash": CRASH, "person": PERSON}
 

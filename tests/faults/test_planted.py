@@ -110,7 +110,7 @@ BUGS: dict[str, tuple[Plant, Sequence[str], set[str]]] = {
     ),
     "nothing happened and it is called done": (
         take_nothing_for_what_was_expected,
-        ["timeout_before: three, class K"],
+        ["timeout_before: three, class D"],
         {"wrong", "unexpected"},
     ),
     "done without having been reconciled": (
