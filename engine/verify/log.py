@@ -18,6 +18,7 @@ from verifill.engine.verify.machine import Machine
 from verifill.engine.verify.moves import moves, rows_of
 from verifill.engine.verify.order import at_rest, ends_of, order_checks, recovered, sequence
 from verifill.engine.verify.records import read
+from verifill.engine.verify.submits import repeats_check
 from verifill.engine.verify.verdict import Check, Fault, Open, Verdict, checked
 from verifill.engine.verify.words import words
 
@@ -106,7 +107,8 @@ def _of_records(folder: Path, machine: Machine, anchor: Anchor | None) -> Checke
         ends = ends_of(rows, machine)
         rest, opened = at_rest(ends, rows, machine)
         checks += [*order_checks(rows, machine), rest, recovered(rows, opened)]
-        checks += [*intent_checks(rows, machine), *evidence_checks(ends, told.stream)]
+        checks += [*intent_checks(rows, machine), repeats_check(frame)]
+        checks += evidence_checks(ends, told.stream)
         return checks, opened, frame.height, told.root
     return checks, [], frame.height, told.root
 

@@ -28,6 +28,7 @@ from verifill.engine.log.parts import verify as follow
 from verifill.engine.log.record import COLUMNS, EVIDENCE, Row
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import CODE, TEXT, dtype_of
+from verifill.engine.verify.submits import repeats, submits
 from verifill.engine.verify.verdict import Check, Fault, checked
 
 RECORDS: Final = "records"
@@ -38,7 +39,9 @@ PICKED: Mapping[str, pl.DataType] = {
     name: pl.Categorical() if name in TEXTS else dtype_of(COLUMNS[name])
     for name in ("seq", "epoch", "machine", "instance", "from", "event", "to", "attempt", "kind",
                  "intent_id", "mono_ns")
-}  # fmt: skip
+} | {"submits": pl.Int64(), "repeats": pl.String()}  # fmt: skip
+"""What is kept of each record; besides its columns, what `engine.verify.submits` reads."""
+
 PIECE_ROWS = 2_048
 
 
@@ -203,6 +206,8 @@ class Kept:
         if not self._loose:
             return
         shown = dict(zip(COLUMNS, zip(*self._loose, strict=True), strict=True))
+        shown["submits"] = tuple(map(submits, shown["payload"]))
+        shown["repeats"] = tuple(map(repeats, shown["event"], shown["payload"]))
         self._loose.clear()
         self._pieces[RECORDS].append(
             pl.DataFrame(

@@ -314,6 +314,14 @@ class NeverKnew(Honest):
         return Receipt(Outcome.UNKNOWN) if absent else receipt
 
 
+class CountsTwice(NeverKnew):
+    """It does not find what it does not know, and executes a key as often as it comes."""
+
+    def query(self, request: Request) -> Receipt:
+        receipt = super().query(request)
+        return replace(receipt, not_found=True) if receipt.outcome is Outcome.UNKNOWN else receipt
+
+
 class ForksNothing(Honest):
     """Its fork is itself."""
 

@@ -43,6 +43,9 @@ from verifill.venues.simulated.ledger import Accounts
 from verifill.venues.trades import TRADES
 
 KEY = re.compile(r"[a-z0-9]{32}")
+NEVER = Receipt(
+    Outcome.ABSENT, reason="cancelled before it came, which has used its key up", retryable=True
+)
 KEPT = (InternalTransfer, Transfer, SetLeverage)
 
 
@@ -112,6 +115,7 @@ class Book:
         self._idempotency = idempotency
         self._entries: dict[str, list[Entry]] = {}
         self._standing: list[tuple[str, Entry]] = []
+        self._used_up: set[str] = set()
         self._orders = 0
         self._numbers = 0
         self.arrivals: dict[str, int] = {}
@@ -135,10 +139,17 @@ class Book:
     def find(self, key: str) -> Answer:
         """What became of the last order of a key."""
         entries = [entry for entry in self._entries.get(key, ()) if entry.found_ns <= self.now_ns]
+        if key in self._used_up:
+            return self._never(key)
         return self._ack(key, entries[-1]) if entries else NotFound(key, self.now_ns)
 
     def cancel(self, key: str) -> Answer:
-        """Take what rests of an order out of the book; one that is final stays as it is."""
+        """Take what rests of an order out of the book; one that is final stays as it is.
+
+        In class K a key under which nothing came yet is used up by it: what comes is not taken.
+        """
+        if self._idempotency is Idempotency.K and key not in self._entries:
+            self._used_up.add(key)
         for entry in self._entries.get(key, ()):
             entry.rest = 0
             if isinstance(self._venue, Recallable):
@@ -162,7 +173,8 @@ class Book:
 
     def situation(self) -> list[tuple[str, str, int, int, Receipt]]:
         """Of every order: key, id, what rests of it, when it can be found, what became of it."""
-        return [
+        none = [(key, "", 0, 0, NEVER) for key in sorted(self._used_up)]
+        return none + [
             (key, entry.order, entry.rest, entry.found_ns, self._receipt(entry))
             for key, entries in self._entries.items()
             for entry in entries
@@ -186,6 +198,8 @@ class Book:
         if not KEY.fullmatch(key):
             return Refusal(Code.BAD_REQUEST, f"key {key!r} is not 32 characters of a-z and 0-9")
         self.arrivals[key] = self.arrivals.get(key, 0) + 1
+        if key in self._used_up:
+            return self._never(key)
         before = self._entries.get(key, [])
         if self._idempotency is Idempotency.K and before:
             return self._again(asked, before[-1])
@@ -345,6 +359,10 @@ class Book:
         if entry.handling.refused:
             receipt = Receipt(Outcome.REJECTED_DEFINITIVE, reason="rejected")
         return Ack(key, entry.order, receipt, self.now_ns)
+
+    def _never(self, key: str) -> Ack:
+        """What is told of a key that a cancel has used up."""
+        return Ack(key, f"{self._venue.rules.name}-none", NEVER, self.now_ns)
 
     def _receipt(self, entry: Entry) -> Receipt:
         """What became of an order so far."""

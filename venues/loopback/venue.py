@@ -3,7 +3,7 @@
 Both implement `venues.interfaces.Venue`; the one for a chain is `Forkable` too.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from verifill.venues.adapter import Adapter
 from verifill.venues.instructions import (
@@ -73,18 +73,6 @@ class LoopbackExchange(RemoteVenue, Adapter):
             known = ", ".join(sorted(self.rules.accounts))
             return f"{asked.to!r} is no account of {self.rules.name}; it has {known}"
         return self.no_route(asked)
-
-    def open_orders(self) -> Sequence[str]:
-        """See `Resting.open_orders`.
-
-        Raises:
-            NotObserved: nothing can be known of them now.
-        """
-        return tuple(dict.fromkeys(order.key for order in self.remote.open_orders()))
-
-    def cancel(self, key: str) -> Receipt:
-        """See `Resting.cancel`."""
-        return self.remote.cancel(key)
 
     def recall(self, request: Request) -> Receipt:
         """See `Recallable.recall`."""

@@ -133,7 +133,7 @@ def killed_after(made: int) -> Callable[[Scene, Spot, Whole], Expected]:
     def ends(_scene: Scene, spot: Spot, _whole: Whole) -> Expected:
         if spot.nth <= (MADE if spot.ats else made):
             return frozenset({Verdict.REFUSED})
-        return frozenset({Verdict.DONE, Verdict.RESENT})
+        return frozenset({Verdict.DONE})
 
     return ends
 

@@ -130,23 +130,23 @@ HAZARDS = (
         "timeout_before",
         "the request never arrives, and nobody answers",
         ("P7", "C2"),
-        *(RESENT, RESENT, HELD),
+        *(DONE, RESENT, HELD),
     ),
     on_send("timeout_after", "the order is executed, and nobody answers", ("P7", "C1"), DONE),
     on_send(
         "dropped_before",
         "the connection drops before the venue has the request",
         ("P7", "C2"),
-        *(RESENT, RESENT, HELD),
+        *(DONE, RESENT, HELD),
     ),
     on_send("dropped_after", "the connection drops after execution", ("P7", "C1"), DONE),
-    on_send("status_5xx_before", "status 502, not executed", ("P7", "C2"), *(RESENT, RESENT, HELD)),
+    on_send("status_5xx_before", "status 502, not executed", ("P7", "C2"), *(DONE, RESENT, HELD)),
     on_send("status_5xx_after", "status 502, executed", ("P7", "C1"), DONE),
     on_send(
         "killed_before",
         "the venue is killed before it has the order, and comes back",
         ("P7", "C2"),
-        *(RESENT, RESENT, HELD),
+        *(DONE, RESENT, HELD),
     ),
     on_send(
         "killed_after", "the venue is killed after execution, and comes back", ("P7", "C1"), DONE
