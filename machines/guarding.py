@@ -19,14 +19,14 @@ from verifill.machines.circuit_memory import LATCHED
 from verifill.machines.feeds import Feeds
 from verifill.machines.figures import Figures
 from verifill.machines.gate import Gate
-from verifill.machines.health import MACHINE, Components, Health
+from verifill.machines.health import MACHINE, START_UP, Components, Health
 from verifill.machines.leg import REHEARSAL, Leg
 from verifill.machines.limits import Alarm
 from verifill.machines.measuring import Measuring, measure_margins
 from verifill.machines.monitor import PositionMonitor
 from verifill.machines.purpose import account_of_leg, cancel_at, sending_of
 from verifill.machines.saved import handed_over
-from verifill.machines.scopes import GLOBAL, account_scope, strategy_scope
+from verifill.machines.scopes import GLOBAL, account_scope, feed_scope, strategy_scope
 from verifill.machines.sending import Sending
 from verifill.machines.surroundings import Probed, Surroundings, parts_of, since_of
 from verifill.machines.tally import Answer
@@ -128,9 +128,18 @@ class Guard(Open):
     def _keep(self, memories: Mapping[str, Any]) -> None:
         self._kept = memories
 
-    def begin(self) -> None:
-        """A new process life begins."""
-        self.gate.recover(self._now_ns())
+    def begin(self, venues: Iterable[str]) -> None:
+        """A new process life begins: nothing has succeeded in it yet, whatever did before.
+
+        Args:
+            venues: of the run.
+        """
+        now_ns = self._now_ns()
+        known = {*self.health.names, *venues, strategy_scope(self._strategy)}
+        for component in sorted(known):
+            self.health.expect(component)
+        self.feeds.begin(now_ns)
+        self.gate.recover(now_ns)
         self._write()
 
     # Before and after a send.
@@ -264,6 +273,7 @@ class Guard(Open):
             else:
                 self.feeds.connect(venue, now_ns)
                 self.feeds.heartbeat(venue, now_ns)
+                self.health.ready(feed_scope(venue))
         told = problem or self.feeds.may_decide(sorted(venues), now_ns)
         self.gate.stale(self._strategy, told)
         self._write()
@@ -274,12 +284,19 @@ class Guard(Open):
         self.gate.clock_offset(offset_ns)
         self._write()
 
-    def started(self, venue: str, failures: Sequence[str]) -> None:
-        """How the start-up tests of a venue went."""
-        if failures:
-            self.health.find(venue, "start_up", Health.NOT_READY, "; ".join(failures))
-        else:
-            self.health.ready(venue)
+    def started(self, told: Mapping[str, Sequence[str]]) -> None:
+        """How the start-up tests of the venues went: name -> what failed."""
+        for venue, failures in told.items():
+            if failures:
+                self.health.find(venue, START_UP, Health.NOT_READY, "; ".join(failures))
+            else:
+                self.health.ready(venue)
+        self._write()
+
+    def ready(self) -> None:
+        """All start-up tests have passed: what hangs on them may be used from now on."""
+        for component in self.health.names:
+            self.health.ready(component)
         self._write()
 
     def loop_ended(self, failed: Iterable[str]) -> None:

@@ -167,11 +167,10 @@ class LiveLoop(Hearing):
 
     def _recovered(self) -> tuple[str, str]:
         """What recovery leads to, and why it is blocked, or empty."""
-        if problem := self._fresh():
-            return FullEvent.BLOCKED, problem
-        event = self._recovering.event(self)
+        event = self._recovering.event(self, self._fresh())
         if event == FullEvent.BLOCKED:
             return event, self._recovering.reason
+        self._guard.ready()
         if event == FullEvent.RECOVERED and self._guard.latched:
             return FullEvent.BLOCKED, self._guard.latched
         return event, ""

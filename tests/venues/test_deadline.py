@@ -140,9 +140,7 @@ def test_all_addresses_of_a_name_share_the_time_to_connect(
         raise TimeoutError
 
     addresses = [(0, 0, 0, "", (f"192.0.2.{last}", 80)) for last in range(1, 5)]
-    monkeypatch.setattr(
-        "verifill.venues.requests_deadline.getaddrinfo", lambda *_, **__: addresses
-    )
+    monkeypatch.setattr("verifill.venues.requests_deadline.getaddrinfo", lambda *_, **__: addresses)
     monkeypatch.setattr(connection, "create_connection", refuse)
     node = Node("http://node.example", 8)
     try:
