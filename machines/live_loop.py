@@ -151,6 +151,8 @@ class LiveLoop(Hearing):
 
     def recover(self) -> str:
         """Resolve what was in flight, before anything else; see `Recovering`."""
+        while left_ns := self._guard.away_ns():  # before a venue is asked for anything
+            self._clock.wait(left_ns)
         context = self._machine.context
         context.time_ns = self._clock.now_ns
         killing, found = self._killing, self._recovering.in_flight

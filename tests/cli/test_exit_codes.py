@@ -18,9 +18,7 @@ PATIENCE_S = 120
 NOBODY = 9  # a port that nobody listens on
 FIRM = '[loopback]\nwidth = "0"\n'
 RESTS = {"faults": [{"name": "rests", "handling": {"share": 0, "rest_s": 3_600}}]}
-GONE = {
-    "faults": [{"name": "gone", "on": "query", "times": 10_000, "delivery": {"before": "drop"}}]
-}
+UNHEARD = {"name": "unheard", "on": "query", "times": 10_000, "delivery": {"before": "drop"}}
 STOPS = pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 ENDLESS = STRATEGY.replace(
     "        self.count += 1\n",

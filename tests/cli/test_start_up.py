@@ -1,4 +1,4 @@
-"""The start-up tests of `verifill live`: none hides another, and health tells of this life alone."""
+"""The start-up tests of `verifill live`: none hides another; health is of this life alone."""
 
 import json
 import signal
