@@ -26,6 +26,7 @@ HARMLESS = (
     "timeout_after",
     "dropped_after",
     "answer_truncate",
+    "answer_drip",
     "answer_null_id",
     "answer_fill_twice",
     "late_fill",

@@ -62,6 +62,7 @@ PROVEN: dict[str, Seen] = {
     "status_5xx_before": LOST_BEFORE,
     "status_5xx_after": LOST_AFTER,
     "answer_truncate": LOST_AFTER,
+    "answer_drip": LOST_AFTER,
     "answer_garbage": LOST_AFTER,
     "answer_null_id": LOST_AFTER,
     "answer_no_id": LOST_AFTER,

@@ -25,7 +25,7 @@ class ExitCode(IntEnum):
     """What the command says by ending."""
 
     COMPLETED = 0
-    ENDED_EARLY = 1  # the run ended FAILED, HELD or STRANDED
+    ENDED_EARLY = 1  # the run ended FAILED, HELD or STRANDED, or live: HALTED
     BAD_INPUT = 2
     ENVIRONMENT = 3
     DEFECT = 4
@@ -38,7 +38,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES = """Exit codes:
   0    completed
-  1    the run ended FAILED, HELD or STRANDED
+  1    the run ended FAILED, HELD or STRANDED; a live one was HALTED when it was stopped
   2    usage or input: command line, configuration, data, strategy
   3    the machine: disk, permission, memory
   4    a defect of Verifill; please report it

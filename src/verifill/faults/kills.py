@@ -132,7 +132,7 @@ def in_recovery(whole: Whole, _seed: int) -> Iterator[Spot]:
                         yield Spot(ats=(first, At(place, second, late)))
 
 
-RECOVERY = {Place.COMMIT: 7, Place.READING: 6, Place.QUESTION: 1, Place.LOOK: 3, Place.ANCHOR: 1}
+RECOVERY = {Place.COMMIT: 11, Place.READING: 6, Place.QUESTION: 1, Place.LOOK: 3, Place.ANCHOR: 1}
 """How many moments of a recovery are tried: more than one has, for what comes just after it."""
 
 ALL = ("one", "three", "saga", "saga taken back", "one transaction", "withdrawal", "wrap", "revert")

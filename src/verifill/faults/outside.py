@@ -172,9 +172,9 @@ class Wire:
 
     def _told(self, outgoing: Outgoing) -> Attempt:
         """What a client makes of an answer on its way."""
-        if outgoing.ends is Break.HOLD:
+        if outgoing.ends is Break.HOLD or outgoing.drips:
             self._time.busy(TIMEOUT_NS)
-        if outgoing.ends in {Break.DROP, Break.HOLD} or outgoing.truncated:
+        if outgoing.ends in {Break.DROP, Break.HOLD} or outgoing.truncated or outgoing.drips:
             return Lost(str(outgoing.ends or "the answer breaks off"))
         return Answered(outgoing.status, outgoing.body, outgoing.headers.get("Retry-After", ""))
 

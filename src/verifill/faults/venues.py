@@ -152,6 +152,12 @@ HAZARDS = (
         "killed_after", "the venue is killed after execution, and comes back", ("P7", "C1"), DONE
     ),
     on_send("answer_truncate", "the answer breaks off", ("C4",), DONE),
+    on_send(
+        "answer_drip",
+        "a byte of the answer comes now and then, and never all of it",
+        ("P7", "C1"),
+        DONE,
+    ),
     on_send("answer_garbage", "the answer is a proxy's page, with status 200", ("C4",), DONE),
     on_send("answer_null_id", "the order's id is null", ("C4",), DONE),
     on_send("answer_no_id", "the order has no id", ("C4",), DONE),
