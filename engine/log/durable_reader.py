@@ -19,6 +19,7 @@ from verifill.engine.log.connection import (
     rows_after,
 )
 from verifill.engine.log.expand import Nesting
+from verifill.engine.log.identity import check_header
 from verifill.engine.log.reader import Log
 from verifill.engine.log.record import COLUMNS, EVIDENCE, Evidence, Row
 from verifill.engine.log.schema import PATHS
@@ -35,8 +36,10 @@ def open_log(folder: Path | str) -> Log:
     """The reader of a log, of a backtest or of a live run.
 
     Raises:
-        LogError: it is no log, or of a schema that this version does not know.
+        LogError: it is no log, or of a schema that this version does not know; or its header
+            is damaged.
     """
+    check_header(Path(folder))
     log = Log(folder)
     return DurableReader(folder) if log.header.get(STORE) == SQLITE else log
 
