@@ -130,8 +130,7 @@ def _anchored(folder: Path, anchor: Anchor | None) -> tuple[tuple[int, str] | No
         return None, []
     try:
         told = anchor.last()
-        check_same(folder, anchor)
-    except (LogError, LogExists) as error:
+    except LogError as error:
         return None, [Fault("anchor", str(error))]
     if told is None:
         what = (
@@ -140,6 +139,10 @@ def _anchored(folder: Path, anchor: Anchor | None) -> tuple[tuple[int, str] | No
             "off its end. Restore it, or name the file that it was moved to with --anchor"
         )
         return None, [Fault("anchor", what)]
+    try:
+        check_same(folder, anchor)
+    except (LogError, LogExists) as error:
+        return told, [Fault("anchor", str(error))]
     return told, []
 
 
