@@ -14,6 +14,7 @@ from verifill.engine.log.connection import (
     COMMANDS,
     DATABASE,
     backwards,
+    check_tables,
     connect_to_read,
     reading,
     rows_after,
@@ -28,6 +29,7 @@ from verifill.engine.log.tally import of_records
 
 STORE = "store"  # key of the header that marks a durable log
 SQLITE = "sqlite"
+LAST_RECORD = "SELECT * FROM records ORDER BY seq DESC LIMIT 1"
 BATCH_ROWS = 65_536
 MAX_SEQ = 1 << 62
 
@@ -42,6 +44,19 @@ def open_log(folder: Path | str) -> Log:
     check_header(Path(folder))
     log = Log(folder)
     return DurableReader(folder) if log.header.get(STORE) == SQLITE else log
+
+
+def check_readable(folder: Path) -> None:
+    """Refuse a durable log of which it shows without reading it whole that it is damaged.
+
+    Raises:
+        LogError: its header is not as it was written, or its database cannot be read as a log.
+    """
+    check_header(folder)
+    path = folder / DATABASE
+    with reading(path), closing(connect_to_read(path)) as connection:
+        check_tables(connection, path)
+        connection.execute(LAST_RECORD).fetchone()
 
 
 class DurableReader(Log):
