@@ -60,7 +60,7 @@ class Callbacks:
 
 
 class FileAnchor:
-    """An anchor in a text file, for one log: a line for each place, after one with the log's folder.
+    """An anchor in a text file, for one log: a line with its folder, then one for each place.
 
     Args:
         path: the file. It belongs on another disk than the log, or at least in a folder

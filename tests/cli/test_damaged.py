@@ -105,12 +105,11 @@ SAID: dict[Callable[[Path], None], dict[str, Told]] = {
         "status": (ENVIRONMENT, f"has a damaged header: {GARBLED}. Do not trade"),
         "verify": (ENVIRONMENT, f"has a damaged header: {GARBLED}. Do not trade"),
     },
-    headless: {
-        name: (ENVIRONMENT, f"has a damaged header: {HEADLESS}")
-        for name in ("live", "status", "verify")
-    },
-    gone: {name: (ENVIRONMENT, LOST) for name in ("live", "status", "verify")},
-    emptied: {name: (ENVIRONMENT, LOST) for name in ("live", "status", "verify")},
+    headless: dict.fromkeys(
+        ("live", "status", "verify"), (ENVIRONMENT, f"has a damaged header: {HEADLESS}")
+    ),
+    gone: dict.fromkeys(("live", "status", "verify"), (ENVIRONMENT, LOST)),
+    emptied: dict.fromkeys(("live", "status", "verify"), (ENVIRONMENT, LOST)),
     other: {
         "live": (INPUT, "what lies there is another log, which is anchored in .*Do not trade"),
         "status": (ExitCode.COMPLETED, "another"),

@@ -93,5 +93,5 @@ def test_what_cannot_be_looked_at_is_told(log: Path, monkeypatch: pytest.MonkeyP
         raise OSError(msg)
 
     monkeypatch.setattr(Path, "lstat", lstat)
-    with pytest.raises(LogError, match="the files of .* cannot be looked at: gone"):
+    with pytest.raises(LogError, match=r"the files of .* cannot be looked at: gone"):
         reopened(log, anchor=beside(log))

@@ -56,9 +56,8 @@ class Exporter:
             for entry in entries:
                 metrics.add(entry)
         metrics.engine_up.set(is_held(self._follower.folder))
-        metrics.anchor_lag.set(
-            self._follower.position - last_anchored(self._anchor.path) if self._anchor else math.nan
-        )
+        told = last_anchored(self._anchor.path) if self._anchor else math.nan
+        metrics.anchor_lag.set(self._follower.position - told)
         metrics.readable.set(1)
 
     def text(self) -> str:
