@@ -53,7 +53,7 @@ def test_a_log_whose_mark_is_none_or_gone_is_refused_until_a_person_makes_it_ane
     assert before == {name: (tmp_path / "log" / name).read_bytes() for name in before}
 
     command = f"echo {str(refused.value).partition(': echo ')[2]}"
-    subprocess.run(["sh", "-c", command], check=True)
+    subprocess.run(["/bin/sh", "-c", command], check=True)
     reopened(tmp_path / "log").close()
     assert 8 == marked(tmp_path / "log")
 
