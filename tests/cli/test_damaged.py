@@ -41,7 +41,7 @@ def stopped(log: Path, tmp_path: Path) -> Path:
 
 def flipped(log: Path) -> None:
     data = bytearray((log / HEADER).read_bytes())
-    data[data.index(b'"seed"') + 1] ^= 2
+    data[data.rindex(b'"seed"') + 1] ^= 2
     (log / HEADER).write_bytes(data)
 
 

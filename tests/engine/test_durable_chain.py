@@ -224,9 +224,7 @@ def test_a_header_that_was_changed_is_found(tmp_path: Path) -> None:
     header = tmp_path / "log" / "header.json"
     header.write_bytes(header.read_bytes().replace(b'"events":["tick"', b'"events":["tock"'))
 
-    with pytest.raises(
-        LogError, match=r"of the fields of header\.json, 'nesting' is not"
-    ):
+    with pytest.raises(LogError, match=r"of the fields of header\.json, 'nesting' is not"):
         reopened(tmp_path / "log")
 
 
