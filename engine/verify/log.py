@@ -12,9 +12,9 @@ from verifill.engine.errors import LogError
 from verifill.engine.log.anchor import Anchor
 from verifill.engine.log.connection import DATABASE
 from verifill.engine.log.durable_reader import SQLITE, STORE
-from verifill.engine.log.identity import header_fault
+from verifill.engine.log.identity import check_header, header_fault
 from verifill.engine.log.reader import Log
-from verifill.engine.log.writer import HEADER
+from verifill.engine.log.writer import HEADER, is_log
 from verifill.engine.verify.chunks import chain
 from verifill.engine.verify.evidence import evidence_checks, intent_checks
 from verifill.engine.verify.machine import Machine
@@ -38,6 +38,8 @@ def verify(folder: Path | str, *, anchor: Anchor | None = None, root: str = "") 
     Raises:
         LogError: it is no log, or so damaged that nothing can be said about it.
     """
+    if not is_log(Path(folder)):
+        check_header(Path(folder))
     log = Log(folder)
     damaged = header_fault(Path(folder))
     try:

@@ -72,15 +72,22 @@ def anchor_to_ask(folder: Path, named: Path | None) -> FileAnchor | None:
     """The anchor that a log is checked against; None if it is the callable of a program.
 
     Raises:
-        LogError: there is no log, with what an anchor knows of one that was there.
+        LogError: there is no log, with what an anchor knows of one that was there; or its
+            header cannot be read.
+        LogExists: what lies there is another log than the one that was kept there.
     """
+    if not is_log(folder):
+        check_header(folder)
     usual = FileAnchor(named or default_place(folder))
     if words := lost_words(folder, usual):
         raise LogError(words)
     if named is not None:
         return usual
     place = place_of(folder)
-    return None if place is None else FileAnchor(place)
+    if place is None:
+        return None
+    _refuse_other(folder, usual, place)
+    return FileAnchor(place)
 
 
 def lost_words(folder: Path, anchor: FileAnchor | None = None) -> str:
@@ -107,7 +114,7 @@ def _refuse_other(folder: Path, usual: FileAnchor, place: Path) -> None:
     msg = (
         f"{usual} holds record {told.seq} of a log in {folder}, and what lies there is another "
         f"log, which is anchored in {place}. Do not trade: put the log back that was here. If "
-        f"this one is meant to go on here, move {usual.path} away, then start again"
+        f"this one is meant to go on here, move {usual.path} away; or name its anchor, --anchor"
     )
     raise LogExists(msg)
 
