@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from tests.cli.conftest import Verifill
 from tests.live.inside import Inside, KilledError
@@ -18,6 +19,7 @@ from verifill.engine.inbox import last_posted
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.engine.log.lock import is_held
 from verifill.engine.log.record import Record
+from verifill.venues.loopback.faults import CATALOGUE
 
 BTC, USDT = "binance.spot:BaseToken:BTC", "binance.spot:BaseToken:USDT"
 LOT = 10**6  # units of 0.01 BTC
@@ -139,19 +141,20 @@ def test_a_chain_is_settled_by_hand_by_a_command_to_a_stopped_engine(
 def test_an_abort_on_a_stopped_engine_takes_back_what_was_done_and_sends_no_further_step(
     tmp_path: Path, command: Verifill
 ) -> None:
+    """Its second order rests in the book while nobody looks, and is filled half a minute later."""
     made = world(tmp_path, BUYS)
-    assert 0 == lots(made)
-    until(made, "matched")
+    made.service.script.arm([structs.replace(CATALOGUE["late_fill"], nth=2)])
+    until(made, "accepted", 2)
     assert 1 == lots(made)
 
     posted(made, command, "abort")
     ended = made.live(2)
     assert [("abort", True)] == answers(made)
     assert ("STOPPED", "") == (ended.state, ended.reason)
-    assert "compensate" in events(made, 2)
-    assert "rolled_back" in events(made, 2)
+    done = [event for event in events(made, 2) if event in {"step", "compensate", "rolled_back"}]
+    assert ["compensate", "compensate", "rolled_back"] == done
+    assert 4 == DurableReader(made.log).records().collect().filter(kind="INTENT").height
     assert 0 == lots(made)
-    assert 2 == DurableReader(made.log).records().collect().filter(kind="INTENT").height
 
 
 def test_an_external_change_is_adopted_by_a_command_to_a_stopped_engine(
