@@ -68,12 +68,12 @@ def header_fault(folder: Path) -> str:
 
 def _compared(header: Mapping[str, object], first: Mapping[str, Any]) -> str:
     """How a header differs from what the first record was written after."""
-    payload: object = json.loads(first["payload"] or "{}")
-    known: Any = payload.get(FIELDS) if isinstance(payload, dict) else None
+    payload: Any = json.loads(first["payload"] or "{}")
+    known: Mapping[str, str] = payload.get(FIELDS) or {}
     if not known:
         return f"{HEADER} does not give the digest that the first record carries"
     found = digests_of(header)
-    odd = sorted(name for name in known | found if known.get(name) != found.get(name))
+    odd = sorted(name for name in {*known, *found} if known.get(name) != found.get(name))
     if not odd:
         return f"{HEADER} was written anew: its fields are what they were, its bytes are not"
     told = ", ".join(

@@ -34,7 +34,7 @@ from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import DurableReader, open_log
 from verifill.engine.log.expand import Nesting
 from verifill.engine.log.live import LiveLog
-from verifill.engine.log.opening import create_log, reopen_log
+from verifill.engine.log.opening import TIGHTENED, create_log, reopen_log
 from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
 from verifill.header import MARKET, RECORDED, Running, same_mode
@@ -145,7 +145,8 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
         check_margins(hosting, connected.venues)
         live = LiveLog(log, Nesting(**said["nesting"]), outside.moment)
         live.on_record = start.tell
-        start.tell(log.life, log.tail.seq)
+        if TIGHTENED in (log.life.payload or {}):
+            start.tell(log.life, log.tail.seq)
         machine = DurableExecutor(compiled, live)
         answers = Keeping(live)
         looks = _Looks(connected, start.ticks)

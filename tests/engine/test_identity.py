@@ -4,6 +4,7 @@ import json
 import random
 import re
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -47,21 +48,47 @@ def test_any_bit_of_a_header_that_flips_is_found_with_its_byte_or_its_field(log:
     assert {"of the fields of header.json,  is not as it was written"} <= told
 
 
+Header = Mapping[str, object]
+
+
+def without_run(header: Header) -> Header:
+    return {name: value for name, value in header.items() if name != "run"}
+
+
+def with_run(header: Header) -> Header:
+    return {**header, "run": "x"}
+
+
+def with_more(header: Header) -> Header:
+    return {**header, "more": 1}
+
+
+def of_chunks(header: Header) -> Header:
+    return {**header, "store": "chunks"}
+
+
+def indented(header: Header) -> Header:
+    return header
+
+
+def names(header: Header) -> list[str]:
+    return [*header]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda header: header | {"run": "x"}, "of the fields of header.json, 'run' is not as"),
-        (lambda header: header | {"more": 1}, "of the fields of header.json, 'more' was not there"),
-        (lambda header: header | {"store": "chunks"}, "'store' is not as it was written"),
-        (lambda header: {k: v for k, v in header.items() if k != "run"}, "'run' is gone"),
-        (lambda header: header, "its fields are what they were, its bytes are not"),
-        (list, "'nesting' is gone, 'run' is gone"),
+        (with_run, "of the fields of header.json, 'run' is not as"),
+        (with_more, "of the fields of header.json, 'more' was not there"),
+        (of_chunks, "'store' is not as it was written"),
+        (without_run, "'run' is gone"),
+        (indented, "its fields are what they were, its bytes are not"),
+        (names, "'nesting' is gone, 'run' is gone"),
     ],
-)  # fmt: skip
+)
 def test_the_fields_that_differ_are_named_before_a_life_begins_and_to_readers(
-    log: Path, change: object, said: str
+    log: Path, change: Callable[[Header], object], said: str
 ) -> None:
-    assert callable(change)
     header = json.loads((log / HEADER).read_bytes())
     (log / HEADER).write_text(json.dumps(change(header), indent=1))
 
@@ -80,10 +107,14 @@ def test_a_header_that_is_gone_is_not_made_anew(log: Path) -> None:
     assert not (log / HEADER).exists()
 
 
+def no_fields(_header: Header) -> dict[str, str]:
+    return {}
+
+
 def test_the_first_record_of_a_log_of_before_has_no_fields(
     log: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("verifill.engine.log.opening.digests_of", lambda _header: {})
+    monkeypatch.setattr("verifill.engine.log.opening.digests_of", no_fields)
     filled(tmp_path / "old").close()
     (tmp_path / "old" / HEADER).write_bytes((log / HEADER).read_bytes().replace(b"IDLE", b"IDLY"))
 
