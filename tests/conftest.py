@@ -5,6 +5,7 @@ full run is pytest's summary, and a missed gate is counted there as a failure.
 """
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,15 @@ def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ANN401 - of 
     del error
     if told := getattr(node, "workeroutput", {}).get("cells"):
         cells.WATCH.heard(told)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for the state of programs that is the tests' own: no test writes to the user's."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        yield folder
 
 
 @pytest.fixture

@@ -83,6 +83,7 @@ def live(folder: Path, port: int, *more: str) -> subprocess.Popen[bytes]:
     }
     environment = {**os.environ, **keys, "EXCHANGES": f"http://127.0.0.1:{port}"}
     command = [sys.executable, "-m", "verifill", "live", str(CONFIG), "--log", str(folder / "log")]
+    command += ["--anchor", str(folder / "log.anchor")]
     return subprocess.Popen([*command, *more], env=environment, cwd=ROOT)  # noqa: S603 - our own
 
 

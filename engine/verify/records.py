@@ -13,8 +13,8 @@ from attrs import define, field
 from msgspec import Struct
 from polars.exceptions import PolarsError
 
-from verifill.engine.errors import LogError
-from verifill.engine.log.anchor import Anchor
+from verifill.engine.errors import LogError, LogExists
+from verifill.engine.log.anchor import Anchor, FileAnchor
 from verifill.engine.log.connection import (
     DATABASE,
     check_tables,
@@ -22,6 +22,7 @@ from verifill.engine.log.connection import (
     reading,
     rows_after,
 )
+from verifill.engine.log.identity import check_same
 from verifill.engine.log.opening import origin_of
 from verifill.engine.log.parts import checking_pages
 from verifill.engine.log.parts import verify as follow
@@ -136,10 +137,15 @@ def _anchored(folder: Path, anchor: Anchor | None) -> tuple[tuple[int, str] | No
         return None, [Fault("anchor", str(error))]
     if told is None:
         what = (
-            f"it holds nothing of {folder}, and every log publishes there when it begins: so "
-            "nobody can tell whether records were cut off its end. Restore it"
+            f"{anchor if isinstance(anchor, FileAnchor) else 'it'} holds nothing of {folder}, and "
+            "every log publishes there when it begins: so nobody can tell whether records were cut "
+            "off its end. Restore it, or name the file that it was moved to with --anchor"
         )
         return None, [Fault("anchor", what)]
+    try:
+        check_same(folder, anchor)
+    except (LogError, LogExists) as error:
+        return told, [Fault("anchor", str(error))]
     return told, []
 
 
