@@ -15,8 +15,10 @@ from verifill.assembly.ccxt import Exchanges
 from verifill.venues.ccxt.dialects import DIALECTS
 from verifill.venues.ccxt.venue import Exchange
 from verifill.venues.instructions import Instruction, PerpTrade, Side
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.orders import Order, Outcome, Receipt
 from verifill.venues.time_in_force import TimeInForce
+from verifill.venues.transfers import MODES, leverage_key, margin_mode_key
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "ccxt.md"
 BEGIN, END = "<!-- cells: begin -->\n", "<!-- cells: end -->\n"
@@ -39,6 +41,14 @@ class Cell:
             for one in self.place.traded
             if one.account == self.account and one.perpetual is perpetual
         )
+
+    @property
+    def leverage_key(self) -> str:
+        return leverage_key(self.account, self.traded(perpetual=True).symbol)
+
+    @property
+    def mode_key(self) -> str:
+        return margin_mode_key(self.account, self.traded(perpetual=True).symbol)
 
     def exact(self, wanted: Instruction, number: int) -> Order:
         order = self.exchange.resolve(wanted, number, None)
@@ -138,6 +148,21 @@ def levered(cell: Cell) -> None:
     assert Outcome.EXECUTED is cell.send(cell.place.leverage(6)).outcome
 
 
+def moded(cell: Cell) -> None:
+    """There and back; what is so already is not changed, and the leverage stays."""
+    cell.exchange.read()
+    leverage = cell.exchange.feed.setting(cell.leverage_key)
+    for number, mode in enumerate((MarginMode.ISOLATED, MarginMode.ISOLATED, MarginMode.CROSS), 1):
+        receipt = cell.send(cell.place.mode(mode), number)
+        assert Outcome.EXECUTED is receipt.outcome
+        reading = cell.exchange.read()
+        assert reading.totals[cell.mode_key] == MODES[mode]
+        assert reading.totals[cell.leverage_key] == leverage
+        told = {(row.ref, row.key, row.amount) for row in reading.rows}
+        assert told == {(move.ref, move.key, move.amount) for move in receipt.moves}
+        assert len(told) == (number != 2)
+
+
 def transferred(cell: Cell) -> None:
     there = next(one for one in cell.place.transfers if one.account == cell.account)
     receipt = cell.send(there)
@@ -223,6 +248,7 @@ OPERATIONS: Mapping[str, Check] = {
     "PERP_TRADE post-only": posted(perpetual=True),
     "PERP_TRADE that only reduces": reducing,
     "SET_LEVERAGE": levered,
+    "SET_MARGIN_MODE": moded,
     "INTERNAL_TRANSFER": transferred,
     "TRANSFER out of the exchange (a withdrawal)": withdrawn,
     "the address of deposits": addressed,
@@ -242,6 +268,7 @@ def told(operation: str, name: str) -> str:
         "SPOT_TRADE": dialect.spot,
         "PERP_TRADE": dialect.perpetual,
         "SET_LEVERAGE": dialect.perpetual,
+        "SET_MARGIN_MODE": dialect.margin_modes,
         "margin": dialect.perpetual,
         "funding": dialect.perpetual,
         "prices,": trades,

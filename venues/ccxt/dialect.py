@@ -24,6 +24,7 @@ from verifill.venues.ccxt.words import (
     Plain,
     Traded,
 )
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.rules import Idempotency
 from verifill.venues.time_in_force import TimeInForce
 
@@ -53,6 +54,8 @@ class Dialect(Funds):
         page: how many trades or entries it tells at once.
         barred: what its errors have in their text if the key is not let in.
         in_use: what its errors have in their text if our id is in use: the order may be there.
+        margin_modes: whether the margin mode of a perpetual is a setting, and not of each order.
+        modes_together: whether it is one setting for all perpetuals of the account.
         settled: what its errors have in their text if a setting is what it was to be.
     """
 
@@ -70,6 +73,8 @@ class Dialect(Funds):
     page: ClassVar[int] = 100
     barred: ClassVar[tuple[str, ...]] = ()
     in_use: ClassVar[tuple[str, ...]] = ()
+    margin_modes: ClassVar[bool] = False
+    modes_together: ClassVar[bool] = False
     settled: ClassVar[tuple[str, ...]] = ()
 
     # Before anything is asked.
@@ -229,6 +234,14 @@ class Dialect(Funds):
     def set_leverage(self, exchange: Ccxt, listed: Listed, leverage: int) -> None:
         """Set it."""
         exchange.set_leverage(leverage, listed.symbol)
+
+    def margin_mode(self, exchange: Ccxt, listed: Listed) -> MarginMode:
+        """The margin mode that is set for a perpetual; where `margin_modes`."""
+        raise NotImplementedError
+
+    def set_margin_mode(self, exchange: Ccxt, listed: Listed, mode: MarginMode) -> None:
+        """Set it."""
+        raise NotImplementedError
 
     def trades(
         self,
