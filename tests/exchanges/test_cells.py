@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 from attrs import frozen
 
+from fixtures.exchange.orders import Side as BookSide
 from tests.exchanges.places import PLACES, Place, Traded
 from tests.exchanges.worlds import Running
 from verifill.assembly.ccxt import Exchanges
@@ -206,6 +207,23 @@ def rates(cell: Cell) -> None:
     assert Decimal(-1) != prices.rate(name)
 
 
+def topped(cell: Cell) -> None:
+    """As the exchange's own book has it, where whoever asks first wants to know it."""
+    prices = cell.connected.market
+    for traded in (one for one in cell.place.traded if one.account == cell.account):
+        of = f"{traded.account}:{traded.symbol}"
+        market = cell.place.market(traded)
+        assert f"bid:{of}" not in prices.series
+        prices.set_series(f"ask:{of}", Decimal(1))
+        cell.running.control.move(cell.place.venue, market, Decimal(10_000))  # as text, before 9999
+        prices.refresh()
+        book = cell.running.server.host.dialects[cell.place.venue].hall.exchange.books[market]
+        bids, asks = book.levels(BookSide.BUY, 1), book.levels(BookSide.SELL, 1)
+        assert prices.rate(f"bid:{of}") == bids[0][0] < prices.rate(f"ask:{of}") == asks[0][0]
+        assert prices.rate(f"bid_size:{of}") == bids[0][1] > 0
+        assert prices.rate(f"ask_size:{of}") == asks[0][1] > 0
+
+
 def history(cell: Cell) -> None:
     for traded in cell.place.traded:
         name = f"{traded.account}:{traded.symbol}"
@@ -235,6 +253,7 @@ OPERATIONS: Mapping[str, Check] = {
     "prices, clock, marks": priced,
     "`verifill paper` at its prices, without a key": quoted,
     "funding rates": rates,
+    "the top of the book": topped,
     "candles, `verifill data fetch`": history,
     "start-up tests, permissions of the key": permitted,
     "balances, sizes, settings, as of a moment": positions,
@@ -264,7 +283,8 @@ def told(operation: str, name: str) -> str:
     has = {
         "INTERNAL_TRANSFER": bool(dialect.reaches),
         "TRANSFER": dialect.withdraws,
-        "the": dialect.takes_deposits,
+        "the address": dialect.takes_deposits,
+        "the top": trades,
         "SPOT_TRADE": dialect.spot,
         "PERP_TRADE": dialect.perpetual,
         "SET_LEVERAGE": dialect.perpetual,
@@ -275,7 +295,8 @@ def told(operation: str, name: str) -> str:
         "`verifill": trades,
         "candles,": trades,
     }
-    return YES if has.get(operation.split(maxsplit=1)[0], True) else NO
+    said = next((has[of] for of in has if operation.startswith(of)), True)
+    return YES if said else NO
 
 
 CELLS = [(o, n) for o in OPERATIONS for n in DIALECTS if told(o, n) == YES]

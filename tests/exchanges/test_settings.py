@@ -94,9 +94,7 @@ def test_it_is_not_changed_under_a_position(running: Running, place: Place, tmp_
     assert 0 == sent(running, place)
 
 
-def test_somebody_else_who_changes_it_is_told_of_as_a_row(
-    running: Running, tmp_path: Path
-) -> None:
+def test_somebody_else_who_changes_it_is_told_of_as_a_row(running: Running, tmp_path: Path) -> None:
     connected = running.connected(tmp_path, HYPERLIQUID)
     connected.refresh()
     venue, perpetual = connected.venues["hyperliquid"], HYPERLIQUID.perpetual

@@ -15,6 +15,7 @@ from tests.exchanges.places import BINANCE, BYBIT, HYPERLIQUID, OKX, PLACES, Pla
 from tests.exchanges.test_faults import orders
 from tests.exchanges.worlds import Running, once
 from verifill.assembly.ccxt import Exchanges
+from verifill.engine.errors import NotObserved
 from verifill.machines.full_loop import Full
 from verifill.result import RunResult
 from verifill.venues.ccxt.terms import floored
@@ -360,3 +361,30 @@ def test_spot_trades_of_a_stranger_are_rows_too(opened: Opened, running: Running
 
     assert {f"{BINANCE.traded[0].account}:BaseToken:BTC"} <= {row.key for row in first.rows}
     assert () == second.rows
+
+
+@pytest.mark.parametrize(
+    ("bids", "asks", "said"),
+    [
+        ([], [["60001", "1"]], "a side of its book is empty"),
+        ([["60000", "1"]], [], "a side of its book is empty"),
+        ([["60002", "1"]], [["60001", "1"]], "its book is crossed, 60002.0 is bid and 60001.0"),
+    ],
+)
+def test_a_book_that_is_none_is_no_price(
+    running: Running, tmp_path: Path, bids: list[object], asks: list[object], said: str
+) -> None:
+    """The prices stay what they were, and the tick waits."""
+    connected = running.connected(tmp_path, BINANCE)
+    connected.refresh()
+    before_ns = connected.market.time_ns
+    connected.market.set_series("bid:binance.spot:BTC/USDT", Decimal(1))
+    page = json.dumps({"lastUpdateId": 1, "bids": bids, "asks": asks})
+    depth = "GET *binance.com/api/v3/depth"
+    running.control.arm(Fault(on=depth, do=Do.STATUS_BEFORE, status=200, body=page))
+    with pytest.raises(NotObserved, match=said):
+        connected.market.refresh()
+    connected.close()
+
+    assert before_ns == connected.market.time_ns
+    assert Decimal(1) == connected.market.rate("bid:binance.spot:BTC/USDT")

@@ -28,7 +28,8 @@ from verifill.venues.instructions import Instruction
 ONCE = """
 from decimal import Decimal
 from verifill import (
-    InternalTransfer, MarginMode, PerpTrade, SetLeverage, SetMarginMode, Side, SpotTrade, TimeInForce, Transfer
+    InternalTransfer, MarginMode, PerpTrade, SetLeverage, SetMarginMode, Side, SpotTrade,
+    TimeInForce, Transfer
 )
 
 PLAN = {plan}
