@@ -20,6 +20,7 @@ from verifill.venues.transfers import MODES, margin_mode_key
 
 CROSS, ISOLATED = MarginMode.CROSS, MarginMode.ISOLATED
 MODAL = [place for place in PLACES.values() if place.modal]
+ON_THE_WAY = (Do.RESET_AFTER, Do.RESET_BEFORE, Do.HOLD, Do.PAGE, Do.STATUS_AFTER)
 SETS = {
     "binance": "POST fapi.binance.com/fapi/v1/marginType",
     "bybit": "POST *bybit.com/v5/account/set-margin-mode",
@@ -71,12 +72,13 @@ def test_an_engine_sets_it_there_and_back_and_there_again(
 
 
 @modal
-@pytest.mark.parametrize("do", [Do.RESET_AFTER, Do.RESET_BEFORE, Do.PAGE, Do.STATUS_AFTER])
+@pytest.mark.parametrize("do", ON_THE_WAY)
 def test_a_fault_on_the_way_of_a_margin_mode_neither_loses_nor_repeats_it(
     running: Running, place: Place, tmp_path: Path, do: Do
 ) -> None:
     running.control.arm(Fault(on=SETS[place.venue], do=do))
     ended, run = running.live(tmp_path, place, strategy=once(place.mode(ISOLATED)), ticks=4)
+    running.control.release()  # what is only now under way comes too late
 
     assert Full.STOPPED == ended.state, ended.reason
     assert MODES[ISOLATED] == mode_of(run, place)

@@ -21,7 +21,7 @@ from verifill.result import RunResult
 from verifill.venues.ccxt.terms import floored
 from verifill.venues.ccxt.venue import Exchange
 from verifill.venues.instructions import Instruction, PerpTrade, Side, SpotTrade
-from verifill.venues.orders import Order, Outcome, Receipt, Trouble
+from verifill.venues.orders import Cause, Order, Outcome, Receipt, Trouble
 
 Opened = Callable[[Place], Exchange]
 SLEEPS = 500
@@ -234,6 +234,32 @@ def test_a_ban_opens_the_breaker_and_nothing_is_sent(running: Running, tmp_path:
     assert [] == orders(running, BINANCE)
 
 
+def test_too_many_requests_are_waited_out_and_trip_the_breaker(
+    running: Running, tmp_path: Path
+) -> None:
+    """Three in a row open it; each is stayed away from as long as Retry-After says."""
+    running.control.arm(
+        Fault(
+            on=BINANCE.create,
+            do=Do.STATUS_BEFORE,
+            status=429,
+            body=CODE.format(-1003),
+            retry_after_s=40,
+            times=3,
+        )
+    )
+    begun_ns = running.offset_ns
+    strategy = once(BINANCE.trade(BINANCE.any), ended=("DONE",))
+    ended, run = running.live(tmp_path, BINANCE, strategy=strategy, ticks=200)
+    breaker = list(run.transitions.collect().filter(machine="breaker")["to"])
+
+    assert Full.STOPPED == ended.state, ended.reason
+    assert "OPEN.COOLING" in breaker
+    assert "CLOSED" == breaker[-1]
+    assert [1] == orders(running, BINANCE)
+    assert running.offset_ns - begun_ns >= 3 * 40 * 10**9
+
+
 def test_what_never_left_is_denied_here(opened: Opened, running: Running) -> None:
     venue = opened(BINANCE)
     order = order_of(venue, BINANCE.trade(BINANCE.any))
@@ -347,6 +373,20 @@ def test_a_liquidation_and_funding_explain_themselves(opened: Opened, running: R
 
         assert "FUNDING" in causes, place.venue
         assert "LIQUIDATION" in causes, place.venue
+
+
+@pytest.mark.parametrize(("place", "wallet"), [(BYBIT, "UNIFIED"), (OKX, "trading")])
+def test_interest_explains_itself(
+    opened: Opened, running: Running, place: Place, wallet: str
+) -> None:
+    venue, key = opened(place), f"{place.any.account}:BaseToken:USDT"
+    before = venue.read().totals[key]
+    running.control.charge(place.venue, wallet, "USDT", Decimal("1.25"))
+    reading = venue.read()
+    told = [(row.key, row.cause, row.amount) for row in reading.rows]
+
+    assert [(key, Cause.INTEREST, -125 * 10**16)] == told
+    assert before - 125 * 10**16 == reading.totals[key]
 
 
 def test_spot_trades_of_a_stranger_are_rows_too(opened: Opened, running: Running) -> None:
