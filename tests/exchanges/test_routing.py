@@ -57,6 +57,11 @@ def named(asks: dict[str, int]) -> str:
     return f"\n[data.constants]\n{told}"
 
 
+def at_price(place: Place, price: int) -> Place:
+    """The same, with bars at a price."""
+    return evolve(place, traded=tuple(evolve(t, price=f"{price}.00") for t in place.traded))
+
+
 def account(place: Place) -> str:
     assert place.spot
     return place.spot.account
@@ -75,7 +80,8 @@ def test_it_goes_where_the_least_is_asked(
     ended, live = running.live(
         tmp_path / "live", *PLACES, strategy=CHEAPEST, ticks=3, more=named(named_last)
     )
-    config = written(tmp_path / "test", PLACES, 1, CHEAPEST, named(asks))
+    priced = [at_price(place, asks[place.venue]) for place in PLACES]
+    config = written(tmp_path / "test", priced, 1, CHEAPEST, named(asks))
     settings = evolve(load_config(config), mode=BACKTEST)
     simulated = run(build(settings, work=tmp_path / "market"), tmp_path / "log")
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from fixtures.exchange.faults import Do, Fault
@@ -428,3 +429,30 @@ def test_a_book_that_is_none_is_no_price(
 
     assert before_ns == connected.market.time_ns
     assert Decimal(1) == connected.market.rate("bid:binance.spot:BTC/USDT")
+
+
+TICKERS = {
+    "binance": "GET *binance.com/*/ticker/24hr",
+    "bybit": "GET *bybit.com/v5/market/tickers",
+    "okx": "GET *okx.com/api/v5/market/tickers",
+    "hyperliquid": "POST *hyperliquid.xyz/info#*etaAndAssetCtxs",
+}
+
+
+def test_prices_that_do_not_come_are_no_prices_of_now(
+    running: Running, place: Place, tmp_path: Path
+) -> None:
+    """Heartbeats drive the machine of the feed: it is LIVE before anything is decided."""
+    late = Fault(on=TICKERS[place.venue], do=Do.STATUS_BEFORE, status=503, skip=1, times=4)
+    running.control.arm(late)
+    strategy = once(place.trade(place.any))
+    ended, run = running.live(tmp_path, place, strategy=strategy, ticks=4)
+    told = run.transitions.collect()
+    feed = told.filter(machine="feed")
+    sent = told.filter(pl.col("to").str.contains("SUBMIT"))
+
+    assert Full.STOPPED == ended.state, ended.reason
+    assert [1] == orders(running, place)
+    assert "DOWN" in list(feed["to"])
+    assert "LIVE" == list(feed["to"])[-1]
+    assert feed["seq"][-1] < sent["seq"][0]
