@@ -215,6 +215,23 @@ def test_the_margin_of_an_isolated_position_cannot_be_taken_out() -> None:
     assert Outcome.EXECUTED is venue.send(all_there_is).receipt.outcome
 
 
+def test_what_funding_has_taken_a_liquidation_cannot_take_again() -> None:
+    """An account is never short, though the margin of a position was more than it has left."""
+    venue = world(
+        {PERP: "0", MARGIN: "13000"},
+        instruments=[FREE],
+        funding={PERP_DATA: rates("0.1")},
+    )
+    venue.send(set_margin_mode(MarginMode.ISOLATED))
+    venue.send(go("1"))
+    venue.wait(2 * HOUR_NS)
+    assert Decimal(venue.total(MARGIN)) < 7_000
+    venue.market.prices[PERP_DATA] //= 2
+    venue.wait(1)
+
+    assert ("0", "0") == (venue.total(PERP), venue.total(MARGIN))
+
+
 def test_the_ratio_of_an_account_is_the_least_of_its_margins() -> None:
     venue = isolated("1000000")
     venue.send(go("1"))

@@ -220,13 +220,14 @@ class Margin:
                 self._close(one, self.free(quote_key))
 
     def _close(self, instrument: Instrument, most: int) -> None:
-        """Close a position at the last price; it costs no more than its margin."""
+        """Close a position at the last price; it costs no more than is left of its margin."""
         totals, post = self._accounts.totals, self._accounts.post
         price = self._market.price(instrument.data)
         size = totals[instrument.base_key]
         ref = f"liquidation-{instrument.symbol}-{self._accounts.now_ns}"
         realised = self.trade(instrument, -size, price)
         post(ref, instrument.base_key, -size, Cause.LIQUIDATION)
+        most = max(min(most, totals[instrument.quote_key]), 0)
         post(ref, instrument.quote_key, max(realised, -most), Cause.LIQUIDATION)
 
 
