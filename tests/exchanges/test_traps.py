@@ -431,6 +431,9 @@ def test_a_book_that_is_none_is_no_price(
     assert Decimal(1) == connected.market.rate("bid:binance.spot:BTC/USDT")
 
 
+# Prices.
+
+
 TICKERS = {
     "binance": "GET *binance.com/*/ticker/24hr",
     "bybit": "GET *bybit.com/v5/market/tickers",
@@ -442,17 +445,22 @@ TICKERS = {
 def test_prices_that_do_not_come_are_no_prices_of_now(
     running: Running, place: Place, tmp_path: Path
 ) -> None:
-    """Heartbeats drive the machine of the feed: it is LIVE before anything is decided."""
-    late = Fault(on=TICKERS[place.venue], do=Do.STATUS_BEFORE, status=503, skip=1, times=4)
-    running.control.arm(late)
-    strategy = once(place.trade(place.any))
-    ended, run = running.live(tmp_path, place, strategy=strategy, ticks=4)
+    """Heartbeats drive the machine of the feed; while it is not LIVE nothing is decided."""
+    armed: list[Fault] = []
+
+    def break_off() -> None:
+        if not armed and orders(running, place):
+            armed.append(Fault(on=TICKERS[place.venue], do=Do.STATUS_BEFORE, status=503, times=6))
+            running.control.arm(armed[0])
+
+    running.asleep = break_off
+    strategy = once(place.trade(place.any), ended=())  # at each tick again
+    ended, run = running.live(tmp_path, place, strategy=strategy, ticks=2)
     told = run.transitions.collect()
     feed = told.filter(machine="feed")
-    sent = told.filter(pl.col("to").str.contains("SUBMIT"))
+    sent = told.filter(pl.col("event") == "instruct")["seq"].to_list()
 
     assert Full.STOPPED == ended.state, ended.reason
-    assert [1] == orders(running, place)
-    assert "DOWN" in list(feed["to"])
-    assert "LIVE" == list(feed["to"])[-1]
-    assert feed["seq"][-1] < sent["seq"][0]
+    assert ["LIVE", "DOWN", "CONNECTING", "LIVE"] == [*feed["to"][:1], *feed["to"][-3:]]
+    assert [1, 1] == orders(running, place)
+    assert sent[0] < feed["seq"][1] <= feed["seq"][-1] < sent[-1]
