@@ -19,12 +19,13 @@ from verifill.venues.instructions import (
     Late,
     Operation,
     SetLeverage,
+    SetMarginMode,
     Side,
 )
 from verifill.venues.samples import samples
 
 SAMPLES = samples("wallet")
-SIZELESS = (SetLeverage, Claim, ClaimReward, Cancel)
+SIZELESS = (SetLeverage, SetMarginMode, Claim, ClaimReward, Cancel)
 ANY: Any = Union[tuple(type(sample) for sample in SAMPLES)]  # noqa: UP007 - made of a list
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct, structs
 
 from verifill.engine.errors import InstructionError, UserDefect
-from verifill.venues.instructions import InternalTransfer, SetLeverage, Transfer
+from verifill.venues.instructions import InternalTransfer, SetLeverage, SetMarginMode, Transfer
 from verifill.venues.interfaces import Recallable, Venue
 from verifill.venues.keys import account_of
 from verifill.venues.loopback.entries import Entry, fills_of, sizes, together
@@ -46,7 +46,8 @@ KEY = re.compile(r"[a-z0-9]{32}")
 NEVER = Receipt(
     Outcome.ABSENT, reason="cancelled before it came, which has used its key up", retryable=True
 )
-KEPT = (InternalTransfer, Transfer, SetLeverage)
+SETTINGS = (SetLeverage, SetMarginMode)
+KEPT = (InternalTransfer, Transfer, *SETTINGS)
 
 
 class Simulated(Venue, Protocol):
@@ -256,7 +257,7 @@ class Book:
 
     def _order(self, sent: SentOrder) -> Order:
         asked = sent.instruction
-        plain = sent.quantity == MAX_UNITS or isinstance(asked, SetLeverage)
+        plain = sent.quantity == MAX_UNITS or isinstance(asked, SETTINGS)
         order = self._venue.resolve(asked, self._number(), None if plain else sent.quantity)
         if (order.quantity, order.limit) != (sent.quantity, sent.limit):
             msg = (

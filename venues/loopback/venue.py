@@ -11,6 +11,7 @@ from verifill.venues.instructions import (
     InternalTransfer,
     PerpTrade,
     SetLeverage,
+    SetMarginMode,
     SpotTrade,
     Transfer,
 )
@@ -22,7 +23,7 @@ from verifill.venues.orders import Bundle, Order, Receipt, Request
 from verifill.venues.rules import VenueRules
 from verifill.venues.terms import Terms
 from verifill.venues.trades import TradeTerms
-from verifill.venues.transfers import LeverageTerms, TransferTerms
+from verifill.venues.transfers import LeverageTerms, MarginModeTerms, TransferTerms
 
 LEVERAGE_MAX = 125
 
@@ -57,6 +58,7 @@ class LoopbackExchange(RemoteVenue, Adapter):
             InternalTransfer: transfer,
             Transfer: transfer,
             SetLeverage: LeverageTerms(LEVERAGE_MAX),
+            SetMarginMode: MarginModeTerms(),
         }
         RemoteVenue.__init__(self, remote, routes)
         Adapter.__init__(self, rules, terms)
