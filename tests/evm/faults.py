@@ -125,6 +125,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "its block is replaced by one without it": Fault(
         befalls=reorganised(back=False), settings=SAFE
     ),
+    "its block is replaced by another one with it": Fault(
+        befalls=reorganised(back=True), settings=SAFE
+    ),
     "it runs out of gas in a block": Fault(
         befalls=before(becomes_dear),
         instruction=GIFT,

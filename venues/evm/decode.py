@@ -131,8 +131,8 @@ class Decoder:
         """Every change of a position that we track, the gas among them."""
         reading = _Reading(mined.hash)
         self._paid(mined, reading)
-        for log in mined.receipt["logs"]:
-            self._read(log, reading)
+        for place, log in enumerate(mined.receipt["logs"]):
+            self._read(log, str(place), reading)
         return tuple(move for move in reading.moves if move.key in self._tracked)
 
     def _paid(self, mined: Mined, reading: _Reading) -> None:
@@ -151,11 +151,12 @@ class Decoder:
             if receiver:
                 reading.add("value", base_key(receiver, native), value)
 
-    def _read(self, log: Log, reading: _Reading) -> None:
+    def _read(self, log: Log, ref: str, reading: _Reading) -> None:
+        """One log; `ref` is its place in the receipt, which another block does not change."""
         topics, emitter = log["topics"], log["address"].lower()
         if not topics:
             return
-        what, ref = topics[0], str(int(log["logIndex"], 16))
+        what = topics[0]
         if what == BEGAN and (account := account_at(self._rules, emitter)):
             step = int(topics[1], 16)
             reading.step = WHOLE if step == ALONE else step

@@ -27,6 +27,8 @@ SHOWN: Final = 64  # bits of a block's hash in a cursor
 SPAN: Final = 1_000  # blocks that are asked for logs at once
 DEEP: Final = 64  # blocks that a reorganisation may replace while a run goes on
 CODE: Final[Mapping[str, str]] = {READER: READER_CODE}
+Told = dict[str, tuple[int, list[LedgerRow]]]
+"""Transaction -> the cursor of its block, and its rows."""
 
 
 @frozen
@@ -131,23 +133,22 @@ class Feed:
 
     Attributes:
         cursor: the block that was read last; None before the first.
-        block: the same, as it was.
     """
 
     _node: Node
     _rules: EvmRules
     _questions: Questions
     _decoder: Decoder
-    _native: str
     cursor: int | None = None
-    block: Block | None = None
     _read: dict[tuple[str, str], tuple[Move, ...]] = field(
         factory=dict[tuple[str, str], tuple[Move, ...]]
     )
-    _seen: list[int] = field(factory=list[int])
-    _told: dict[str, tuple[int, list[LedgerRow]]] = field(
-        factory=dict[str, tuple[int, list[LedgerRow]]]
-    )
+    _seen: list[int] = field(init=False)
+    _told: Told = field(factory=dict[str, tuple[int, list[LedgerRow]]])
+
+    @_seen.default
+    def _begun(self) -> list[int]:
+        return [] if self.cursor is None else [self.cursor]
 
     def read(self) -> Reading:
         """The accounts at the newest block, with the rows since the reading before.
@@ -157,35 +158,41 @@ class Feed:
         """
         head = self._node.block()
         totals = self._questions.totals(read_at(self._node, self._questions.plain, head))
-        since = self.cursor
-        rows: tuple[LedgerRow, ...] = ()
-        if since is not None and since != cursor_of(head):
-            rows = self._rows(since, head)
-            if self._node.block(head.number).hash != head.hash:
-                msg = f"block {head.number} was replaced while it was read"
-                raise NotObserved(msg)
-        self.cursor, self.block = cursor_of(head), head
+        told, rows = self._told, tuple[LedgerRow, ...]()
+        if self.cursor is not None and self.cursor != cursor_of(head):
+            told, rows = self._since(self.cursor, head)
+        # Nothing stays of a reading that came to nothing: its rows would never be told.
+        self.cursor, self._told = cursor_of(head), told
         self._seen = [*self._seen[-DEEP:], self.cursor]
         return Reading(head.time_ns, totals, rows)
 
-    def _rows(self, since: int, head: Block) -> tuple[LedgerRow, ...]:
-        begin = since >> SHOWN
-        undone: list[LedgerRow] = []
-        if not self._stands(since):
-            if not self._told:  # what an earlier life has booked is not known one by one
-                return ()
-            undone = self._undone(begin)
-            standing = [one for one in self._seen if self._stands(one)]
-            begin = standing[-1] >> SHOWN if standing else max(0, begin - DEEP)
+    def _since(self, since: int, head: Block) -> tuple[Told, tuple[LedgerRow, ...]]:
+        """What has been told once this reading is, and what of that is new.
+
+        Raises:
+            NotObserved: the chain has changed meanwhile, or there is no answer.
+        """
+        oldest = (since >> SHOWN) - DEEP
+        told = {one: its for one, its in self._told.items() if its[0] >> SHOWN >= oldest}
+        standing = next((one for one in reversed(self._seen) if self._stands(one)), None)
+        if standing is None:  # what was before this life is not known one by one
+            return told, ()
+        gone = (
+            [] if standing == since else [n for n, its in told.items() if not self._stands(its[0])]
+        )
+        undone = [_undone(row) for one in gone for row in told.pop(one)[1]]
         rows: list[LedgerRow] = []
-        for mined in self._mined(begin + 1, head.number):
-            if mined.hash in self._told:
+        for mined in self._mined((standing >> SHOWN) + 1, head.number):
+            if mined.hash in told:
                 continue
             block = self._node.block(int(mined.receipt["blockNumber"], 16))
             made = rows_of(self.moves(mined), block.time_ns)
-            self._told[mined.hash] = cursor_of(block), made
+            told[mined.hash] = cursor_of(block), made
             rows += made
-        return tuple(_netted(undone, rows))
+        if self._node.block(head.number).hash != head.hash:
+            msg = f"block {head.number} was replaced while it was read"
+            raise NotObserved(msg)
+        return told, tuple(_netted(undone, rows))
 
     def _stands(self, cursor: int) -> bool:
         """Whether the block of a cursor is still that of its height."""
@@ -193,17 +200,6 @@ class Feed:
             return cursor_of(self._node.block(cursor >> SHOWN)) == cursor
         except NotObserved:
             return False  # the chain is shorter now
-
-    def _undone(self, begin: int) -> list[LedgerRow]:
-        """What the rows of blocks that are no more had said, taken back."""
-        gone: list[LedgerRow] = []
-        for one, (cursor, rows) in list(self._told.items()):
-            if cursor >> SHOWN < begin - DEEP:
-                del self._told[one]
-            elif not self._stands(cursor):
-                del self._told[one]
-                gone += [LedgerRow(r.ref, r.key, -r.amount, r.cause, r.time_ns) for r in rows]
-        return gone
 
     def moves(self, mined: Mined) -> tuple[Move, ...]:
         """What a transaction did to our positions, its allowances among them.
@@ -329,6 +325,11 @@ def rows_of(moves: Iterable[Move], time_ns: int) -> list[LedgerRow]:
 def _place(mined: Mined) -> tuple[int, int]:
     receipt = mined.receipt
     return int(receipt["blockNumber"], 16), int(receipt["transactionIndex"], 16)
+
+
+def _undone(row: LedgerRow) -> LedgerRow:
+    """What a row of a block that is no more had said, taken back."""
+    return LedgerRow(row.ref, row.key, -row.amount, row.cause, row.time_ns)
 
 
 def _netted(undone: list[LedgerRow], rows: list[LedgerRow]) -> Iterable[LedgerRow]:

@@ -82,9 +82,7 @@ class EvmChain(Stated):
         self._encoder = Encoder(chain, evm, quotes.amount_of)
         self._questions = Questions(chain, evm)
         self._lane = Lane(node, evm, signers)
-        self._feed = Feed(
-            node, evm, self._questions, Decoder(chain, evm), chain.native, cursor=since
-        )
+        self._feed = Feed(node, evm, self._questions, Decoder(chain, evm), cursor=since)
         self._outcomes = Outcomes(node, self._feed, self._why)
         self._flying: dict[str, Request] = {}
         self._rehearsal: EvmFork | None = None
