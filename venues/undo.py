@@ -18,6 +18,7 @@ from verifill.venues.instructions import (
     InternalTransfer,
     PerpTrade,
     Repay,
+    SetEMode,
     SetLeverage,
     SpotTrade,
     Stake,
@@ -27,7 +28,7 @@ from verifill.venues.instructions import (
     Withdraw,
     Wrap,
 )
-from verifill.venues.keys import Kind, account_of, asset_of, position_key
+from verifill.venues.keys import Kind, account_of, asset_of, emode_key, position_key
 from verifill.venues.time_in_force import TimeInForce
 
 NOTHING = Decimal(0)
@@ -89,6 +90,11 @@ def _perpetual(trade: PerpTrade, effects: Mapping[str, int]) -> Reversal:
 def _leverage(setting: SetLeverage, effects: Mapping[str, int]) -> Reversal:
     before = setting.leverage - sum(effects.values())
     return Reversal(structs.replace(setting, leverage=before), None)
+
+
+def _emode(setting: SetEMode, effects: Mapping[str, int]) -> Reversal:
+    before = setting.category - effects.get(emode_key(setting.market), 0)
+    return Reversal(structs.replace(setting, category=before), None)
 
 
 def _internal(transfer: InternalTransfer, effects: Mapping[str, int]) -> Reversal:
@@ -163,6 +169,7 @@ _MAKERS: Mapping[type[Instruction], Callable[[Any, Mapping[str, int]], Reversal 
     Withdraw: _underlying(Supply),
     Borrow: _underlying(Repay),
     Repay: _underlying(Borrow),
+    SetEMode: _emode,
     Wrap: _wrapping(Unwrap),
     Unwrap: _wrapping(Wrap),
     Swap: _swap,

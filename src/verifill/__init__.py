@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from verifill.venues.instructions import Operation as Operation
     from verifill.venues.instructions import PerpTrade as PerpTrade
     from verifill.venues.instructions import Repay as Repay
+    from verifill.venues.instructions import SetEMode as SetEMode
     from verifill.venues.instructions import SetLeverage as SetLeverage
     from verifill.venues.instructions import Side as Side
     from verifill.venues.instructions import SpotTrade as SpotTrade
@@ -122,7 +123,7 @@ _MODULES = {
     "venues.chains": "Atomicity Chain Invariant Step Undo",
     "venues.instructions": (
         "MAX Approve Borrow Cancel Claim ClaimReward FlashBorrow FlashRepay Instruction "
-        "InternalTransfer Late Operation PerpTrade Repay SetLeverage Side SpotTrade Stake "
+        "InternalTransfer Late Operation PerpTrade Repay SetEMode SetLeverage Side SpotTrade Stake "
         "Supply Swap Transfer Unstake Unwrap Withdraw Wrap"
     ),
     "venues.keys": "Kind Scales position_key",
@@ -177,6 +178,7 @@ __all__ = [
     "Row",
     "RunResult",
     "Scales",
+    "SetEMode",
     "SetLeverage",
     "Side",
     "SpotTrade",

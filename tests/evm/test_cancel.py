@@ -1,9 +1,9 @@
 """Taking back what waits in the pool: something that does nothing takes its place."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -18,8 +18,9 @@ from verifill.engine.errors import NotObserved
 from verifill.machines.recovery import Found
 from verifill.venues.evm.abi import call_of
 from verifill.venues.evm.decode import Mined
+from verifill.venues.evm.effects import Effects
 from verifill.venues.evm.node import Block, Node
-from verifill.venues.evm.positions import Feed
+from verifill.venues.evm.positions import Feed, Json
 from verifill.venues.evm.venue import EvmChain
 from verifill.venues.orders import Cause, Move, Order, Outcome, Reading
 from verifill.ways import way_to
@@ -93,15 +94,15 @@ def test_what_is_mined_between_two_questions_is_not_taken_for_replaced(
     chain: EvmChain, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = waiting(chain, world)
-    asked = Node.receipt
+    asked = Feed.found
 
-    def mined_meanwhile(node: Node, transaction: str) -> Mapping[str, Any] | None:
-        monkeypatch.setattr(Node, "receipt", asked)
-        told = node.receipt(transaction)
+    def mined_meanwhile(feed: Feed, transaction: str) -> tuple[Json | None, Json | None]:
+        monkeypatch.setattr(Feed, "found", asked)
+        told = feed.found(transaction)
         world.rpc("evm_mine")
         return told
 
-    monkeypatch.setattr(Node, "receipt", mined_meanwhile)
+    monkeypatch.setattr(Feed, "found", mined_meanwhile)
     receipt = chain.query(order)
 
     assert Outcome.EXECUTED is receipt.outcome, receipt.reason
@@ -190,14 +191,14 @@ def test_a_reading_that_a_reorganisation_spoils_loses_no_row(
     chain.read()
     order = waiting(chain, world)
     world.rpc("evm_mine")
-    asked = Feed.moves
+    asked = Effects.moves
 
-    def replaced_meanwhile(feed: Feed, mined: Mined) -> tuple[Move, ...]:
-        monkeypatch.setattr(Feed, "moves", asked)
+    def replaced_meanwhile(effects: Effects, mined: Mined) -> tuple[Move, ...]:
+        monkeypatch.setattr(Effects, "moves", asked)
         world.rpc("anvil_reorg", 1, [[order.sealed[-1], 0]])
-        return asked(feed, mined)
+        return asked(effects, mined)
 
-    monkeypatch.setattr(Feed, "moves", replaced_meanwhile)
+    monkeypatch.setattr(Effects, "moves", replaced_meanwhile)
     with pytest.raises(NotObserved, match="was replaced while it was read"):
         chain.read()
 
