@@ -102,6 +102,7 @@ CELLS: Mapping[str, Sequence[Instruction]] = {
         Unstake(account=A, asset="fiETH", into="ETH", amount=shares("FU", "fiETH")),
     ],
 }
+GAS = "UNWRAP = 150_000, WRAP = 150_000"
 SPENDERS = 'wallet = ["aave_v3", "uniswap_v2", "uniswap_v3", "weETH", "wfiETH", "fiETH"]'
 
 
@@ -110,7 +111,7 @@ def lived(market: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
     """A run through every cell."""
     with market.for_a_while(tmp_path_factory.mktemp("cells")) as world:
         plan = [instruction for cell in CELLS.values() for instruction in cell]
-        world.run(world.planning(plan, approvals=SPENDERS))
+        world.run(world.planning(plan, approvals=SPENDERS, gas=GAS))
         yield world
 
 

@@ -187,6 +187,9 @@ class Encoder:
                 return "", ""
 
     def _flash(self, asked: FlashBorrow, order: Order, inner: list[Call], step: int) -> Call:
+        if asked.account in self._rules.safes:
+            msg = "a flash loan has no way back into a Safe; use an executor of its own"
+            raise InstructionError(msg)
         lender = self._contract(asked.lender, Speaks.AAVE_V3)
         data = call_of(
             "flashLoanSimple(address,address,uint256,bytes,uint16)",

@@ -46,12 +46,12 @@ class Feed:
     _effects: Effects
     _rates: Rates
     cursor: int | None = None
-    _seen: list[int] = field(init=False)
+    _seen: list[int] = field(factory=list[int], init=False)
     _told: Told = field(factory=dict[str, tuple[int, list[LedgerRow]]])
 
-    @_seen.default
-    def _begun(self) -> list[int]:
-        return [] if self.cursor is None else [self.cursor]
+    def __attrs_post_init__(self) -> None:
+        """Begin where an earlier life has come to."""
+        self._seen = [] if self.cursor is None else [self.cursor]
 
     def read(self) -> Reading:
         """The accounts at the newest block, with the rows since the reading before.

@@ -56,18 +56,21 @@ def _not_owned(node: Node, evm: EvmRules) -> Iterator[str]:
     """Accounts that obey somebody else, or not one owner alone."""
     for account, owner in evm.owned.items():
         by, at = evm.accounts[owner], evm.accounts[account]
+        safe = account in evm.safes
+        kind = f"Safe that {owner} can act for alone" if safe else f"executor that {owner} owns"
         try:
-            if account in evm.safes:
-                kind = "Safe that {0} can act for alone"
-                known, needed = (
-                    word(node.view(at, asked, LATEST))
-                    for asked in (call_of("isOwner(address)", by), call_of("getThreshold()"))
-                )
-                obeys = known == needed == 1
-            else:
-                kind = "executor that {0} owns"
-                obeys = word(node.view(at, call_of("owner()"), LATEST)) == int(by, 16)
+            obeys = _acts_alone(node, at, by) if safe else _owner(node, at) == int(by, 16)
         except (RefusedError, NotObserved, ValueError):
             obeys = False
         if not obeys:
-            yield f"{account} is no {kind.format(owner)}"
+            yield f"{account} is no {kind}"
+
+
+def _owner(node: Node, executor: str) -> int:
+    return word(node.view(executor, call_of("owner()"), LATEST))
+
+
+def _acts_alone(node: Node, safe: str, owner: str) -> bool:
+    asked = call_of("isOwner(address)", owner), call_of("getThreshold()")
+    known, needed = (word(node.view(safe, one, LATEST)) for one in asked)
+    return known == needed == 1

@@ -32,7 +32,7 @@ from verifill.venues.evm.sealing import Lane, Wanted, opened, refused
 from verifill.venues.evm.starting import start_up_failures
 from verifill.venues.evm.terms import ChainIndices, own_calls
 from verifill.venues.expectation import Assessment, Expectation
-from verifill.venues.instructions import Borrow, FlashBorrow, SetEMode, Withdraw
+from verifill.venues.instructions import Borrow, SetEMode, Withdraw
 from verifill.venues.interfaces import Venue
 from verifill.venues.keys import Scales
 from verifill.venues.market import Books, Market
@@ -111,9 +111,6 @@ class EvmChain(Stated):
         for order in orders_of(request):
             if not self._encoder.encodes(order.instruction):
                 return f"{order.instruction.op} is not supported on a chain as it is"
-            lent = isinstance(order.instruction, FlashBorrow)
-            if lent and order.instruction.account in self._evm.safes:
-                return "a flash loan has no way back into a Safe; use an executor of its own"
         runs = self._evm.executor or sender_of(request) in self._evm.owned
         if isinstance(request, Bundle) and not runs:
             return f"{self.rules.name} has no executor for a chain of steps; declare one"
@@ -147,7 +144,8 @@ class EvmChain(Stated):
 
         def tried() -> None:
             sender = self._evm.accounts[wanted.account]
-            code = executor_of(self._evm, wanted.account).code() if wanted.delegate else {}
+            executor = executor_of(self._evm, wanted.account)
+            code = executor.code() if wanted.delegate else dict[str, str]()
             asked = {"from": sender, "to": wanted.to, "value": hex(wanted.value)}
             try:
                 needed = self._node.gas(asked | {"data": "0x" + wanted.data.hex()}, code)
