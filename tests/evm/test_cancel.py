@@ -20,7 +20,7 @@ from verifill.venues.evm.abi import call_of
 from verifill.venues.evm.decode import Mined
 from verifill.venues.evm.effects import Effects
 from verifill.venues.evm.node import Block, Node
-from verifill.venues.evm.positions import Feed, Json
+from verifill.venues.evm.positions import DEEP, Feed, Json
 from verifill.venues.evm.venue import EvmChain
 from verifill.venues.orders import Cause, Move, Order, Outcome, Reading
 from verifill.ways import way_to
@@ -203,3 +203,24 @@ def test_a_reading_that_a_reorganisation_spoils_loses_no_row(
         chain.read()
 
     assert moved_by(chain, order) == told_by(chain.read())
+
+
+def test_the_block_that_a_life_begins_with_may_be_replaced(chain: EvmChain, world: World) -> None:
+    """What it had in it is taken back, what waits comes as it does, and both are told."""
+    world.rpc("anvil_mine", hex(DEEP + 1))  # of older ones the node has no state
+    deposit = {"from": WALLET, "to": world.weth, "value": hex(10**18), "gas": hex(60_000)}
+    world.rpc("eth_sendTransaction", deposit | {"data": "0x" + call_of("deposit()").hex()})
+    world.mine_now()
+    opening = chain.read()
+    world.mining(on=False)
+    world.rpc("anvil_reorg", 2, [])  # it was in one of these two blocks
+    gone = chain.read()
+    order = waiting(chain, world)
+    world.rpc("evm_mine")
+    after = chain.read()
+
+    told = told_by(gone, after)
+    for key, total in after.totals.items():
+        assert total == opening.totals[key] + sum(n for (_, k), n in told.items() if k == key)
+    assert [-(10**18)] == [row.amount for row in gone.rows if row.key.endswith("WETH")]
+    assert moved_by(chain, order).items() <= told_by(after).items()

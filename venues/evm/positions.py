@@ -4,7 +4,8 @@ The totals are asked of the contracts. The rows are read from the receipts of ev
 that our accounts have sent or that has a log about them, so the two come from different places.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from attrs import define, field
@@ -49,10 +50,6 @@ class Feed:
     _seen: list[int] = field(factory=list[int], init=False)
     _told: Told = field(factory=dict[str, tuple[int, list[LedgerRow]]])
 
-    def __attrs_post_init__(self) -> None:
-        """Begin where an earlier life has come to."""
-        self._seen = [] if self.cursor is None else [self.cursor]
-
     def read(self) -> Reading:
         """The accounts at the newest block, with the rows since the reading before.
 
@@ -63,14 +60,33 @@ class Feed:
         asked = self._questions.plain
         answers = read_at(self._node, [*asked, *self._rates.plain], head)
         totals = self._questions.totals(answers[: len(asked)])
+        if not self._seen:
+            self._begin(cursor_of(head) if self.cursor is None else self.cursor)
         told, rows = self._told, tuple[LedgerRow, ...]()
         if self.cursor is not None and self.cursor != cursor_of(head):
             told, rows = self._since(self.cursor, head)
         self._rates.take(answers[len(asked) :], head)
         # Nothing stays of a reading that came to nothing: its rows would never be told.
         self.cursor, self._told = cursor_of(head), told
-        self._seen = [*self._seen[-DEEP:], self.cursor]
+        if self._seen[-1] != self.cursor:
+            self._seen = [*self._seen[-DEEP:], self.cursor]
         return Reading(head.time_ns, totals, rows)
+
+    def _begin(self, cursor: int) -> None:
+        """Learn what the blocks up to a reading have in them, in case they are replaced.
+
+        Where a node has no state of so long ago, or where the block is replaced already, it stays
+        unknown: then a reorganisation of them is a difference that no row explains.
+        """
+        height = cursor >> SHOWN
+        base = max(0, height - DEEP)
+        self._seen = [cursor]
+        if not self._stands(cursor):
+            return
+        with suppress(NotObserved):
+            told, low = self._told_in(base + 1, height), cursor_of(self._node.block(base))
+            if self._stands(cursor):
+                self._told, self._seen = told, [low, cursor]
 
     def _since(self, since: int, head: Block) -> tuple[Told, tuple[LedgerRow, ...]]:
         """What has been told once this reading is, and what of that is new.
@@ -87,20 +103,26 @@ class Feed:
             [] if standing == since else [n for n, its in told.items() if not self._stands(its[0])]
         )
         undone = [_undone(row) for one in gone for row in told.pop(one)[1]]
-        rows: list[LedgerRow] = []
-        for mined in self._mined((standing >> SHOWN) + 1, head.number):
-            if mined.hash in told:
-                continue
-            its = mined.receipt
-            own = its["blockHash"] != head.hash
-            block = self._node.block(int(its["blockNumber"], 16)) if own else head
-            made = rows_of(self._effects.moves(mined), block.time_ns)
-            told[mined.hash] = cursor_of(block), made
-            rows += made
+        new = self._told_in((standing >> SHOWN) + 1, head.number, told, head)
         if self._node.block(head.number).hash != head.hash:
             msg = f"block {head.number} was replaced while it was read"
             raise NotObserved(msg)
-        return told, tuple(_netted(undone, rows))
+        rows = [row for _, made in new.values() for row in made]
+        return told | new, tuple(_netted(undone, rows))
+
+    def _told_in(
+        self, first: int, last: int, told: Collection[str] = (), head: Block | None = None
+    ) -> Told:
+        """The rows of blocks, but of transactions that were told; the newest block is known."""
+        new: Told = {}
+        for mined in self._mined(first, last):
+            if mined.hash not in told:
+                known = head is not None and mined.receipt["blockHash"] == head.hash
+                number = int(mined.receipt["blockNumber"], 16)
+                block = head if head is not None and known else self._node.block(number)
+                made = rows_of(self._effects.moves(mined), block.time_ns)
+                new[mined.hash] = cursor_of(block), made
+        return new
 
     def _stands(self, cursor: int) -> bool:
         """Whether the block of a cursor is still that of its height."""
