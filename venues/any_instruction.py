@@ -11,6 +11,7 @@ from verifill.venues.instructions import (
     InternalTransfer,
     PerpTrade,
     Repay,
+    SetEMode,
     SetLeverage,
     SetMarginMode,
     SpotTrade,
@@ -38,6 +39,7 @@ AnyInstruction = (
     | Withdraw
     | Borrow
     | Repay
+    | SetEMode
     | Stake
     | Unstake
     | Claim

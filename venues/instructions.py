@@ -32,6 +32,7 @@ class Operation(StrEnum):
     WITHDRAW = "WITHDRAW"
     BORROW = "BORROW"
     REPAY = "REPAY"
+    SET_EMODE = "SET_EMODE"
     STAKE = "STAKE"
     UNSTAKE = "UNSTAKE"
     CLAIM = "CLAIM"
@@ -284,6 +285,18 @@ class Repay(Instruction, frozen=True, kw_only=True, tag="REPAY"):
     def size(self) -> Amount:
         """Its amount."""
         return self.amount
+
+
+class SetEMode(Instruction, frozen=True, kw_only=True, tag="SET_EMODE"):
+    """Set the efficiency mode of a lending market; moves no balance, the setting is reconciled.
+
+    Attributes:
+        category: the market's number of it; 0 for none.
+    """
+
+    op = Operation.SET_EMODE
+    market: str
+    category: int
 
 
 class Stake(Instruction, frozen=True, kw_only=True, tag="STAKE"):

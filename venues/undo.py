@@ -18,6 +18,7 @@ from verifill.venues.instructions import (
     InternalTransfer,
     PerpTrade,
     Repay,
+    SetEMode,
     SetLeverage,
     SetMarginMode,
     SpotTrade,
@@ -28,7 +29,7 @@ from verifill.venues.instructions import (
     Withdraw,
     Wrap,
 )
-from verifill.venues.keys import Kind, account_of, asset_of, position_key
+from verifill.venues.keys import Kind, account_of, asset_of, emode_key, position_key
 from verifill.venues.time_in_force import TimeInForce
 from verifill.venues.transfers import MODES, margin_mode_key
 
@@ -97,6 +98,11 @@ def _margin_mode(setting: SetMarginMode, effects: Mapping[str, int]) -> Reversal
     change = effects.get(margin_mode_key(setting.account, setting.symbol), 0)
     before = next(mode for mode, units in MODES.items() if units == MODES[setting.mode] - change)
     return Reversal(structs.replace(setting, mode=before), None)
+
+
+def _emode(setting: SetEMode, effects: Mapping[str, int]) -> Reversal:
+    before = setting.category - effects.get(emode_key(setting.market), 0)
+    return Reversal(structs.replace(setting, category=before), None)
 
 
 def _internal(transfer: InternalTransfer, effects: Mapping[str, int]) -> Reversal:
@@ -172,6 +178,7 @@ _MAKERS: Mapping[type[Instruction], Callable[[Any, Mapping[str, int]], Reversal 
     Withdraw: _underlying(Supply),
     Borrow: _underlying(Repay),
     Repay: _underlying(Borrow),
+    SetEMode: _emode,
     Wrap: _wrapping(Unwrap),
     Unwrap: _wrapping(Wrap),
     Swap: _swap,

@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from verifill.venues.instructions import Operation as Operation
     from verifill.venues.instructions import PerpTrade as PerpTrade
     from verifill.venues.instructions import Repay as Repay
+    from verifill.venues.instructions import SetEMode as SetEMode
     from verifill.venues.instructions import SetLeverage as SetLeverage
     from verifill.venues.instructions import SetMarginMode as SetMarginMode
     from verifill.venues.instructions import Side as Side
@@ -124,7 +125,7 @@ _MODULES = {
     "venues.chains": "Atomicity Chain Invariant Step Undo",
     "venues.instructions": (
         "MAX Approve Borrow Cancel Claim ClaimReward FlashBorrow FlashRepay Instruction "
-        "InternalTransfer Late Operation PerpTrade Repay SetLeverage SetMarginMode "
+        "InternalTransfer Late Operation PerpTrade Repay SetEMode SetLeverage SetMarginMode "
         "Side SpotTrade Stake Supply Swap Transfer Unstake Unwrap Withdraw Wrap"
     ),
     "venues.keys": "Kind Scales position_key",
@@ -181,6 +182,7 @@ __all__ = [
     "Row",
     "RunResult",
     "Scales",
+    "SetEMode",
     "SetLeverage",
     "SetMarginMode",
     "Side",

@@ -10,7 +10,7 @@ from typing import Final
 
 HOST: Final = "127.0.0.1"
 SEND: Final = b"eth_sendRawTransaction"
-COUNT: Final = b"eth_getTransactionCount"
+NEXT: Final = b'"pending"'  # the next nonce is asked for with what waits in the pool
 PATIENCE_S: Final = 30
 DRIPS: Final = b" " * 100_000
 DRIP_S: Final = 0.1  # for each of them, until whoever asked has gone
@@ -55,7 +55,7 @@ class Between(ThreadingHTTPServer):
     def __init__(self, port: int, befalls: Sequence[Befall], counts: Sequence[Befall]) -> None:
         super().__init__((HOST, 0), Handler)
         self.node = port
-        self.befalls = {SEND: list(befalls), COUNT: list(counts)}
+        self.befalls = {SEND: list(befalls), NEXT: list(counts)}
         self.awake = Event()
         self.awake.set()
 

@@ -18,6 +18,7 @@ from verifill.venues.instructions import (
     Instruction,
     Late,
     Operation,
+    SetEMode,
     SetLeverage,
     SetMarginMode,
     Side,
@@ -25,7 +26,7 @@ from verifill.venues.instructions import (
 from verifill.venues.samples import samples
 
 SAMPLES = samples("wallet")
-SIZELESS = (SetLeverage, SetMarginMode, Claim, ClaimReward, Cancel)
+SIZELESS = (SetLeverage, SetMarginMode, SetEMode, Claim, ClaimReward, Cancel)
 ANY: Any = Union[tuple(type(sample) for sample in SAMPLES)]  # noqa: UP007 - made of a list
 
 

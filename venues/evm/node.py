@@ -72,6 +72,16 @@ class Block:
         return self.time_s * HEIGHTS + self.number % HEIGHTS
 
 
+def block_in(told: Mapping[str, Any]) -> Block:
+    """A block as a node tells it."""
+    return Block(
+        int(told["number"], 16),
+        told["hash"],
+        int(told["timestamp"], 16),
+        int(told.get("baseFeePerGas", "0x0"), 16),
+    )
+
+
 def height_in(time_ns: int) -> int:
     """The height of a block in its time."""
     return time_ns % HEIGHTS
@@ -173,12 +183,7 @@ class Node:
         if told is None:
             msg = f"there is no block {named}"
             raise NotObserved(msg)
-        return Block(
-            int(told["number"], 16),
-            told["hash"],
-            int(told["timestamp"], 16),
-            int(told.get("baseFeePerGas", "0x0"), 16),
-        )
+        return block_in(told)
 
     def nonce(self, address: str, named: str | int = LATEST) -> int:
         """How many transactions of an account are in blocks up to one, or with the pool's.
@@ -187,15 +192,6 @@ class Node:
             NotObserved: no answer.
         """
         return int(self.ask("eth_getTransactionCount", address, _named(named)), 16)
-
-    def receipt(self, transaction: str) -> Mapping[str, Any] | None:
-        """The receipt of a transaction; None if it is in no block.
-
-        Raises:
-            NotObserved: no answer.
-        """
-        told: Mapping[str, Any] | None = self.ask("eth_getTransactionReceipt", transaction)
-        return told
 
     def view(
         self,
@@ -269,5 +265,6 @@ def _told(error: Exception) -> str:
 
 
 __all__: Sequence[str] = [
-    "LATEST", "READER", "Block", "LostError", "Node", "NotSentError", "RefusedError", "height_in",
+    "LATEST", "READER", "Block", "LostError", "Node", "NotSentError", "RefusedError", "block_in",
+    "height_in",
 ]  # fmt: skip

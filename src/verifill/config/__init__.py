@@ -3,6 +3,7 @@
 from verifill.config.breakers import BreakersConfig, FeedsConfig
 from verifill.config.chains import (
     ChainConfig,
+    EModeConfig,
     LenderConfig,
     PoolConfig,
     ReserveConfig,
@@ -33,6 +34,7 @@ __all__ = [
     "ChainConfig",
     "Config",
     "DataConfig",
+    "EModeConfig",
     "EnvironmentConfig",
     "EvmAccountConfig",
     "EvmConfig",
