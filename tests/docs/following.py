@@ -1,5 +1,6 @@
 """Following a page: every example of it is run, in the order of the page, in one folder."""
 
+import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,13 +54,22 @@ def follow(page: str, folder: Path) -> Followed:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("COLUMNS", COLUMNS)
+        patch.syspath_prepend(folder)
         try:
             for block in blocks(page):
                 if not block.spared:
                     _follow(block, followed, terminal, names)
         finally:
             terminal.end()
+            _forget(folder)
     return followed
+
+
+def _forget(folder: Path) -> None:
+    """Let the modules of a folder be imported anew: another page may have one of that name."""
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(folder)):
+            del sys.modules[name]
 
 
 def _follow(

@@ -38,7 +38,8 @@ NEVER_THE_SAME: Final = (
     (re.compile(r"\b[0-9a-f]{64}\b"), "HASH"),
     (re.compile(r"\b[a-z0-9]{32}\b"), "KEY"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "RUN"),
-    (re.compile(r"\b[0-9][0-9.,]* (s|ms|us|MB)\b"), r"N \1"),
+    (re.compile(r"\b[0-9][0-9.,]* ?(s|ms|us|MB)\b"), r"N \1"),
+    (re.compile(r"\bseq=[0-9]+"), "seq=N"),
     (re.compile(r"[ \t]+"), " "),
 )
 # What only makes a place to work in; that it exists is tested, and no more.
