@@ -124,7 +124,7 @@ class Terminal:
 
     def _run(self, words: list[str], command: str) -> tuple[str, int]:
         """A command that ends by itself; Verifill's own in this process, which is quicker."""
-        if words[0] == "verifill" and not set(words) & {"|", ">", "<", "&&"}:
+        if words[0] == "verifill" and not re.search(r" [|<>&] | && |\$\(", command):
             result = CliRunner().invoke(app, words[1:], prog_name="verifill")
             if result.exception and not isinstance(result.exception, SystemExit):
                 raise result.exception
