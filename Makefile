@@ -10,9 +10,10 @@ BIN := .venv/bin
 MEMORY := $(shell df --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 4000000 { print "TMPDIR=/dev/shm" }')
 READY := .venv/.ready
 KERNEL := build/kernel
+SITE := build/site
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel test foreign chain contracts lint style mypy pyright layers format demo audit-demo \
+.PHONY: help setup kernel test foreign chain contracts docs lint style mypy pyright layers format demo audit-demo \
 	live-demo-exchange live-demo-chain screenshots faults check bench lock clean
 
 help: ## list the targets
@@ -34,13 +35,13 @@ $(READY): pyproject.toml constraints.txt
 kernel: $(KERNEL)/.ready ## compile what every tick goes through (needs a C compiler; optional)
 
 $(KERNEL)/.ready: $(READY) setup.py $(shell find engine machines venues src -name '*.py')
-	rm -rf build
+	mkdir -p build && find build -mindepth 1 -maxdepth 1 ! -path $(SITE) -exec rm -rf {} +
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index \
 		--target $(KERNEL) .
 	PYTHONPATH=$(KERNEL) $(BIN)/python -m verifill --version
 	@touch $@
 
-test: lint kernel foreign chain ## run every check and test; the last line is pytest's summary
+test: lint kernel foreign chain docs ## run every check and test; the last line is pytest's summary
 	$(MEMORY) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--doctest-modules tests src/verifill --cov --cov-report=term --gate
 
@@ -68,6 +69,13 @@ layers: setup
 format: setup ## write the code in the project's format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+# Every warning is an error: a link to a page, a heading or a file that is not there, an example
+# in no known language, a docstring that cannot be read.
+docs: setup ## build the site of the documentation in build/site; it needs no network
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --fresh-env docs $(SITE)
+	$(BIN)/python docs/offline.py $(SITE)
+	@echo "open $(SITE)/index.html"
 
 demo: setup ## run the cash-and-carry backtest
 	$(BIN)/verifill backtest docs/examples/cash_and_carry.toml --overwrite

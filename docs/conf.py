@@ -2,9 +2,10 @@
 
 Every warning is an error there, so a link to a page, a heading or a file that is not there
 fails the build. Nothing comes from another host: the theme brings no fonts, and the build is
-checked for that afterwards (`tests/docs/offline.py`).
+checked for that afterwards (`docs/offline.py`).
 """
 
+import re
 from importlib.metadata import version as version_of
 
 from pygments.lexers.special import TextLexer
@@ -16,13 +17,12 @@ copyright = "Verifill contributors. MIT licence"  # noqa: A001 - Sphinx asks for
 release = version = version_of("verifill")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-nitpicky = False  # names of types in signatures are no links here
 exclude_patterns = ["examples"]
+highlight_language = "text"
 
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
 myst_links_external_new_tab = False
-suppress_warnings: list[str] = []
 
 default_role = "literal"  # `x` in a docstring is code, as it is in Markdown
 autodoc_member_order = "bysource"
@@ -42,6 +42,20 @@ pygments_style = "friendly"
 pygments_dark_style = "native"
 
 
+# A default that has no text of its own, such as `<function Progress.<lambda>>`.
+_NAMELESS = re.compile(r"<(?:[^<>]|<\w+>)*>|<factory>")
+
+
+def _signature(*told: object) -> tuple[str, str] | None:
+    """A signature as one would write it."""
+    signature, returned = told[-2:]
+    if not isinstance(signature, str):
+        return None
+    plain = _NAMELESS.sub("...", signature).replace("~", "").replace("collections.abc.", "")
+    return plain, returned if isinstance(returned, str) else ""
+
+
 def setup(app: Sphinx) -> None:
     """Machines are shown as text beside their pictures; no script draws them anew."""
     app.add_lexer("mermaid", TextLexer)
+    app.connect("autodoc-process-signature", _signature)

@@ -9,6 +9,7 @@ import pytest
 from attrs import frozen
 
 from tests.docs.following import Followed, follow
+from tests.docs.pages import ROOT
 
 TUTORIAL: Final = (
     "docs/tutorial/first-backtest.md",
@@ -39,5 +40,15 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Learned:
 
 @pytest.fixture
 def desk(learned: Learned, tmp_path: Path) -> Path:
-    """A folder of one's own, as the tutorial has left it."""
-    return Path(shutil.copytree(learned.folder, tmp_path / "desk"))
+    """A folder of one's own: what the tutorial has left, under the names that the reference uses.
+
+    `carry.toml` and `runs/carry` stand there for a backtest of the reader's own, `live.toml` and
+    `runs/live` for a live run, `changed.py` for another strategy; `docs/examples` for the sources.
+    """
+    folder = Path(shutil.copytree(learned.folder, tmp_path / "desk"))
+    shutil.copy(folder / "verifill.toml", folder / "carry.toml")
+    shutil.copytree(folder / "runs" / "verifill", folder / "runs" / "carry")
+    shutil.copy(folder / "buyer.py", folder / "changed.py")
+    for part in ("docs/examples", "fixtures/data"):
+        shutil.copytree(ROOT / part, folder / part)
+    return folder

@@ -72,9 +72,7 @@ def _forget(folder: Path) -> None:
             del sys.modules[name]
 
 
-def _follow(
-    block: Block, followed: Followed, terminal: Terminal, names: dict[str, Any]
-) -> None:
+def _follow(block: Block, followed: Followed, terminal: Terminal, names: dict[str, Any]) -> None:
     if block.file:
         file = terminal.folder / block.file
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +109,7 @@ def _type(block: Block, followed: Followed, terminal: Terminal) -> None:
 
 def _wrong_settings(text: str) -> str:
     """What of a block is no setting, and no script of faults; empty if all of it is one."""
-    table = tomllib.loads(text)
+    table = tomllib.loads(text.replace('"0x..."', f'"0x{"0" * 40}"'))  # an address of the reader's
     try:
         if table.keys() <= FAULTS:
             read_script(text)

@@ -130,7 +130,7 @@ class Terminal:
                 raise result.exception
             return result.output, result.exit_code
         done = subprocess.run(
-            ["bash", "-c", command.replace(PORT, str(self.port))],
+            ["/bin/bash", "-c", command.replace(PORT, str(self.port))],
             cwd=self.folder, env=self._environment, capture_output=True, text=True, check=False,
             timeout=PATIENCE_S,
         )  # fmt: skip
