@@ -33,8 +33,8 @@ UNTRACED = ("checking", "cli", "docs", "observing", "page")
 
 # What takes longest comes first: a worker takes a file at a time, and the last should be short.
 FIRST = (
-    "live/test_killed.py", "machines/test_planted.py", "live/test_classes.py", "evm", "faults", "docs",
-    "exchanges", "page", "live/test_paper.py", "checking", "cli/test_audit_demo.py",
+    "live/test_killed.py", "machines/test_planted.py", "live/test_classes.py", "evm", "faults",
+    "docs", "exchanges", "page", "live/test_paper.py", "checking", "cli/test_audit_demo.py",
     "cli/test_processes.py", "cli/test_live.py", "test_kernel.py", "replay/test_worlds.py",
 )  # fmt: skip
 

@@ -147,10 +147,14 @@ class Terminal:
         return job
 
     def _started(self, words: list[str]) -> str:
-        """A server, and its first line, with which it says that it listens."""
-        job = self._process([*words, *(["--with-parent"] if "serve" in words else [])])
+        """A server, and its first line: that it listens, or why it does not."""
+        lasting = ["--with-parent"] if words[1:3] == ["venue", "serve"] else []
+        job = self._process([*words, *lasting])
         assert job.stdout
-        return job.stdout.readline().decode().replace(str(self.port), PORT)
+        first = job.stdout.readline().decode().replace(str(self.port), PORT)
+        if first.startswith(("verifill: ", "Usage: ")):
+            return f"{first}exit code {job.wait(timeout=PATIENCE_S)}"
+        return first
 
     def _interrupted(self, words: list[str], last: str) -> str:
         """A command that a line ends; it is interrupted when another one has come."""

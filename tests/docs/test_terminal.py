@@ -50,6 +50,14 @@ def test_a_command_that_fails_must_be_shown_to_fail(
     assert [] == told(tmp_path, monkeypatch, shown)
 
 
+def test_a_server_that_does_not_start_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = block("console", "$ verifill venue serve nothing.toml --journal journal.jsonl &\n")
+
+    assert "there is no such file" in told(tmp_path, monkeypatch, server)[0]
+
+
 def test_code_that_raises_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = block("python", "import verifill\n\nassert verifill.nothing\n")
 
