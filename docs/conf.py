@@ -8,8 +8,8 @@ checked for that afterwards (`docs/offline.py`).
 import re
 from importlib.metadata import version as version_of
 
-from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
+from sphinx.highlighting import lexer_classes
 
 project = "Verifill"
 author = "Verifill contributors"
@@ -41,7 +41,6 @@ html_theme_options = {"navigation_with_keys": True}
 pygments_style = "friendly"
 pygments_dark_style = "native"
 
-
 # A default that has no text of its own, such as `<function Progress.<lambda>>`.
 _NAMELESS = re.compile(r"<(?:[^<>]|<\w+>)*>|<factory>")
 
@@ -57,5 +56,5 @@ def _signature(*told: object) -> tuple[str, str] | None:
 
 def setup(app: Sphinx) -> None:
     """Machines are shown as text beside their pictures; no script draws them anew."""
-    app.add_lexer("mermaid", TextLexer)
+    lexer_classes["mermaid"] = lexer_classes["none"]
     app.connect("autodoc-process-signature", _signature)

@@ -42,8 +42,8 @@ class Followed:
     """
 
     page: str
-    wrong: list[Wrong] = field(factory=list)
-    came: dict[Block, list[tuple[Typed, str]]] = field(factory=dict)
+    wrong: list[Wrong] = field(factory=list[Wrong])
+    came: dict[Block, list[tuple[Typed, str]]] = field(factory=dict[Block, list[tuple[Typed, str]]])
 
 
 def follow(page: str, folder: Path) -> Followed:
