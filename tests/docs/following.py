@@ -120,16 +120,15 @@ def _wrong_settings(text: str) -> str:
     return ""
 
 
-def rewritten(followed: Sequence[Followed]) -> None:
-    """Write what came into the pages, where it is not what they show."""
-    for one in followed:
-        file = ROOT / one.page
-        text = file.read_text()
-        wrong = {told.place for told in one.wrong}
-        for block, came in one.came.items():
-            if block.place in wrong:
-                text = text.replace(block.text, _block(came))
-        file.write_text(text)
+def rewrite(followed: Followed) -> None:
+    """Write what came into a page, where it is not what the page shows."""
+    file = ROOT / followed.page
+    text = file.read_text()
+    wrong = {told.place for told in followed.wrong}
+    for block, came in followed.came.items():
+        if block.place in wrong:
+            text = text.replace(block.text, _block(came))
+    file.write_text(text)
 
 
 def _block(came: Sequence[tuple[Typed, str]]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.conftest import TUTORIAL, Learned
-from tests.docs.following import Followed, follow, rewritten
+from tests.docs.following import Followed, follow, rewrite
 from tests.docs.pages import ELSEWHERE, READ, RUN, SHOWN, blocks, pages
 
 OURS = [page for page in pages() if page not in ELSEWHERE]
@@ -44,7 +44,7 @@ AFTER = {
 
 def judged(followed: Followed, request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--rewrite") and followed.wrong:
-        rewritten([followed])
+        rewrite(followed)
     told = "\n\n".join(f"{wrong.place}\n{wrong.what}" for wrong in followed.wrong)
 
     assert not told, told
