@@ -73,7 +73,8 @@ format: setup ## write the code in the project's format
 # Every warning is an error: a link to a page, a heading or a file that is not there, an example
 # in no known language, a docstring that cannot be read.
 docs: setup ## build the site of the documentation in build/site; it needs no network
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --fresh-env docs $(SITE)
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --fresh-env \
+		--doctree-dir .cache/doctrees docs $(SITE)
 	$(BIN)/python docs/offline.py $(SITE)
 	@echo "open $(SITE)/index.html"
 

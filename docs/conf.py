@@ -50,8 +50,7 @@ def _signature(*told: object) -> tuple[str, str] | None:
     signature, returned = told[-2:]
     if not isinstance(signature, str):
         return None
-    plain = _NAMELESS.sub("...", signature).replace("~", "").replace("collections.abc.", "")
-    return plain, returned if isinstance(returned, str) else ""
+    return _NAMELESS.sub("...", signature), returned if isinstance(returned, str) else ""
 
 
 def setup(app: Sphinx) -> None:
