@@ -10,10 +10,11 @@ BIN := .venv/bin
 MEMORY := $(shell df --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 4000000 { print "TMPDIR=/dev/shm" }')
 READY := .venv/.ready
 KERNEL := build/kernel
+SITE := build/site
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel test tests foreign chain contracts lint style mypy pyright layers format demo audit-demo \
-	live-demo-exchange live-demo-chain screenshots faults check bench lock clean
+.PHONY: help setup kernel test tests foreign chain contracts docs lint style mypy pyright layers format demo \
+	audit-demo live-demo-exchange live-demo-chain screenshots faults check bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,15 +35,15 @@ $(READY): pyproject.toml constraints.txt
 kernel: $(KERNEL)/.ready ## compile what every tick goes through (needs a C compiler; optional)
 
 $(KERNEL)/.ready: $(READY) setup.py $(shell find engine machines venues src -name '*.py')
-	rm -rf build
+	mkdir -p build && find build -mindepth 1 -maxdepth 1 ! -path $(SITE) -exec rm -rf {} +
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index \
 		--target $(KERNEL) .
 	PYTHONPATH=$(KERNEL) $(BIN)/python -m verifill --version
 	@touch $@
 
-# The linters run beside the tests, which take longer: what comes last is pytest's summary.
+# The linters and the site run beside the tests, which take longer: what comes last is pytest's summary.
 test: setup ## run every check and test; the last line is pytest's summary
-	$(MAKE) --no-print-directory --jobs=2 tests lint
+	$(MAKE) --no-print-directory --jobs=2 tests lint docs
 
 tests: kernel foreign chain
 	$(MEMORY) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
@@ -72,6 +73,14 @@ layers: setup
 format: setup ## write the code in the project's format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+# Every warning is an error: a link to a page, a heading or a file that is not there, an example
+# in no known language, a docstring that cannot be read.
+docs: setup ## build the site of the documentation in build/site; it needs no network
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --fresh-env \
+		--doctree-dir .cache/doctrees docs $(SITE)
+	$(BIN)/python docs/offline.py $(SITE)
+	@echo "open $(SITE)/index.html"
 
 demo: setup ## run the cash-and-carry backtest
 	$(BIN)/verifill backtest docs/examples/cash_and_carry.toml --overwrite
