@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from threading import Event, Thread
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from urllib3.util import connection
@@ -83,10 +83,14 @@ def by_loopback(port: int) -> str:
     return attempt.reason
 
 
+def time_there(exchange: Any) -> object:  # noqa: ANN401 - of ccxt
+    return exchange.publicGetTime()
+
+
 def by_exchange(port: int) -> str:
     client = Client("binance", {}, port=port)
     try:
-        attempt = client.attempt(TIMEOUT_S, lambda exchange: exchange.publicGetTime())
+        attempt = client.attempt(TIMEOUT_S, time_there)
     finally:
         client.close()
     assert isinstance(attempt, Failed)
@@ -139,8 +143,11 @@ def test_all_addresses_of_a_name_share_the_time_to_connect(
         given.append(timeout_s)
         raise TimeoutError
 
+    def found(*_asked: object, **_more: object) -> list[object]:
+        return list(addresses)
+
     addresses = [(0, 0, 0, "", (f"192.0.2.{last}", 80)) for last in range(1, 5)]
-    monkeypatch.setattr("verifill.venues.requests_deadline.getaddrinfo", lambda *_, **__: addresses)
+    monkeypatch.setattr("verifill.venues.requests_deadline.getaddrinfo", found)
     monkeypatch.setattr(connection, "create_connection", refuse)
     node = Node("http://node.example", 8)
     try:
