@@ -35,6 +35,7 @@ def build(
     *,
     work: Path,
     start_from: Carried | None = None,
+    history: History | None = None,
     progress: Progress | None = None,
 ) -> Parts:
     """The parts of a backtest; what needs no data is checked before the data is read.
@@ -43,6 +44,7 @@ def build(
         config: what to run.
         work: a folder for the prepared data.
         start_from: the end of a run that this one continues.
+        history: what it runs on, where that is prepared already.
         progress: called now and then with the bytes of data read and to read.
 
     Raises:
@@ -56,7 +58,7 @@ def build(
     positions = positions_of(amounts, chains, start_from)
     tolerance = tolerance_of(amounts)
     strategy = load_strategy(config)
-    history = prepared(config, work, progress)
+    history = history or prepared(config, work, progress)
     builder = _Builder(amounts, positions, chains, history)
     return Parts(
         timeline=builder.timeline,
