@@ -14,7 +14,7 @@ PART: Final = re.compile(
     r'(?:^|\.)(?:(?P<key>[A-Za-z0-9_-]+)|"(?P<quoted>[^"]+)")|\[(?P<index>\d+)\]'
 )
 ALLOWED: Final = (
-    'keys with dots between them, `[0]` for an item of a list, and a key with other characters in '
+    "keys with dots between them, `[0]` for an item of a list, and a key with other characters in "
     'quotes: loop.interval_s, exchanges.x.instruments[0].fee, opening."a:BaseToken:USDT"'
 )
 

@@ -4,12 +4,12 @@ They see the folder of the sweep and the files of the configuration under the sa
 """
 
 from collections.abc import Generator
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
-from distributed import Client
+import distributed
 from distributed.scheduler import KilledWorker
 
 from verifill.engine.errors import EnvironmentDefect
@@ -18,6 +18,7 @@ from verifill.sweep.working import Interrupted, Row, Task, work
 AHEAD: Final = 2  # runs for each thread of a worker, so that none waits for the driver
 LOOK_S: Final = 5.0
 CONNECT_S: Final = 10.0
+CLIENT: Final[Any] = distributed.Client  # without types
 
 
 class Cluster:
@@ -32,9 +33,9 @@ class Cluster:
 
     lost: tuple[type[Exception], ...] = (KilledWorker, Interrupted)
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 - Dask's is without types
         self._client = client
-        self._executor = client.get_executor()
+        self._executor: Executor = client.get_executor()
         self._running: set[Future[Row]] = set()
         self._threads, self._looked_s = 0, 0.0
 
@@ -47,7 +48,7 @@ class Cluster:
 
     def submit(self, task: Task) -> "Future[Row]":
         """Begin a run."""
-        future: Future[Row] = self._executor.submit(work, task)
+        future = self._executor.submit(work, task)
         self._running.add(future)
         return future
 
@@ -75,7 +76,7 @@ def cluster(address: str) -> Generator[Cluster]:
         EnvironmentDefect: it cannot be reached, or is gone.
     """
     try:
-        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+        client = CLIENT(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise _gone(address, error) from error
     with client:

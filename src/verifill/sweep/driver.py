@@ -52,10 +52,14 @@ class Told:
     """What is told while a sweep goes on.
 
     Attributes:
+        prepared: with the bytes of market data read so far, and to read.
+        began: once, with the number of runs, before the first of them.
         row: each run that is over, also those of before.
         lost: a run whose process ended, and how often that was so far.
     """
 
+    prepared: Callable[[int, int], None] = lambda _done, _total: None
+    began: Callable[[int], None] = lambda _runs: None
     row: Callable[[Row], None] = lambda _row: None
     lost: Callable[[str, int], None] = lambda _id, _times: None
 
@@ -68,10 +72,10 @@ class Driver:
         told: what to tell meanwhile.
     """
 
-    def __init__(self, planned: Planned, told: Told | None = None) -> None:
+    def __init__(self, planned: Planned, told: Told) -> None:
         self._planned = planned
         self._out = planned.histories.out
-        self._told = told or Told()
+        self._told = told
         self._waiting: deque[Wanted] = deque()
         self._alike: dict[str, list[Wanted]] = {}  # id -> the runs that it stands for
         self._rows: dict[int, Row] = {}
@@ -135,7 +139,6 @@ class Driver:
         return {
             "plan": str(plan.file.absolute()),
             "config": str(plan.base),
-            "table": self._planned.table,
             "parameters": list(self._planned.kinds),
             "runs": self._planned.total,
         }

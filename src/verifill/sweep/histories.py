@@ -26,7 +26,7 @@ class Histories:
     """
 
     out: Path
-    progress: Progress | None = None
+    progress: Progress
     _names: dict[str, str] = field(factory=dict[str, str])
     _opened: dict[str, History] = field(factory=dict[str, History])
 
@@ -69,8 +69,9 @@ class Histories:
         """By the settings, and by what is seen of the files: whether they have changed."""
         known = repr(config.data)
         if known not in self._names:
-            files = [config.path(one.file) for one in (*config.data.bars, *config.data.series)]
-            said = [config.as_dict()["data"], *(_stamp(file) for file in files)]
+            files = [bars.file for bars in config.data.bars]
+            files += [series.file for series in config.data.series]
+            said = [config.as_dict()["data"], *(_stamp(config.path(file)) for file in files)]
             self._names[known] = sha256_hex(canonical_json(said))[:DIGITS]
         return self._names[known]
 

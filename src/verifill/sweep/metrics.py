@@ -108,8 +108,9 @@ def sharpe(days: Sequence[Decimal]) -> Decimal | None:
         return None
     with localcontext(EXACT):
         returns = [after / before - 1 for before, after in pairwise(days)]
-        mean = sum(returns) / len(returns)
-        variance = sum((one - mean) ** 2 for one in returns) / (len(returns) - 1)
+        mean = sum(returns, Decimal(0)) / len(returns)
+        squares = [(one - mean) * (one - mean) for one in returns]
+        variance = sum(squares, Decimal(0)) / (len(returns) - 1)
         return (mean / variance.sqrt() * YEAR_DAYS.sqrt()).quantize(RATIO) if variance else None
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import frozen
@@ -93,17 +92,12 @@ class Planned:
         """
         _check_environment()
         _check_paths(plan)
-        base = load_config(plan.base, {})
-        history = histories.whole(base)
-        walk = plan.walk_forward
-        made = cls(
-            plan,
-            read_toml(plan.base),
-            histories,
-            points(plan),
-            samples(plan),
-            list(folds(walk, history)) if walk else [(whole(history), None)],
-        )
+        base, table = load_config(plan.base, {}), read_toml(plan.base)
+        every, chances = points(plan), samples(plan)
+        _configured(plan, table, every[0] | chances[0])  # before the data is read
+        history, walk = histories.whole(base), plan.walk_forward
+        windows = folds(walk, history) if walk else [(whole(history), None)]
+        made = cls(plan, table, histories, every, chances, windows)
         if made.total > RUNS_MAX:
             msg = f"{plan.file}: the plan has {made.total:,} runs; allowed are {RUNS_MAX:,}"
             raise ConfigError(msg)
@@ -125,7 +119,7 @@ class Planned:
         Raises:
             UserDefect: one of them cannot be run; nothing was.
         """
-        load_strategy(self._config(self._parameters(0, 0)))
+        load_strategy(_configured(self.plan, self.table, self._parameters(0, 0)))
         return [
             wanted
             for window, _test in self.windows
@@ -164,13 +158,13 @@ class Planned:
         said = [str(self.plan.walk_forward), self.plan.quote, *(one.id for one in wanted)]
         return sha256_hex(canonical_json(said))
 
-    def _parameters(self, point: int, sample: int) -> dict[str, Any]:
-        return {**self.points[point], **self.samples[sample]}
+    def _parameters(self, point: int, sample: int) -> Parameters:
+        return self.points[point] | self.samples[sample]
 
     def _at(self, window: Window, point: int, number: int) -> Iterator[Wanted]:
         for sample in range(len(self.samples)):
             parameters = self._parameters(point, sample)
-            config = self._config(parameters)
+            config = _configured(self.plan, self.table, parameters)
             data, history = self.histories.window(config, window)
             yield Wanted(
                 number=window.fold * self._each + number + sample,
@@ -182,21 +176,22 @@ class Planned:
                 id=run_id(config, history.digest),
             )
 
-    def _config(self, parameters: Parameters) -> Config:
-        """The settings of a run.
 
-        Raises:
-            ConfigError: they are not allowed; with the parameters.
-        """
-        try:
-            config = configured(self.table, parameters, self.plan.base)
-            check_references(config)
-        except ConfigError as error:
-            said = ", ".join(f"{path} = {value!r}" for path, value in parameters.items())
-            said = said if len(said) <= SHOWN else f"{said[:SHOWN]}..."
-            msg = f"{self.plan.file}: with {said or 'nothing varied'}: {error}"
-            raise ConfigError(msg) from error
-        return config
+def _configured(plan: Plan, table: Mapping[str, Any], parameters: Parameters) -> Config:
+    """The settings of a run.
+
+    Raises:
+        ConfigError: they are not allowed; with the parameters.
+    """
+    try:
+        config = configured(table, parameters, plan.base)
+        check_references(config)
+    except ConfigError as error:
+        said = ", ".join(f"{path} = {value!r}" for path, value in parameters.items())
+        said = said if len(said) <= SHOWN else f"{said[:SHOWN]}..."
+        msg = f"{plan.file}: with {said or 'nothing varied'}: {error}"
+        raise ConfigError(msg) from error
+    return config
 
 
 def _check_environment() -> None:

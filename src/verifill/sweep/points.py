@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from verifill.engine.errors import ConfigError
 from verifill.sweep.plan import RUNS_MAX, SEED, DistributionConfig, Plan
 
-Parameters = Mapping[str, Any]
+Parameters = dict[str, Any]  # path of a setting -> value
 SEEDS: Final = 2**31
 CHANCE: Final = 2**53  # a draw between 0 and 1 is one of so many
 
@@ -25,9 +25,7 @@ def points(plan: Plan) -> list[Parameters]:
     Raises:
         ConfigError: there are too many.
     """
-    combined = [
-        dict(zip(plan.grid, values, strict=True)) for values in _combinations(plan)
-    ]
+    combined = [dict(zip(plan.grid, values, strict=True)) for values in _combinations(plan)]
     return [one | draw for one in combined for draw in _draws(plan)]
 
 
@@ -56,14 +54,10 @@ def _combinations(plan: Plan) -> Iterator[tuple[Any, ...]]:
 def _draws(plan: Plan) -> list[Parameters]:
     if plan.random is None:
         return [{}]
-    return [
-        _drawn(plan, plan.random.parameters, number) for number in range(plan.random.draws)
-    ]
+    return [_drawn(plan, plan.random.parameters, number) for number in range(plan.random.draws)]
 
 
-def _drawn(
-    plan: Plan, parameters: Mapping[str, DistributionConfig], number: int
-) -> dict[str, Any]:
+def _drawn(plan: Plan, parameters: Mapping[str, DistributionConfig], number: int) -> dict[str, Any]:
     return {
         path: draw(distribution, _chance(plan, path, number))
         for path, distribution in parameters.items()

@@ -19,6 +19,12 @@ THREADS: Final = "POLARS_MAX_THREADS"  # each worker has one core
 ORPHANED: Final = 3
 
 
+def _executor() -> ProcessPoolExecutor:
+    # spawned, so that no lock or thread of this process is copied into them
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
+
+
 @define
 class Lane:
     """One worker process, and the future of its run.
@@ -29,7 +35,7 @@ class Lane:
         run: what it runs; None if it is idle.
     """
 
-    executor: ProcessPoolExecutor = field(factory=lambda: _executor())
+    executor: ProcessPoolExecutor = field(factory=_executor)
     pid: "Future[int] | None" = None
     run: "Future[Row] | None" = None
 
@@ -98,12 +104,6 @@ def pool(workers: int) -> Generator[Pool]:
         made.kill()
         if before is None:
             del os.environ[THREADS]
-
-
-def _executor() -> ProcessPoolExecutor:
-    # spawned, so that no lock or thread of this process is copied into them
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
 
 
 def _begin() -> None:

@@ -87,7 +87,7 @@ class Results:
         self._folder.mkdir(exist_ok=True)
         names = [_name(number) for number in range(len(list(self._folder.iterdir())))]
         frames = [pl.read_parquet(self._folder / name, glob=False) for name in names]
-        return [frame.select(self.schema).to_dicts() for frame in frames]
+        return [frame.select(*self.schema).to_dicts() for frame in frames]
 
 
 def _name(number: int) -> str:

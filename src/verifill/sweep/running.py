@@ -1,12 +1,11 @@
 """A sweep from its plan to its results, in one call."""
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from verifill.assembly.history import Progress
 from verifill.engine.errors import ConfigError, LogError, LogExists
 from verifill.engine.log.lock import LOCK
 from verifill.engine.log.writer import locked, reason_of
@@ -30,8 +29,6 @@ def run_sweep(
     again: bool = False,
     overwrite: bool = False,
     told: Told | None = None,
-    prepared: Progress | None = None,
-    began: Callable[[int], None] = lambda _runs: None,
 ) -> list[Row]:
     """Run what a plan asks for and is not run yet, and write the results.
 
@@ -46,8 +43,6 @@ def run_sweep(
         again: whether runs that failed or were killed are run again.
         overwrite: whether results of another plan may be replaced.
         told: what to tell meanwhile.
-        prepared: called now and then with the bytes of data read, and to read.
-        began: called with the number of runs, before the first of them.
 
     Returns:
         Every row, in the order of the plan; the columns are in docs/reference/sweep.md.
@@ -60,11 +55,12 @@ def run_sweep(
     asked = plan if isinstance(plan, Plan) else load_plan(Path(plan))
     folder = (asked.folder if out is None else Path(out)).absolute()
     with _held(folder):
-        planned = Planned.of(asked, Histories(folder, prepared))
+        telling = told or Told()
+        planned = Planned.of(asked, Histories(folder, telling.prepared))
+        driver = Driver(planned, telling)
         wanted = planned.first()
-        began(planned.total)
+        telling.began(planned.total)
         with _workers(workers, scheduler) as there:
-            driver = Driver(planned, told)
             return driver.run(there, wanted, again=again, overwrite=overwrite)
 
 

@@ -48,7 +48,7 @@ def whole(history: History) -> Window:
     return Window(0, Part.WHOLE, history.start_ns, history.end_ns + history.interval_ns)
 
 
-def folds(walk: WalkForwardConfig, history: History) -> list[tuple[Window, Window]]:
+def folds(walk: WalkForwardConfig, history: History) -> list[tuple[Window, Window | None]]:
     """The training window of each fold and the test window that begins where it is over.
 
     Raises:
@@ -67,7 +67,7 @@ def folds(walk: WalkForwardConfig, history: History) -> list[tuple[Window, Windo
     return found
 
 
-def _folds(walk: WalkForwardConfig, history: History) -> Iterator[tuple[Window, Window]]:
+def _folds(walk: WalkForwardConfig, history: History) -> Iterator[tuple[Window, Window | None]]:
     train, test = walk.train_s * SECOND_NS, walk.test_s * SECOND_NS
     step = (walk.step_s or walk.test_s) * SECOND_NS
     over = history.end_ns + history.interval_ns
