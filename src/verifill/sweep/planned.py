@@ -155,7 +155,8 @@ class Planned:
 
     def digest(self, wanted: Sequence[Wanted]) -> str:
         """Equal plans have equal digests; those may go on with each other's results."""
-        said = [str(self.plan.walk_forward), self.plan.quote, *(one.id for one in wanted)]
+        columns = [f"{path} {kind}" for path, kind in self.kinds.items()]
+        said = [str(self.plan.walk_forward), self.plan.quote, columns, [w.id for w in wanted]]
         return sha256_hex(canonical_json(said))
 
     def _parameters(self, point: int, sample: int) -> Parameters:
