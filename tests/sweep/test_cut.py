@@ -6,7 +6,8 @@ import pytest
 
 from tests.runs import history
 from verifill.engine.errors import DataError
-from verifill.venues.data.cut import cut
+from verifill.venues.data.cut import cut, recomputed
+from verifill.venues.data.history import MARKET
 
 ROWS, FROM, TO = 60, 20, 40
 
@@ -38,3 +39,12 @@ def test_a_window_without_a_bar_is_refused(tmp_path: Path) -> None:
         cut(whole, tmp_path / "window", from_ns=0, to_ns=1)
 
     assert not (tmp_path / "window").exists()
+
+
+def test_a_digest_is_taken_anew_of_what_the_files_hold(tmp_path: Path) -> None:
+    whole = history(tmp_path / "whole", ROWS)
+    assert whole.digest == recomputed(whole)
+
+    other = history(tmp_path / "other", ROWS, seed=2)
+    (other.path / MARKET).replace(whole.path / MARKET)
+    assert whole.digest != recomputed(whole)

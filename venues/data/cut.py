@@ -1,9 +1,10 @@
-"""A window cut out of a prepared history: what was known in it, and nothing later."""
+"""A prepared history as data of others: a window cut out of it, and its digest taken anew."""
 
 from pathlib import Path
 
 import polars as pl
 from attrs import evolve
+from polars.exceptions import PolarsError
 
 from verifill.engine.errors import DataError
 from verifill.venues.data.history import CHUNK_ROWS, MARKET, SERIES, History
@@ -50,3 +51,20 @@ def cut(history: History, target: Path, *, from_ns: int, to_ns: int) -> History:
         )
         place(folder, target, sealed(header, market_digest, points_digest))
     return History(target)
+
+
+def recomputed(history: History) -> str:
+    """The digest of what the files of a history hold now, whatever its header says.
+
+    Raises:
+        DataError: they cannot be read.
+    """
+    market, points = TableDigest(), TableDigest()
+    try:
+        rows = pl.scan_parquet(history.path / MARKET, glob=False).collect()
+        for frame in rows.iter_slices(CHUNK_ROWS):
+            market.add(frame)
+        points.add(pl.scan_parquet(history.path / SERIES, glob=False).collect())
+    except (OSError, PolarsError) as error:
+        raise DataError(str(error), path=str(history.path)) from error
+    return sealed(evolve(history.header, digest=""), market, points).digest
