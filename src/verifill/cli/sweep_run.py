@@ -73,7 +73,9 @@ def show(folder: Path, run: str, *, by: str, rows: int, toml: Path | None) -> No
             console.print(f"wrote {toml}", soft_wrap=True)
         elif row["status"] == Status.RAN:
             log = shlex.quote(str(opened.log(row)))
-            console.print(f"next: verifill report {log}, or verifill log show {log}")
+            console.print(
+                f"next: verifill report {log}, or verifill log show {log}", soft_wrap=True
+            )
         return
     if toml:
         msg = "--toml writes the configuration of one run; name it: verifill sweep show DIR ID"
