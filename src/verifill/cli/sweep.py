@@ -11,7 +11,7 @@ from verifill.cli.options import examples
 
 CODES = """Exit codes:
   0    every run completed
-  1    one ended FAILED, HELD or STRANDED, could not be run, or was killed each time
+  1    one did not: it ended FAILED, HELD, STRANDED, in an error, or killed
   2    usage or input: command line, plan, configuration, data, strategy
   3    the machine: disk, permission, memory, scheduler
   4    a defect of Verifill; please report it
@@ -34,16 +34,15 @@ sweep = typer.Typer(
     cls=Sweep,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Run many backtests: grids, random search, Monte Carlo, walk-forward windows.",
+    help="Run many backtests: grids, chance, walk-forward windows.",
 )
 
 
 @sweep.command(
     RUN,
     epilog=examples(
-        "verifill sweep sweep.toml",
-        "verifill sweep sweep.toml                # go on after a crash: the same command",
-        "verifill sweep sweep.toml --again        # and run again what failed",
+        "verifill sweep sweep.toml           # the same goes on with it after a crash",
+        "verifill sweep sweep.toml --again   # and runs again what failed",
         "verifill sweep sweep.toml --scheduler tcp://10.0.0.1:8786",
         codes=CODES,
     ),
@@ -74,7 +73,7 @@ def sweep_run(
         bool, typer.Option("--progress/--no-progress", help="Show a bar on a terminal.")
     ] = True,
 ) -> None:
-    """Run a sweep, or go on with it.
+    """Run many backtests of one configuration, or go on with them; `run` may be left out.
 
     What is done is kept, whatever ends the command. Results are a Parquet dataset, `results` in
     the folder, with a row for each run; its log is in `runs/ID`.
