@@ -67,7 +67,7 @@ def sweep_run(
     ] = False,
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="Replace results of another plan; logs are kept."),
+        typer.Option("--overwrite", help="Make results anew; logs of the same runs are kept."),
     ] = False,
     progress: Annotated[
         bool, typer.Option("--progress/--no-progress", help="Show a bar on a terminal.")

@@ -6,11 +6,13 @@ yet, and of that the logs that were whole are found again.
 
 import shutil
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from time import monotonic, sleep
+from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, Final, Protocol
 
 from attrs import frozen
@@ -83,6 +85,7 @@ class Driver:
         self._trained: dict[int, list[Row]] = {}  # fold -> what was run on its training window
         self._losses: Counter[str] = Counter()
         self._running: dict[Future[Row], Wanted] = {}
+        self._done: SimpleQueue[Future[Row]] = SimpleQueue()
 
     def run(
         self, workers: Workers, wanted: Sequence[Wanted], *, again: bool, overwrite: bool
@@ -122,14 +125,14 @@ class Driver:
             (out / folder).mkdir(exist_ok=True)
         digest = self._planned.digest(wanted)
         said = {"version": __version__, "digest": digest, **self._described()}
-        if file.exists() and _digest(file) != (__version__, digest):
-            if not overwrite:
-                msg = (
-                    f"{out} holds the results of another plan or version; choose another folder "
-                    "with --out, or say --overwrite: logs of runs that are the same are kept"
-                )
-                raise LogExists(msg)
+        if overwrite:
             shutil.rmtree(out / RESULTS, ignore_errors=True)
+        elif file.exists() and _digest(file) != (__version__, digest):
+            msg = (
+                f"{out} holds the results of another plan or version; choose another folder "
+                "with --out, or say --overwrite: logs of runs that are the same are kept"
+            )
+            raise LogExists(msg)
         text = json.format(json.encode(said))
         replace(file, lambda path: path.write_bytes(text), out / WORK)
         return Results(out, self._planned.kinds, out / WORK)
@@ -161,16 +164,25 @@ class Driver:
         while self._waiting or self._running:
             for _ in range(min(workers.room(), len(self._waiting))):
                 one = self._waiting.popleft()
-                self._running[workers.submit(self._planned.task(one))] = one
-            if not self._running:
-                sleep(FLUSH_S)  # no worker is there yet
-            over, _ = wait(self._running, timeout=FLUSH_S, return_when=FIRST_COMPLETED)
-            for future in over:
+                future = workers.submit(self._planned.task(one))
+                self._running[future] = one
+                future.add_done_callback(self._done.put)
+            for future in self._ended():
                 workers.over(future)
                 self._over(future, workers.lost)
             if monotonic() - flushed_s >= FLUSH_S:
                 self._results.flush()
                 flushed_s = monotonic()
+
+    def _ended(self) -> Iterator[Future[Row]]:
+        """What is over by now, waiting for a moment if nothing is.
+
+        A queue, because to wait for a thousand futures at once takes longer the more there are.
+        """
+        with suppress(Empty):
+            yield self._done.get(timeout=FLUSH_S)
+            while True:
+                yield self._done.get_nowait()
 
     def _over(self, future: Future[Row], lost: tuple[type[Exception], ...]) -> None:
         one = self._running.pop(future)
@@ -182,7 +194,7 @@ class Driver:
         except CancelledError as error:
             msg = "the workers gave up; what is done is kept: go on with the same command"
             raise EnvironmentDefect(msg) from error
-        self._done(one, row)
+        self._finish(one, row)
 
     def _lost(self, one: Wanted) -> None:
         """Its process ended: again, elsewhere, if it has not done that too often."""
@@ -194,9 +206,9 @@ class Driver:
             self._waiting.append(one)
             return
         killed = {"status": Status.KILLED.value, "attempts": times, "error": KILLED}
-        self._done(one, dict.fromkeys(TOLD) | {"version": __version__} | killed)
+        self._finish(one, dict.fromkeys(TOLD) | {"version": __version__} | killed)
 
-    def _done(self, one: Wanted, row: Row) -> None:
+    def _finish(self, one: Wanted, row: Row) -> None:
         alike = self._alike.pop(one.id)
         for same in alike:
             self._add(same, row)

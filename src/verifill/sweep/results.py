@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+from polars.exceptions import PolarsError
 
 from verifill.config.exact import NUMBER
 from verifill.engine.digest import canonical_json
+from verifill.engine.errors import LogError
+from verifill.engine.log.writer import reason_of
 from verifill.sweep.working import TOLD, Row, sync
 
 RESULTS: Final = "results"
-PART_ROWS: Final = 10_000
+PART_ROWS: Final = 2_000  # few enough to be written anew each second
 PLANNED: Final[Mapping[str, Any]] = {
     "number": pl.Int64,
     "id": pl.String,
@@ -86,8 +89,19 @@ class Results:
     def _read(self) -> list[list[Row]]:
         self._folder.mkdir(exist_ok=True)
         names = [_name(number) for number in range(len(list(self._folder.iterdir())))]
-        frames = [pl.read_parquet(self._folder / name, glob=False) for name in names]
+        frames = [_read(self._folder / name) for name in names]
         return [frame.select(*self.schema).to_dicts() for frame in frames]
+
+
+def _read(file: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(file, glob=False)
+    except (OSError, PolarsError) as error:
+        msg = (
+            f"{file} cannot be read: {reason_of(error)}; say --overwrite, which makes the results "
+            "anew: logs that are there are read and not run again"
+        )
+        raise LogError(msg) from error
 
 
 def _name(number: int) -> str:
@@ -101,12 +115,22 @@ def replace(path: Path, write: Callable[[Path], object], work: Path) -> None:
         path: the file.
         write: writes it, given where.
         work: a folder of the same file system, in which it is made.
+
+    Raises:
+        LogError: it cannot be written.
     """
     made = work / f"{path.name}.{os.getpid()}"
-    write(made)
-    sync(made)
-    made.replace(path)
-    sync(path.parent)
+    try:
+        write(made)
+        sync(made)
+        made.replace(path)
+        sync(path.parent)
+    except (OSError, PolarsError) as error:
+        msg = (
+            f"{path} cannot be written: {reason_of(error)}; what was written before is kept: make "
+            "room, and go on with the same command"
+        )
+        raise LogError(msg) from error
 
 
 def kinds_of(columns: Mapping[str, Sequence[object]]) -> dict[str, Any]:
