@@ -99,8 +99,13 @@ Plans = Callable[..., Path]
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
+    """A project of one's own."""
+    return write_project(tmp_path)
+
+
+def write_project(where: Path) -> Path:
     """A folder with a configuration, a strategy and four days of hourly bars."""
-    folder = tmp_path / "project"
+    folder = where / "project"
     folder.mkdir()
     (folder / "verifill.toml").write_text(CONFIG)
     (folder / "strategy.py").write_text(STRATEGY)
@@ -122,8 +127,8 @@ def plans(project: Path) -> Plans:
 
 
 @pytest.fixture(autouse=True)
-def settings_of_files_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal of 100 columns, and one core for polars, as in a worker."""
+def columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of 100 columns."""
     monkeypatch.setenv("COLUMNS", "100")
 
 

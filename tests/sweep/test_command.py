@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.sweep.conftest import HOUR_S, Plans
+from tests.sweep.conftest import HOUR_S, Plans, write_project
 from verifill.cli.app import app
 from verifill.cli.failures import ExitCode
 from verifill.sweep.plan import DistributionConfig, PlanConfig, WalkForwardConfig
@@ -24,16 +24,20 @@ def verifill(*words: str | Path) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words], prog_name="verifill")
 
 
-@pytest.fixture
-def out(plans: Plans, project: Path) -> Path:
-    """The folder of a sweep with windows."""
-    ran = verifill("sweep", plans(GRID + WALK), "--workers", "1")
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a sweep over windows in `runs/sweep`; nothing of it is changed."""
+    project = write_project(tmp_path_factory.mktemp("swept"))
+    plan = project / "sweep.toml"
+    plan.write_text(f'config = "verifill.toml"\n{GRID}{WALK}')
+    ran = verifill("sweep", plan, "--workers", "1")
     assert ExitCode.COMPLETED == ran.exit_code, ran.output
     assert "COMPLETED  6" in ran.stdout
-    return project / "runs" / "sweep"
+    return project
 
 
-def test_the_log_of_any_run_is_opened_by_its_id(out: Path, project: Path) -> None:
+def test_the_log_of_any_run_is_opened_by_its_id(swept: Path) -> None:
+    out = swept / "runs" / "sweep"
     rows = pl.read_parquet(out / "results" / "*.parquet").sort("number")
     run = rows.filter(part="TEST")["id"][0]
     shown = verifill("sweep", "show", out, run[:12])
@@ -43,14 +47,15 @@ def test_the_log_of_any_run_is_opened_by_its_id(out: Path, project: Path) -> Non
     for words in (["log", "show"], ["report"], ["status"], ["verify"]):
         opened = verifill(*words, log)
         assert ExitCode.COMPLETED == opened.exit_code, opened.output
-    wrote = verifill("sweep", "show", out, run, "--toml", project / "best.toml")
+    wrote = verifill("sweep", "show", out, run, "--toml", swept / "best.toml")
     assert ExitCode.COMPLETED == wrote.exit_code, wrote.output
-    replayed = verifill("replay", log, "--config", project / "best.toml")
+    replayed = verifill("replay", log, "--config", swept / "best.toml")
     assert ExitCode.COMPLETED == replayed.exit_code, replayed.output
     assert "IDENTICAL" in replayed.stdout
 
 
-def test_the_best_come_first(out: Path) -> None:
+def test_the_best_come_first(swept: Path) -> None:
+    out = swept / "runs" / "sweep"
     shown = verifill("sweep", "show", out, "--by", "change", "--rows", "3").stdout
     rows = pl.read_parquet(out / "results" / "*.parquet").sort("change", descending=True)
     listed = re.findall(r"^([0-9a-f]{20}) ", shown, re.MULTILINE)
@@ -71,9 +76,10 @@ def test_the_best_come_first(out: Path) -> None:
         ("PROJECT/sweep.toml --scheduler tcp://127.0.0.1:9 --out PROJECT", "no part of a sweep"),
     ],
 )
-def test_bad_input_gets_words(out: Path, project: Path, words: str, said: str) -> None:
+def test_bad_input_gets_words(swept: Path, words: str, said: str) -> None:
+    out = swept / "runs" / "sweep"
     run = next((out / "runs").iterdir()).name
-    named = words.replace("OUT", str(out)).replace("ID", run).replace("PROJECT", str(project))
+    named = words.replace("OUT", str(out)).replace("ID", run).replace("PROJECT", str(swept))
     ran = verifill("sweep", *named.split())
 
     assert ExitCode.BAD_INPUT == ran.exit_code

@@ -38,9 +38,9 @@ def scanned(project: Path) -> pl.DataFrame:
     return frame.sort("number")
 
 
-def logs(project: Path) -> dict[str, int]:
-    """The logs that are there, by inode: a log that was written again has another."""
-    return {one.name: one.stat().st_ino for one in (project / "out" / RUNS).iterdir()}
+def logs(runs: Path) -> dict[str, int]:
+    """The logs that are there, and when each was moved to its place."""
+    return {one.name: one.stat().st_ctime_ns for one in runs.iterdir()}
 
 
 def test_every_run_has_a_row_and_a_log(plans: Plans, project: Path) -> None:
@@ -51,7 +51,7 @@ def test_every_run_has_a_row_and_a_log(plans: Plans, project: Path) -> None:
     assert {"RAN"} == set(frame["status"])
     assert {"COMPLETED"} == set(frame["ending"])
     assert [2, 2, 3, 3, 5, 5] == frame["strategy.options.every"].to_list()
-    assert set(frame["id"]) == set(logs(project))
+    assert set(frame["id"]) == set(logs(project / "out" / RUNS))
     assert (
         frame["instructions"].to_list()
         == (frame["done"] + frame["failed_clean"] + frame["failed_part"]).to_list()
@@ -65,12 +65,12 @@ def test_a_driver_that_is_killed_loses_no_run_that_was_over(plans: Plans, projec
     file = plans(GRID)
     with pytest.raises(KeyboardInterrupt):
         swept(file, Inline(stop_after=2))
-    before = logs(project)
+    before = logs(project / "out" / RUNS)
     inline = Inline()
     rows = swept(file, inline)
 
     assert 2 == len(before)
-    assert before.items() <= logs(project).items()
+    assert before.items() <= logs(project / "out" / RUNS).items()
     assert 1 == len(inline.tasks)
     assert told(rows) == told(swept(plans(GRID), Inline()))
 
@@ -78,13 +78,13 @@ def test_a_driver_that_is_killed_loses_no_run_that_was_over(plans: Plans, projec
 def test_a_log_whose_row_was_lost_is_read_and_not_run_again(plans: Plans, project: Path) -> None:
     file = plans(GRID)
     rows = swept(file, Inline())
-    before = logs(project)
+    before = logs(project / "out" / RUNS)
     for part in (project / "out" / "results").iterdir():
         part.unlink()
     found = swept(file, Inline())
 
     assert {True} == {row["found"] for row in found}
-    assert before == logs(project)
+    assert before == logs(project / "out" / RUNS)
     assert told(rows) == told(found)
 
 
@@ -93,12 +93,12 @@ def test_a_log_of_another_version_is_run_again(
 ) -> None:
     file = plans(GRID)
     swept(file, Inline())
-    before = logs(project)
+    before = logs(project / "out" / RUNS)
     monkeypatch.setattr("verifill.sweep.working.__version__", "0.0.0")
     swept(plans(GRID + '"loop.remainders" = [10]\n'), Inline(), overwrite=True)
 
-    assert set(before) == set(logs(project))
-    assert not before.items() & logs(project).items()
+    assert set(before) == set(logs(project / "out" / RUNS))
+    assert not before.items() & logs(project / "out" / RUNS).items()
 
 
 def test_the_same_runs_under_several_numbers_are_run_once(plans: Plans, project: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_worker_with_another_strategy_runs_nothing(plans: Plans, project: Path
 
     assert {"ERROR"} == {row["status"] for row in rows}
     assert "this worker sees another strategy or data" in rows[0]["error"]
-    assert not logs(project)
+    assert not logs(project / "out" / RUNS)
 
 
 def test_the_best_before_a_window_is_run_on_it(plans: Plans, project: Path) -> None:

@@ -40,7 +40,7 @@ def planned(file: Path) -> Planned:
         ('[grid]\n"loop..x" = [1]', '"loop..x" is no path of a setting; allowed are keys'),
         ('[grid]\n"data.bars[1].file" = ["x"]', "there is no item [1]; allowed is 0 to 0"),
         ('[grid]\n"quote[0]" = ["x"]', '"quote[0]" changes no backtest'),
-        ('[grid]\n"strategy.source.x" = ["x"]', "source is a key of a table, and a value stands"),
+        ('[grid]\n"strategy.source.x" = ["x"]', "x is a key of a table, and a value stands"),
         ('[grid]\n"strategy[0]" = ["x"]', "[0] is an item of a list, and there is none"),
         ('[grid]\n"strategy.options.evry" = [1]', "unexpected keyword argument 'evry'"),
         ('[grid]\n"strategy.options.every" = [0.5]', "a float, which is not exact"),

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from verifill.assembly.references import check_references
 from verifill.assembly.strategy import load_strategy
+from verifill.build import checked
 from verifill.config import Config, load_config, read_toml
 from verifill.config.config import ELSEWHERE
 from verifill.config.loading import CREDENTIALS, PREFIX
@@ -186,7 +186,7 @@ def _configured(plan: Plan, table: Mapping[str, Any], parameters: Parameters) ->
     """
     try:
         config = configured(table, parameters, plan.base)
-        check_references(config)
+        checked(config)
     except ConfigError as error:
         said = ", ".join(f"{path} = {value!r}" for path, value in parameters.items())
         said = said if len(said) <= SHOWN else f"{said[:SHOWN]}..."
