@@ -104,7 +104,7 @@ class Driver:
         """
         self._results = self._opened(wanted, overwrite=overwrite)
         if again:
-            self._results.drop(lambda row: row["status"] != Status.RAN)
+            self._drop_failed()
         for row in self._results.rows():
             self._keep(row)
         self._want(wanted)
@@ -115,6 +115,17 @@ class Driver:
         finally:
             self._results.flush()
         return [self._rows[number] for number in sorted(self._rows)]
+
+    def _drop_failed(self) -> None:
+        """Forget what did not run, and every choice that was made without it."""
+        failed = [row for row in self._results.rows() if row["status"] != Status.RAN]
+        open_again = {row["fold"] for row in failed if row["part"] == Part.TRAIN}
+        numbers = {row["number"] for row in failed}
+        self._results.drop(
+            lambda row: (
+                row["number"] in numbers or (row["part"] == Part.TEST and row["fold"] in open_again)
+            )
+        )
 
     def _opened(self, wanted: Sequence[Wanted], *, overwrite: bool) -> Results:
         """The results so far, of this very plan."""
@@ -198,7 +209,7 @@ class Driver:
 
     def _lost(self, one: Wanted) -> None:
         """Its process ended: again, elsewhere, if it has not done that too often."""
-        begun = len(list((self._out / WORK).glob(f"{one.id}.*")))
+        begun = len(list((self._out / WORK).glob(f"{one.id}-*")))
         self._losses[one.id] += 1
         times = max(self._losses[one.id], begun)
         self._told.lost(one.id, times)

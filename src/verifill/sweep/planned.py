@@ -24,6 +24,7 @@ from verifill.sweep.working import Row, Task, configured
 
 FIXED: Final = ELSEWHERE | {"mode", "quote"}  # what changes no backtest, or not what it does
 SHOWN: Final = 120
+DRIVER: Final = os.urandom(6).hex()  # the name of this process among all that ever were
 
 
 @frozen(kw_only=True)
@@ -143,6 +144,7 @@ class Planned:
             data=wanted.data,
             quote=self.plan.quote,
             attempts=self.plan.attempts,
+            driver=DRIVER,
         )
 
     @property

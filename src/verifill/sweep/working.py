@@ -77,6 +77,8 @@ class Task:
         data: folder of the prepared data, in `data` of the sweep.
         quote: the asset that metrics count in.
         attempts: how often it may be begun.
+        driver: a name of the driver's process, so that a worker of one that is gone, which does not
+            know that yet, writes nowhere where another does.
     """
 
     id: str
@@ -87,6 +89,7 @@ class Task:
     data: str
     quote: str
     attempts: int
+    driver: str
 
     @property
     def config(self) -> Config:
@@ -173,7 +176,7 @@ def _is_ours(place: Path) -> bool:
 def _attempt(out: Path, task: Task) -> Path | None:
     """A new folder for the attempt; None if there were as many as may be."""
     for number in range(1, task.attempts + 1):
-        folder = out / WORK / f"{task.id}.{number}"
+        folder = out / WORK / f"{task.id}-{task.driver}.{number}"
         try:
             folder.mkdir()
         except FileExistsError:
