@@ -206,24 +206,23 @@ def test_a_strategy_in_a_window_sees_no_bar_from_before_it(plans: Plans, project
 def test_a_choice_that_was_made_without_a_run_is_made_again_with_it(
     plans: Plans, project: Path
 ) -> None:
-    file, disk = plans(GRID + WALK), project / "disk"
+    grid = '[grid]\n"strategy.options.every" = [97, 2, 3, 5]\n'  # 97: it never trades
+    file, disk = plans(f"{grid}{WALK}best = 'least'\n"), project / "disk"
+    swept(file, Inline())
+    first = scanned(project).filter(fold=0, part="TEST")["strategy.options.every"][0]
     source = project / "strategy.py"
-    full = "        self.hours = 0\n        assert every != 3 or open('DISK'), 'full'\n"
-    text = source.read_text().replace("        self.hours = 0\n", full.replace("DISK", str(disk)))
-    source.write_text(text)
-    without = swept(file, Inline())
+    full = f"        self.hours = 0\n        assert every != {first} or Path('{disk}').exists()\n"
+    source.write_text(source.read_text().replace("        self.hours = 0\n", full))
+    without = swept(file, Inline(), overwrite=True)
+    other = scanned(project).filter(fold=0, part="TEST")["strategy.options.every"][0]
     disk.touch()
     rows = swept(file, Inline(), again=True)
     frame = scanned(project)
 
     assert ["ERROR"] * 2 == [one["status"] for one in without if one["status"] != "RAN"]
     assert {"RAN"} == {one["status"] for one in rows}
-    assert 8 == len(rows) == frame["number"].n_unique() == frame.height
-    for fold in range(2):
-        trained = frame.filter(fold=fold, part="TRAIN").sort(
-            "change", "point", descending=[True, False]
-        )
-        assert trained["point"][0] == frame.filter(fold=fold, part="TEST")["point"][0]
+    assert 10 == len(rows) == frame["number"].n_unique() == frame.height
+    assert other != first == frame.filter(fold=0, part="TEST")["strategy.options.every"][0]
 
 
 def row(point: int, change: int | None, ending: str = "COMPLETED") -> Row:
