@@ -265,7 +265,7 @@ COMMANDS: Final = (
     *("backtest", "live", "paper", "report", "log show", "log export", "verify"),
     *("replay", "machines"),
     *("data fetch", "init", "status", "ops", "ops adopt", "ops kill", "ops answer"),
-    *("faults run", "faults list", "metrics", "spans"),
+    *("faults run", "faults list", "sweep run", "sweep show", "metrics", "spans"),
 )
 PAGE_WIDTH: Final = 80
 
