@@ -14,7 +14,6 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import ThreadingWSGIServer, choose_encoder
 
 from verifill.engine.errors import ConfigError, LogError
-from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.lock import is_held
 from verifill.observing.following import Follower
 from verifill.observing.metrics import Metrics
@@ -29,14 +28,14 @@ class Exporter:
 
     Args:
         folder: the log's folder.
-        anchor: the anchor; None if it is no file.
+        anchor: the anchor's file; None if it is none.
 
     Raises:
         LogError: it is no log.
         ConfigError: it is the log of a backtest.
     """
 
-    def __init__(self, folder: Path, anchor: FileAnchor | None) -> None:
+    def __init__(self, folder: Path, anchor: Path | None) -> None:
         self._follower = Follower(folder)
         self._metrics = Metrics(self._follower.header)
         self._anchor = anchor
@@ -56,7 +55,7 @@ class Exporter:
             for entry in entries:
                 metrics.add(entry)
         metrics.engine_up.set(is_held(self._follower.folder))
-        told = last_anchored(self._anchor.path) if self._anchor else math.nan
+        told = last_anchored(self._anchor) if self._anchor else math.nan
         metrics.anchor_lag.set(self._follower.position - told)
         metrics.readable.set(1)
 
