@@ -118,7 +118,7 @@ def test_at_bybit_it_is_one_setting_of_all_perpetuals(running: Running, tmp_path
     bitcoin = BYBIT.perpetual
     assert bitcoin
     ether = evolve(bitcoin, symbol="ETHUSDT", base="ETH", lot="0.01", tick="0.01", price="3000.00")
-    opening = BYBIT.opening | {"bybit.uta:Setting:ETHUSDT.leverage": "10"}
+    opening = {**BYBIT.opening, "bybit.uta:Setting:ETHUSDT.leverage": "10"}
     place = evolve(BYBIT, traded=(*BYBIT.traded, ether), opening=opening)
     second = evolve(place, traded=(ether,))
     plan = once(place.mode(ISOLATED), second.mode(ISOLATED))
