@@ -11,8 +11,9 @@ from attrs import field, frozen
 
 from tests.docs.pages import ROOT, Block, blocks
 from tests.docs.terminal import COLUMNS, SETTING_UP, Terminal, Typed, missing, plain, same, typed
-from verifill.config.exact import Place, settings_of
+from verifill.config.exact import Place, read, settings_of
 from verifill.config.settings import Settings
+from verifill.sweep.plan import PlanConfig
 from verifill.venues.loopback.faults import read_script
 
 FAULTS: Final = {"use", "faults"}
@@ -108,11 +109,13 @@ def _type(block: Block, followed: Followed, terminal: Terminal) -> None:
 
 
 def _wrong_settings(text: str) -> str:
-    """What of a block is no setting, and no script of faults; empty if all of it is one."""
+    """What of a block is no setting, no plan of a sweep and no script of faults; empty if none."""
     table = tomllib.loads(text.replace('"0x..."', f'"0x{"0" * 40}"'))  # an address of the reader's
     try:
         if table.keys() <= FAULTS:
             read_script(text)
+        elif "config" in table:
+            read(PlanConfig, table, Place("page"))
         else:
             settings_of(Settings, table, Place("page"), nested=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, the block is not true

@@ -1,7 +1,7 @@
 """The pages of the documentation and the blocks in them, as a reader meets them.
 
 A fenced block says by its language what it is. `python` and `console` are examples, and are run;
-`toml` is a setting, and is read; the rest (`text`, `mermaid`, `yaml`) is only looked at. A first
+`toml` is a setting, and is read; the rest (`text`, `diff`, `mermaid`, `yaml`) is only looked at. A first
 line `# NAME` in a block of python or toml says that it is a file of that name.
 
 What cannot be run on a machine without a network says so to the reader as well: the paragraph
@@ -20,7 +20,7 @@ from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
 ROOT: Final = Path(__file__).parents[2]
 RUN: Final = ("python", "console")
 READ: Final = ("toml",)
-SHOWN: Final = ("text", "mermaid", "yaml", "{eval-rst}", "{toctree}")
+SHOWN: Final = ("text", "diff", "mermaid", "yaml", "{eval-rst}", "{toctree}")
 
 ELSEWHERE: Final = {
     "docs/reference/cli.md": "tests/test_reference.py",

@@ -35,6 +35,8 @@ COLUMNS: Final = "100"
 INTERRUPT: Final = "^C"
 NEVER_THE_SAME: Final = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"), "TIME"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DATE"),  # a line may break after it
+    (re.compile(r"\b\d\d:\d\d:\d\d\b"), "TIME"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "HASH"),
     (re.compile(r"\b[a-z0-9]{32}\b"), "KEY"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "RUN"),
