@@ -16,6 +16,8 @@ from verifill.config.settings import Settings
 from verifill.venues.loopback.faults import read_script
 
 FAULTS: Final = {"use", "faults"}
+# What a block about chains leaves out, because the configuration that it is laid over has it.
+CHAIN: Final = {"native": "ETH", "accounts": {"wallet": ["ETH"], "manager": ["ETH"]}}
 
 
 @frozen
@@ -114,6 +116,9 @@ def _wrong_settings(text: str) -> str:
         if table.keys() <= FAULTS:
             read_script(text)
         else:
+            for name, chain in table.get("chains", {}).items():
+                chain["evm"] = {"chain_id": 1} | chain.get("evm", {})
+                table["chains"][name] = CHAIN | chain
             settings_of(Settings, table, Place("page"), nested=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, the block is not true
         return str(error)
