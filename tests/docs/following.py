@@ -3,6 +3,7 @@
 import sys
 import tomllib
 from collections.abc import Sequence
+from importlib import invalidate_caches
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,7 +57,7 @@ def follow(page: str, folder: Path) -> Followed:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("COLUMNS", COLUMNS)
-        patch.syspath_prepend(folder)
+        patch.setattr(sys, "path", [str(folder), *sys.path])
         try:
             for block in blocks(page):
                 if not block.spared:
@@ -79,6 +80,7 @@ def _follow(block: Block, followed: Followed, terminal: Terminal, names: dict[st
         file = terminal.folder / block.file
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(block.text)
+        invalidate_caches()
     elif block.language == "console":
         _type(block, followed, terminal)
     elif block.language == "python":
