@@ -3,6 +3,7 @@
 import sys
 import tomllib
 from collections.abc import Sequence
+from importlib import invalidate_caches
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from verifill.sweep.plan import PlanConfig
 from verifill.venues.loopback.faults import read_script
 
 FAULTS: Final = {"use", "faults"}
+# What a block about chains leaves out, because the configuration that it is laid over has it.
+CHAIN: Final = {"native": "ETH", "accounts": {"wallet": ["ETH"], "manager": ["ETH"]}}
 
 
 @frozen
@@ -55,7 +58,7 @@ def follow(page: str, folder: Path) -> Followed:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("COLUMNS", COLUMNS)
-        patch.syspath_prepend(folder)
+        patch.setattr(sys, "path", [str(folder), *sys.path])
         try:
             for block in blocks(page):
                 if not block.spared:
@@ -78,6 +81,7 @@ def _follow(block: Block, followed: Followed, terminal: Terminal, names: dict[st
         file = terminal.folder / block.file
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(block.text)
+        invalidate_caches()
     elif block.language == "console":
         _type(block, followed, terminal)
     elif block.language == "python":
@@ -117,6 +121,9 @@ def _wrong_settings(text: str) -> str:
         elif "config" in table:
             read(PlanConfig, table, Place("page"))
         else:
+            for name, chain in table.get("chains", {}).items():
+                chain["evm"] = {"chain_id": 1} | chain.get("evm", {})
+                table["chains"][name] = CHAIN | chain
             settings_of(Settings, table, Place("page"), nested=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, the block is not true
         return str(error)

@@ -16,7 +16,11 @@ def block(language: str, text: str) -> Block:
 
 def told(folder: Path, monkeypatch: pytest.MonkeyPatch, *blocks: Block) -> list[str]:
     """What is wrong about a page of these blocks."""
-    monkeypatch.setattr(following, "blocks", lambda _: list(blocks))
+
+    def given(_: str) -> list[Block]:
+        return list(blocks)
+
+    monkeypatch.setattr(following, "blocks", given)
     return [wrong.what for wrong in follow("page.md", folder).wrong]
 
 
