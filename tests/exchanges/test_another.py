@@ -61,7 +61,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Place:
 def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     """Step 2: a loopback exchange at its host, and at no other."""
     monkeypatch.setitem(opening.BALANCES, NAME, opening.BALANCES["binance"])
-    account = opening._account(NAME)  # noqa: SLF001 - as the step says
+    account = opening.account_of(NAME)
     host = Host({NAME: open_binance(account, 7)}, {"api.binance.us": NAME})
     running = Running(server=Server(host))
     yield running
@@ -94,7 +94,7 @@ def test_the_files_and_names_of_its_steps_are_there() -> None:
     told = section()
     files = re.findall(r"`((?:venues|fixtures|tests)/[\w/]+(?:\.py)?)`", told)
     names = {
-        "fixtures/exchange/opening.py": ("open_host", "HOSTS", "BALANCES", "_account"),
+        "fixtures/exchange/opening.py": ("open_host", "HOSTS", "BALANCES", "account_of"),
         "venues/ccxt/dialects.py": ("ALL",),
         "tests/exchanges/places.py": ("Place", "PLACES"),
         "tests/exchanges/test_funds.py": ("MOVES", "LEAVES"),

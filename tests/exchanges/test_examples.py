@@ -9,7 +9,8 @@ import pytest
 from fixtures.exchange.opening import AGENT_KEY, BALANCES, OWNER
 from tests.exchanges.places import PLACES
 from tests.exchanges.worlds import Running
-from verifill.assembly.ccxt import keys_of, through_ccxt
+from verifill.assembly.ccxt import Through, keys_of
+from verifill.assembly.quoting import kind_of
 from verifill.backtest import run
 from verifill.build import build
 from verifill.config import load_config
@@ -72,8 +73,7 @@ def ran(running: Running, config: Path, log: Path, *, ticks: int = 2) -> RunResu
     for key, amount in opening.items():
         account, _, asset = key.split(":")
         running.control.balance(*WALLETS[account], asset, Decimal(amount))
-    through = through_ccxt(settings, KEYS)
-    through._times = running.times()  # noqa: SLF001 - so that nobody waits
+    through = Through(settings, kind_of(settings), KEYS, running.times())
     start = Start(
         config=settings,
         connect=through,

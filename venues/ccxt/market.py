@@ -111,7 +111,7 @@ class ExchangeMarket(FixedMarket):
         told: dict[str, int] = {}
         for one in public.listed:
             names = {what: f"{what}:{one.instrument.data}" for what in TOP}
-            if self.series.keys() & names.values():
+            if any(name in self.series for name in names.values()):
                 top: Top = public.ask(public.dialect.top, one)
                 told |= {
                     name: in_ticks(getattr(top, what), SERIES_DECIMALS)

@@ -108,7 +108,7 @@ class Settings:
         return tuple(
             Move(set_to(key, units), key, units - was, Cause.SETTING)
             for key, was in before.items()
-            if was not in {None, units}
+            if was is not None and was != units
         )
 
     def _wanted(self, order: Order) -> Wanted:
