@@ -85,7 +85,7 @@ def entered(node: Anvil, config: Path, log: Path) -> None:
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    (sent,) = node.rpc("txpool_content")["pending"][WALLET].values()
+    ((sent,),) = (its.values() for its in node.rpc("txpool_content")["pending"].values())
     print(f"Broadcast: {sent['hash']}")
     print("It waits in the pool and is in no block: now the engine is killed with -9.")
     node.rpc("evm_mine")
@@ -165,7 +165,12 @@ def compared(log: Path, opening: dict[str, int], closing: dict[str, int]) -> Non
     """
     moves = RunResult(log).moves.collect()
     sent = moves.filter(~moves["ref"].cast(str).str.contains("-dry-"))
-    print("\nWhat moved from before to out: as the chain has it, and as the log has it")
+    print(
+        "\nWhat moved from before to out: as the chain has it, and as the log has it. What is lent and"
+    )
+    print(
+        "owed is counted in shares. WETH went for two premiums, the pool's fee of 0.3 % and its price."
+    )
     for key, before in opening.items():
         amounts = sent.filter(sent["key"].cast(str) == key)["amount"].to_list()
         logged, found = int(sum(amounts, Decimal(0)) * ETHER), closing[key] - before
