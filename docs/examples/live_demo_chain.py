@@ -32,6 +32,9 @@ PATIENCE_S = 120
 STRATEGY = """
 Strategy B, in one transaction: borrow 400 WETH for its length, unwrap them and 100 of our own,
 stake 500 ETH, wrap, supply, borrow 400 WETH against it, pay back. Each step is rehearsed first."""
+COMPARED = """
+What moved from before to out: as the chain has it, and as the log has it. What is lent and owed is
+counted in shares. WETH went for two premiums, the pool's fee of 0.3 % and its price."""
 OPTIONS = """\
 capital = "100"
 flash = "400"
@@ -165,12 +168,7 @@ def compared(log: Path, opening: dict[str, int], closing: dict[str, int]) -> Non
     """
     moves = RunResult(log).moves.collect()
     sent = moves.filter(~moves["ref"].cast(str).str.contains("-dry-"))
-    print(
-        "\nWhat moved from before to out: as the chain has it, and as the log has it. What is lent and"
-    )
-    print(
-        "owed is counted in shares. WETH went for two premiums, the pool's fee of 0.3 % and its price."
-    )
+    print(COMPARED)
     for key, before in opening.items():
         amounts = sent.filter(sent["key"].cast(str) == key)["amount"].to_list()
         logged, found = int(sum(amounts, Decimal(0)) * ETHER), closing[key] - before

@@ -84,7 +84,7 @@ class Outcomes:
             NotObserved: the node does not answer; then nothing is known.
         """
         candidates = [opened(raw) for raw in sealed]
-        one = candidates[-1]
+        one, pooled = candidates[-1], ""
         for _ in range(LOOKS):
             pooled = ""
             for each in reversed(candidates):
