@@ -32,6 +32,9 @@ PATIENCE_S = 120
 STRATEGY = """
 Strategy B, in one transaction: borrow 400 WETH for its length, unwrap them and 100 of our own,
 stake 500 ETH, wrap, supply, borrow 400 WETH against it, pay back. Each step is rehearsed first."""
+COMPARED = """
+What moved from before to out: as the chain has it, and as the log has it. What is lent and owed is
+counted in shares. WETH went for two premiums, the pool's fee of 0.3 % and its price."""
 OPTIONS = """\
 capital = "100"
 flash = "400"
@@ -85,7 +88,7 @@ def entered(node: Anvil, config: Path, log: Path) -> None:
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    (sent,) = node.rpc("txpool_content")["pending"][WALLET].values()
+    ((sent,),) = (its.values() for its in node.rpc("txpool_content")["pending"].values())
     print(f"Broadcast: {sent['hash']}")
     print("It waits in the pool and is in no block: now the engine is killed with -9.")
     node.rpc("evm_mine")
@@ -166,7 +169,7 @@ def compared(log: Path, opening: dict[str, int], closing: dict[str, int]) -> Non
     """
     moves = RunResult(log).moves.collect()
     sent = moves.filter(~moves["ref"].cast(str).str.contains("-dry-"))
-    print("\nWhat moved from before to out: as the chain has it, and as the log has it")
+    print(COMPARED)
     for key, before in opening.items():
         amounts = sent.filter(sent["key"].cast(str) == key)["amount"].to_list()
         logged, found = int(sum(amounts, Decimal(0)) * ETHER), closing[key] - before

@@ -21,6 +21,7 @@ from verifill.venues.evm.rules import Level
 from verifill.venues.evm.sealing import Sealed, opened
 from verifill.venues.orders import Outcome, Receipt, Trouble
 
+LOOKS = 2  # what is mined while it is asked for need not wait until it is asked for again
 KNOWN = ("already known", "already imported", "known transaction")
 TAKEN = ("nonce too low",)
 UNDERPRICED = ("underpriced", "max fee per gas less than block base fee")
@@ -83,18 +84,20 @@ class Outcomes:
             NotObserved: the node does not answer; then nothing is known.
         """
         candidates = [opened(raw) for raw in sealed]
-        pooled = ""
-        for one in reversed(candidates):
-            receipt, told = self._feed.found(one.hash)
-            if receipt is not None and told is not None:
-                return self._mined(Mined(receipt, told), level)
-            pooled = pooled or (one.hash if told is not None else "")
-        one = candidates[-1]
-        if self._node.nonce(one.sender) > one.nonce:
-            return self._taken(one, {each.hash for each in candidates}, level)
-        if pooled:
-            return Receipt(Outcome.ACCEPTED, reason=f"{pooled} waits in the pool")
-        return unknown(f"{one.hash} is in no block and in no pool, and nonce {one.nonce} is unused")
+        one, pooled = candidates[-1], ""
+        for _ in range(LOOKS):
+            pooled = ""
+            for each in reversed(candidates):
+                receipt, told = self._feed.found(each.hash)
+                if receipt is not None and told is not None:
+                    return self._mined(Mined(receipt, told), level)
+                pooled = pooled or (each.hash if told is not None else "")
+            if self._node.nonce(one.sender) > one.nonce:
+                return self._taken(one, {each.hash for each in candidates}, level)
+            if not pooled:
+                reason = f"{one.hash} is in no block and no pool, and nonce {one.nonce} is unused"
+                return unknown(reason)
+        return Receipt(Outcome.ACCEPTED, reason=f"{pooled} waits in the pool")
 
     def _mined(self, mined: Mined, level: Level) -> Receipt:
         """Of a transaction in a block: whether the block stands, and is deep enough."""
