@@ -81,7 +81,7 @@ def test_class_k_sends_what_its_log_holds_once_more_under_the_same_key(world: Ma
     assert 0 == one.run(ticks=1)
 
     one.check()
-    assert "resolve_instruction repeat found observed matched" in story(one)
+    assert "repeat found observed matched" in story(one)
     assert 1 == one.effects[keys(one)[0]]
     assert 2 == one.records.filter(event="repeat").height
 

@@ -12,10 +12,8 @@ from tests.machines.support import BTC, COIN, OPENING, RULES, Act, Ask, Bars, Sc
 from tests.machines.test_clock_jumps import LIVE
 from tests.machines.test_guarded_lives import notes
 from tests.machines.test_lives import check, lost, silent
-from verifill.engine.log.reader import Log
 from verifill.engine.verify.records import read
 from verifill.engine.verify.submits import repeats_check
-from verifill.exports.orders import orders
 from verifill.machines.thresholds import Thresholds
 from verifill.venues.orders import Outcome, Receipt, Request, Trouble
 from verifill.venues.rules import Idempotency
@@ -227,13 +225,3 @@ def test_verify_finds_a_send_that_no_record_let_go_and_a_repeat_of_another_key(
     assert [f"sends 'another' once more, and the intent before it is {key!r}"] == [
         fault.what for fault in repeats_check(other).faults
     ]
-
-
-def test_what_goes_out_once_more_is_a_row_of_the_order_records(tmp_path: Path) -> None:
-    made = world(tmp_path, lost)
-    made.live()
-    told = orders(Log(made.log)).select("record", "attempt", "intent").collect()
-
-    assert ["SENT", "REPEATED", "JUDGED"] == list(told["record"])
-    assert 1 == told["intent"].n_unique()
-    assert [1, 1, 1] == list(told["attempt"])

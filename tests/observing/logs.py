@@ -42,6 +42,15 @@ def lost(folder: Path) -> Path:
     return made.log
 
 
+def repeated(folder: Path) -> Path:
+    """A send that gets lost, and goes out once more."""
+    made = Inside(folder, written(folder))
+    lost_once = Fault(name="unsent", on=Route.SUBMIT, delivery=Delivery(before=Break.DROP))
+    made.service.script.arm([lost_once])
+    made.live(1)
+    return made.log
+
+
 def halted(folder: Path) -> Path:
     """A mismatch, an operator who takes it into the books, and a life that goes on."""
     made = Inside(folder, written(folder))
