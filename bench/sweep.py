@@ -12,12 +12,14 @@ import json
 import os
 import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import process_time
+
+import polars as pl
 
 from bench.meter import file_system
 from tests.sweep.processes import process, until
@@ -27,7 +29,8 @@ from verifill.sweep.plan import load_plan
 from verifill.sweep.planned import Planned
 from verifill.sweep.running import run_sweep
 
-RUNS = 300
+RUNS = 320
+FEWER = 4
 TICK_HZ = os.sysconf("SC_CLK_TCK")
 PLAN = """\
 config = "verifill.toml"
@@ -43,36 +46,54 @@ def main(runs: int) -> None:
     with TemporaryDirectory(prefix="verifill-bench-") as folder:
         home = Path(folder)
         init(home)
-        plan = home / "sweep.toml"
-        plan.write_text(PLAN.format(runs=runs))
-        print(f"{runs} runs, files on {file_system(home)}")
-        for name, value in figures(plan, runs):
+        for count in (runs // FEWER, runs):
+            (home / f"{count}.toml").write_text(PLAN.format(runs=count))
+        print(f"{runs} runs beside {runs // FEWER}, files on {file_system(home)}")
+        for name, value in figures(home, runs):
             print(f"{name:<58} {value:>12}")
 
 
-def figures(plan: Path, runs: int) -> Iterator[tuple[str, str]]:
+def figures(home: Path, runs: int) -> Iterator[tuple[str, str]]:
     """Name and value of each."""
-    (plan.parent / "plan").mkdir()
-    planned = Planned.of(load_plan(plan), Histories(plan.parent / "plan", lambda _d, _t: None))
+    plan = home / f"{runs}.toml"
+    (home / "plan").mkdir()
+    planned = Planned.of(load_plan(plan), Histories(home / "plan", lambda _done, _total: None))
     planned.first()  # what is done once
     cpu_s = process_time()
     wanted = planned.first()
-    yield "driver, to plan a run (check, id)", _ms(process_time() - cpu_s, runs)
-    task = planned.task(wanted[0])
-    yield "bytes of a task, pickled", f"{len(pickle.dumps(task)):,}"
-    cpu_s = process_time()
-    rows = run_sweep(plan, out=plan.parent / "pool", workers=1)
-    whole_s = process_time() - cpu_s
-    yield "driver, a run in all, with a pool", _ms(whole_s, runs)
-    yield "worker, a run in all (median)", f"{median(row['cpu_s'] for row in rows) * 1e3:.1f} ms"
-    yield from _on_disk(plan.parent / "pool", runs)
+    yield "driver, to plan a run (check, id)", _ms((process_time() - cpu_s) / runs)
+    yield "bytes of a task, pickled", f"{len(pickle.dumps(planned.task(wanted[0]))):,}"
+    pooled = _each(home, runs, lambda: pl.Series([process_time()]))
+    yield "driver, a run in all, with a pool", _ms(pooled[0])
+    rows = run_sweep(plan, out=home / f"pool-{runs}")
+    yield "worker, a run in all (median)", _ms(median(row["cpu_s"] for row in rows))
+    yield from _on_disk(home / f"pool-{runs}", runs)
     with ExitStack() as stack:
-        address, pid = _cluster(plan.parent, stack)
-        before_s = _cpu_s(pid)
-        cpu_s = process_time()
-        run_sweep(plan, out=plan.parent / "dask", scheduler=address)
-        yield "driver, a run in all, with Dask", _ms(process_time() - cpu_s, runs)
-        yield "Dask scheduler, a run", _ms(_cpu_s(pid) - before_s, runs)
+        address, pid = _cluster(home, stack)
+        run_sweep(home / f"{runs // FEWER}.toml", out=home / "first", scheduler=address)
+
+        def both() -> pl.Series:
+            return pl.Series([process_time(), _cpu_s(pid)])
+
+        driver, scheduler = _each(home, runs, both, address)
+        yield "driver, a run in all, with Dask", _ms(driver)
+        yield "Dask scheduler, a run, and what it does meanwhile", _ms(scheduler)
+
+
+def _each(
+    home: Path, runs: int, clocks: Callable[[], pl.Series], scheduler: str = ""
+) -> list[float]:
+    """What one more run takes, in seconds of each clock; what is done once is not in it."""
+    few, many = (_taken(home, count, clocks, scheduler) for count in (runs // FEWER, runs))
+    each: list[float] = ((many - few) / (runs - runs // FEWER)).to_list()
+    return each
+
+
+def _taken(home: Path, runs: int, clocks: Callable[[], pl.Series], scheduler: str) -> pl.Series:
+    out = home / f"{'dask' if scheduler else 'pool'}-{runs}"
+    before = clocks()
+    run_sweep(home / f"{runs}.toml", out=out, workers=1, scheduler=scheduler)
+    return clocks() - before
 
 
 def _on_disk(out: Path, runs: int) -> Iterator[tuple[str, str]]:
@@ -102,8 +123,8 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICK_HZ
 
 
-def _ms(cpu_s: float, runs: int) -> str:
-    return f"{cpu_s / runs * 1e3:.2f} ms"
+def _ms(cpu_s: float) -> str:
+    return f"{cpu_s * 1e3:.2f} ms"
 
 
 if __name__ == "__main__":
