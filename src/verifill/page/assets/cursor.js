@@ -10,6 +10,10 @@ let linking = 0;
 function go(at, { keep = false } = {}) {
   if (count === 0) return;
   cursor.at = Math.max(0, Math.min(count - 1, at));
+  // what scrolls comes first: once elements have changed, the browser would lay out the page for it
+  const scrolled = keep ? byId("rows").scrollTop : reveal();
+  byId("facts-of").scrollTop = 0;
+  if (drawing.seen) intoView(stateAt(cursor.at));
   const seq = first + cursor.at;
   byId("range").value = String(cursor.at);
   byId("number").value = String(seq);
@@ -19,8 +23,7 @@ function go(at, { keep = false } = {}) {
   showDetail();
   showState(stateAt(cursor.at));
   movePlots();
-  if (keep) drawRows();
-  else reveal();
+  drawRows(scrolled);
   // browsers refuse to change the address many times a second
   clearTimeout(linking);
   linking = setTimeout(() => history.replaceState(null, "", `#seq=${seq}`), LINK_MS);
