@@ -1,7 +1,7 @@
 """What a machine claims and no table can prove, held against what else its log says."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import polars as pl
@@ -79,29 +79,32 @@ def _is_step(number: int, chain: int, legs: pl.DataFrame) -> bool:
     return role == "STEP"
 
 
-def resolved_as_told(ends: pl.DataFrame, streams: Streams) -> Check:
-    """What recovery says became of an order is how its instruction ended.
+def resolved_as_told(rows: pl.DataFrame, streams: Streams) -> Check:
+    """What recovery says became of an order is what its instruction came to at that record.
 
     Args:
-        ends: every instruction; see `order.ends_of`.
+        rows: of the log.
         streams: of the log.
     """
     notes = streams("notes").filter(pl.col("kind").cast(pl.String) == RECOVERY).collect()
-    names = dict(ends.select("instruction", "name").iter_rows()) if notes.height else {}
+    leaves = rows.select("seq", pl.col("target").cast(pl.String)).filter(
+        pl.col("seq").is_in(notes["seq"].implode())
+    )
+    came_to: dict[int, str] = dict(leaves.iter_rows())
     faults: list[Fault] = []
     for seq, number, payload in notes.select("seq", "instruction", "payload").iter_rows():
-        faults += [Fault(f"record {seq}", what) for what in _untrue(payload, number, names)]
-    claim = "what recovery says became of an order is how its instruction ended"
+        told, leaf = json.loads(payload), came_to.get(seq, "")
+        faults += [Fault(f"record {seq}", what) for what in _untrue(told, number, leaf)]
+    claim = "what recovery says became of an order is what its instruction came to"
     return checked("resolution", claim, notes.height, "notes", faults)
 
 
-def _untrue(payload: str, number: int, names: dict[int, str | None]) -> Iterator[str]:
+def _untrue(told: Mapping[str, Any], number: int, leaf: str) -> Iterator[str]:
     """What a note claims that is not so; of an order that is held it claims nothing."""
-    told: dict[str, Any] = json.loads(payload)
-    name = names.get(number)
-    executed = name in EXECUTED
-    for word, due in (("adopted", True), ("voided", False)):
-        if word in told and name is not None and executed is not due:
-            yield f"claims that the order of instruction {number} was {word}, and it ended {name}"
+    executed = leaf.endswith(EXECUTED)
+    unexecuted = leaf.endswith(".FAILED.CLEAN") or ".RETRY." in leaf
+    for word, untrue in (("adopted", unexecuted), ("voided", executed)):
+        if word in told and untrue:
+            yield f"claims that the order of instruction {number} was {word}, and goes to {leaf}"
     if "held" in told and told.get("complete"):
         yield f"claims to be complete, and the order of instruction {number} is held"

@@ -127,7 +127,7 @@ def _of_records(log: Log, machine: Machine, anchor: Anchor | None) -> Checked:
         checks += [*intent_checks(rows, machine), *evidence_checks(ends, told.stream)]
         checks.append(sums(verified(ends, rows), [told.stream], log.header))
         checks.append(rolled_back(rows, ends, told.stream))
-        checks.append(resolved_as_told(ends, told.stream))
+        checks.append(resolved_as_told(rows, told.stream))
         return checks, opened, frame.height, told.root
     return checks, [], frame.height, told.root
 

@@ -127,7 +127,7 @@ def _apart(read: pl.DataFrame, streams: Streams, header: Mapping[str, Any]) -> p
     told = pl.concat([*_traded(streams, header), _moved(streams)])
     parts = [
         read.lazy().select("seq", *_PLACE, "slack", apart="amount", told=False),
-        told.select(*_PLACE, apart=0 - pl.col("amount"), told=True),
+        told.select("seq", *_PLACE, apart=0 - pl.col("amount"), told=True),
         _of_others(streams, read.lazy()),
     ]
     sums = [
@@ -147,9 +147,7 @@ def _read(streams: Streams, totals: Mapping[str, int]) -> pl.DataFrame:
         streams: of a part of a log.
         totals: positions as they were read last before it, by key.
     """
-    rehearsed = pl.col("role").cast(pl.String) == REHEARSAL
-    dry = streams("instructions").filter(rehearsed).select("instruction").unique().collect()
-    read = streams("positions").filter(~pl.col("instruction").is_in(dry["instruction"].to_list()))
+    read = streams("positions").filter(~pl.col("instruction").is_in(_dry(streams)))
     before = pl.LazyFrame(
         {"key": list(totals), "total": list(totals.values())},
         schema={"key": pl.String, "total": pl.Int128},
@@ -165,6 +163,13 @@ def _read(streams: Streams, totals: Mapping[str, int]) -> pl.DataFrame:
     )
 
 
+def _dry(streams: Streams) -> list[int]:
+    """Rehearsals, which read and move what a fork of a venue holds."""
+    rehearsed = pl.col("role").cast(pl.String) == REHEARSAL
+    dry = streams("instructions").filter(rehearsed).select("instruction").unique().collect()
+    return dry["instruction"].to_list()
+
+
 def _traded(streams: Streams, header: Mapping[str, Any]) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """What fills say of the position that was traded, and what of it went as a fee."""
     asked = streams("instructions").filter(pl.col("role").cast(pl.String) != REHEARSAL)
@@ -177,18 +182,19 @@ def _traded(streams: Streams, header: Mapping[str, Any]) -> tuple[pl.LazyFrame, 
     each = asked.select("instruction", *_ASKED).unique("instruction", keep="last")
     fills = (
         streams("fills")
-        .select("instruction", "quantity", "fee", "fee_asset")
+        .select("seq", "instruction", "quantity", "fee", "fee_asset")
         .join(each.join(meaning.lazy(), on=_ASKED), on="instruction")
     )
     paid = fills.filter(pl.col("fee_asset").cast(pl.String) == pl.col("own"))
     return (
-        fills.select(*_PLACE, amount=pl.col("quantity") * pl.col("sign")),
-        paid.select(*_PLACE, amount=0 - pl.col("fee")),
+        fills.select("seq", *_PLACE, amount=pl.col("quantity") * pl.col("sign")),
+        paid.select("seq", *_PLACE, amount=0 - pl.col("fee")),
     )
 
 
 def _moved(streams: Streams) -> pl.LazyFrame:
-    return streams("moves").select("instruction", pl.col("key").cast(pl.String), "amount")
+    moves = streams("moves").filter(~pl.col("instruction").is_in(_dry(streams)))
+    return moves.select("seq", "instruction", pl.col("key").cast(pl.String), "amount")
 
 
 def _of_others(streams: Streams, read: pl.LazyFrame) -> pl.LazyFrame:
