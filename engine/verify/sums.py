@@ -41,7 +41,7 @@ def sums(ends: pl.DataFrame, parts: Iterable[Log | Streams], header: Mapping[str
     Args:
         ends: instructions that were verified, each in one process life; see `order.ends_of`.
         parts: the streams of a log, or logs of its chunks, in order.
-        header: of the log; its `instruments` tell what a symbol is of.
+        header: of the log; its `instruments` tell what a symbol is of, else its name does.
     """
     totals: Mapping[str, int] = {}
     apart: list[pl.DataFrame] = []
@@ -116,8 +116,8 @@ def _meaning(
 ) -> tuple[str | None, int, str]:
     """What a trade is of: key of the position, sign of its quantities, asset of a fee in kind."""
     told = header.get("instruments", {}).get(f"{account}:{subject}")
-    base = str(told["base"]) if told else ""
-    key = f"{account}:{KINDS[op]}:{base}" if base and op in KINDS else None
+    base = str(told["base"]) if told else subject.partition("/")[0]
+    key = f"{account}:{KINDS[op]}:{base}" if op in KINDS else None
     own = base if op == "SPOT_TRADE" else ""  # else the fee is of another position
     return key, SIGNS.get(side, 0), own
 
