@@ -84,7 +84,7 @@ def _usual(log: Log, totals: Mapping[str, int]) -> Mapping[str, int] | None:
     rows, kinds = log.usual()
     usual = rows.select("seq", "kind", "quantity", "fee", "base_total", "quote_total").collect()
     asked = kinds.select(_ASKED).iter_rows()
-    meaning = [_meaning(log.header, *told) for told in asked]
+    meaning = [_meaning(log.header, frozenset(kinds["base_key"]), *told) for told in asked]
     own = kinds["base_key"].to_list() == [key for key, _, _ in meaning]
     if not own or set(kinds["base_key"]) & set(kinds["quote_key"]) or not usual["seq"].is_sorted():
         return None
@@ -112,19 +112,20 @@ def _usual(log: Log, totals: Mapping[str, int]) -> Mapping[str, int] | None:
 
 
 def _meaning(
-    header: Mapping[str, Any], op: str, account: str, subject: str, side: str
+    header: Mapping[str, Any], known: frozenset[str], op: str, account: str, subject: str, side: str
 ) -> tuple[str | None, int, str]:
     """What a trade is of: key of the position, sign of its quantities, asset of a fee in kind."""
     told = header.get("instruments", {}).get(f"{account}:{subject}")
     base = str(told["base"]) if told else subject.partition("/")[0]
     key = f"{account}:{KINDS[op]}:{base}" if op in KINDS else None
+    key = key if told or key in known else None  # a name tells what there is, not what is missing
     own = base if op == "SPOT_TRADE" else ""  # else the fee is of another position
     return key, SIGNS.get(side, 0), own
 
 
 def _apart(read: pl.DataFrame, streams: Streams, header: Mapping[str, Any]) -> pl.DataFrame:
     """Where what was read is not what was told, in one part of a log; in the columns _APART."""
-    told = pl.concat([*_traded(streams, header), _moved(streams)])
+    told = pl.concat([*_traded(streams, header, frozenset(read["key"])), _moved(streams)])
     parts = [
         read.lazy().select("seq", *_PLACE, "slack", apart="amount", told=False),
         told.select("seq", *_PLACE, apart=0 - pl.col("amount"), told=True),
@@ -170,11 +171,13 @@ def _dry(streams: Streams) -> list[int]:
     return dry["instruction"].to_list()
 
 
-def _traded(streams: Streams, header: Mapping[str, Any]) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+def _traded(
+    streams: Streams, header: Mapping[str, Any], known: frozenset[str]
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """What fills say of the position that was traded, and what of it went as a fee."""
     asked = streams("instructions").filter(pl.col("role").cast(pl.String) != REHEARSAL)
     few = asked.select(_ASKED).unique().collect()
-    rows = [_meaning(header, *told) for told in few.iter_rows()]
+    rows = [_meaning(header, known, *told) for told in few.iter_rows()]
     of = {"key": pl.String(), "sign": pl.Int64(), "own": pl.String()}
     meaning = few.hstack(pl.DataFrame(rows, schema=of, orient="row")).filter(
         pl.col("key").is_not_null()
