@@ -1,8 +1,8 @@
 """The pages of the documentation and the blocks in them, as a reader meets them.
 
 A fenced block says by its language what it is. `python` and `console` are examples, and are run;
-`toml` is a setting, and is read; the rest (`text`, `diff`, `mermaid`, `yaml`) is only looked at. A first
-line `# NAME` in a block of python or toml says that it is a file of that name.
+`toml` is a setting, and is read; the rest (`text`, `diff`, `mermaid`, `yaml`) is only looked at. A
+first line `# NAME` in a block of python or toml says that it is a file of that name.
 
 What cannot be run on a machine without a network says so to the reader as well: the paragraph
 before the block begins with `*Not run here`.

@@ -39,6 +39,7 @@ NOT_RUN: dict[str, list[str]] = {
 AFTER = {
     "docs/how-to/add-an-operation.md": "docs/how-to/add-a-venue.md",
     "docs/how-to/embed-the-engine.md": "docs/how-to/add-a-venue.md",
+    "docs/reference/sweep.md": "docs/how-to/sweep-parameters.md",
 }
 
 
