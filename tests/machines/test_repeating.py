@@ -15,7 +15,7 @@ from tests.machines.test_lives import check, lost, silent
 from verifill.engine.verify.records import read
 from verifill.engine.verify.submits import repeats_check
 from verifill.machines.thresholds import Thresholds
-from verifill.venues.orders import Outcome, Receipt, Request, Trouble
+from verifill.venues.orders import Order, Outcome, Receipt, Request, Trouble
 from verifill.venues.rules import Idempotency
 
 NOT_FOUND = Receipt(Outcome.UNKNOWN, reason="not found", not_found=True)
@@ -58,10 +58,10 @@ def world(
 
 def the_same(made: World, count: int) -> None:
     """So often the same request went out, under the key of the one intent."""
-    sent = made.venue.sent
+    sent = [request for request in made.venue.sent if isinstance(request, Order)]
     first = sent[0]
-    wanted = (first.key, first.instruction, first.quantity, first.limit)  # type: ignore[union-attr]
-    assert [wanted] * count == [(r.key, r.instruction, r.quantity, r.limit) for r in sent]  # type: ignore[union-attr]
+    wanted = (first.key, first.instruction, first.quantity, first.limit)
+    assert [wanted] * count == [(r.key, r.instruction, r.quantity, r.limit) for r in sent]
     assert [first.key] == list(made.records.filter(kind="INTENT")["intent_id"])
 
 
