@@ -389,26 +389,8 @@ class Cancel(Instruction, frozen=True, kw_only=True, tag="CANCEL"):
 
 
 AnyInstruction = (
-    SpotTrade
-    | PerpTrade
-    | SetLeverage
-    | InternalTransfer
-    | Transfer
-    | Approve
-    | Wrap
-    | Unwrap
-    | Supply
-    | Withdraw
-    | Borrow
-    | Repay
-    | SetEMode
-    | Stake
-    | Unstake
-    | Claim
-    | Swap
-    | FlashBorrow
-    | FlashRepay
-    | ClaimReward
-    | Cancel
-)
+    SpotTrade | PerpTrade | SetLeverage | InternalTransfer | Transfer | Approve | Wrap | Unwrap
+    | Supply | Withdraw | Borrow | Repay | SetEMode | Stake | Unstake | Claim | Swap | FlashBorrow
+    | FlashRepay | ClaimReward | Cancel
+)  # fmt: skip
 """Every operation, as its type: what JSON is read as."""
