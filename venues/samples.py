@@ -16,6 +16,7 @@ from verifill.venues.instructions import (
     Repay,
     SetEMode,
     SetLeverage,
+    SetMarginMode,
     Side,
     SpotTrade,
     Stake,
@@ -27,6 +28,7 @@ from verifill.venues.instructions import (
     Withdraw,
     Wrap,
 )
+from verifill.venues.margin_mode import MarginMode
 
 ONE = Decimal(1)
 
@@ -39,6 +41,7 @@ def samples(account: str) -> tuple[Instruction, ...]:
         SpotTrade(account=account, symbol="BTC/USDT", side=Side.BUY, quantity=ONE),
         PerpTrade(account=account, symbol="BTCUSDT", side=Side.SELL, quantity=ONE),
         SetLeverage(account=account, symbol="BTCUSDT", leverage=3),
+        SetMarginMode(account=account, symbol="BTCUSDT", mode=MarginMode.ISOLATED),
         InternalTransfer(account=account, to="elsewhere", asset="USDT", amount=ONE),
         Transfer(account=account, to="elsewhere", asset="USDT", amount=ONE),
         Approve(account=account, spender="aave_v3", asset="WETH", amount=ONE),

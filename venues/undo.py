@@ -20,6 +20,7 @@ from verifill.venues.instructions import (
     Repay,
     SetEMode,
     SetLeverage,
+    SetMarginMode,
     SpotTrade,
     Stake,
     Supply,
@@ -30,6 +31,7 @@ from verifill.venues.instructions import (
 )
 from verifill.venues.keys import Kind, account_of, asset_of, emode_key, position_key
 from verifill.venues.time_in_force import TimeInForce
+from verifill.venues.transfers import MODES, margin_mode_key
 
 NOTHING = Decimal(0)
 SPENDING = (InternalTransfer, Wrap, Unwrap, Stake, Swap, Supply, Repay)
@@ -90,6 +92,12 @@ def _perpetual(trade: PerpTrade, effects: Mapping[str, int]) -> Reversal:
 def _leverage(setting: SetLeverage, effects: Mapping[str, int]) -> Reversal:
     before = setting.leverage - sum(effects.values())
     return Reversal(structs.replace(setting, leverage=before), None)
+
+
+def _margin_mode(setting: SetMarginMode, effects: Mapping[str, int]) -> Reversal:
+    change = effects.get(margin_mode_key(setting.account, setting.symbol), 0)
+    before = next(mode for mode, units in MODES.items() if units == MODES[setting.mode] - change)
+    return Reversal(structs.replace(setting, mode=before), None)
 
 
 def _emode(setting: SetEMode, effects: Mapping[str, int]) -> Reversal:
@@ -163,6 +171,7 @@ _MAKERS: Mapping[type[Instruction], Callable[[Any, Mapping[str, int]], Reversal 
     SpotTrade: _spot,
     PerpTrade: _perpetual,
     SetLeverage: _leverage,
+    SetMarginMode: _margin_mode,
     InternalTransfer: _internal,
     Approve: _approve,
     Supply: _underlying(Withdraw),

@@ -110,6 +110,7 @@ def nonces(node: Anvil) -> int:
 def live(config: Path, log: Path) -> "subprocess.Popen[bytes]":
     """`verifill live` for two ticks."""
     command = [sys.executable, "-m", "verifill", "live", str(config), "--log", str(log)]
+    command += ["--anchor", f"{log}.anchor"]
     return subprocess.Popen(  # noqa: S603 - our own command
         [*command, "--ticks", "2"],
         env=os.environ | {KEY: KEYS[1]},

@@ -186,7 +186,7 @@ class Log:
             header: Any = json.loads(path.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             msg = f"{self.folder} is no log: it has no {HEADER}. Name the folder that a run wrote"
-            raise NoLog(msg) from None
+            raise NoLog(msg, folder=str(self.folder)) from None
         except (OSError, ValueError) as error:
             msg = f"{self.folder} is no log: {error}. Name the folder that a run wrote"
             raise LogError(msg) from error

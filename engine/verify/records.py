@@ -13,8 +13,8 @@ from attrs import define, field
 from msgspec import Struct
 from polars.exceptions import PolarsError
 
-from verifill.engine.errors import LogError
-from verifill.engine.log.anchor import Anchor
+from verifill.engine.errors import LogError, LogExists
+from verifill.engine.log.anchor import Anchor, FileAnchor
 from verifill.engine.log.connection import (
     DATABASE,
     check_tables,
@@ -22,12 +22,14 @@ from verifill.engine.log.connection import (
     reading,
     rows_after,
 )
+from verifill.engine.log.identity import check_same
 from verifill.engine.log.opening import origin_of
 from verifill.engine.log.parts import checking_pages
 from verifill.engine.log.parts import verify as follow
 from verifill.engine.log.record import COLUMNS, EVIDENCE, Row
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import CODE, TEXT, dtype_of
+from verifill.engine.verify.submits import repeats, submits
 from verifill.engine.verify.verdict import Check, Fault, checked
 
 RECORDS: Final = "records"
@@ -38,7 +40,9 @@ PICKED: Mapping[str, pl.DataType] = {
     name: pl.Categorical() if name in TEXTS else dtype_of(COLUMNS[name])
     for name in ("seq", "epoch", "machine", "instance", "from", "event", "to", "attempt", "kind",
                  "intent_id", "mono_ns")
-}  # fmt: skip
+} | {"submits": pl.Int64(), "repeats": pl.String()}  # fmt: skip
+"""What is kept of each record; besides its columns, what `engine.verify.submits` reads."""
+
 PIECE_ROWS = 2_048
 
 
@@ -133,10 +137,15 @@ def _anchored(folder: Path, anchor: Anchor | None) -> tuple[tuple[int, str] | No
         return None, [Fault("anchor", str(error))]
     if told is None:
         what = (
-            f"it holds nothing of {folder}, and every log publishes there when it begins: so "
-            "nobody can tell whether records were cut off its end. Restore it"
+            f"{anchor if isinstance(anchor, FileAnchor) else 'it'} holds nothing of {folder}, and "
+            "every log publishes there when it begins: so nobody can tell whether records were cut "
+            "off its end. Restore it, or name the file that it was moved to with --anchor"
         )
         return None, [Fault("anchor", what)]
+    try:
+        check_same(folder, anchor)
+    except (LogError, LogExists) as error:
+        return told, [Fault("anchor", str(error))]
     return told, []
 
 
@@ -203,6 +212,8 @@ class Kept:
         if not self._loose:
             return
         shown = dict(zip(COLUMNS, zip(*self._loose, strict=True), strict=True))
+        shown["submits"] = tuple(map(submits, shown["payload"]))
+        shown["repeats"] = tuple(map(repeats, shown["event"], shown["payload"]))
         self._loose.clear()
         self._pieces[RECORDS].append(
             pl.DataFrame(

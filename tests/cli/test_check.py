@@ -6,7 +6,11 @@ import pytest
 
 from tests.bugs import go_on_before_it_is_resolved
 from tests.cli.conftest import Verifill
+from verifill.checking.promela.export import promela
+from verifill.checking.promela.judge import MODEL, Judgement
+from verifill.cli import check_spin
 from verifill.cli.failures import ExitCode
+from verifill.engine.flat import Flat
 from verifill.engine.log.connection import DATABASE
 
 pytestmark = pytest.mark.no_cover  # runs are counted here
@@ -17,7 +21,7 @@ def test_what_was_explored_is_told_with_every_rule(command: Verifill) -> None:
     done = command(*CRASH)
 
     assert 0 == done.exit_code, done.output
-    for words in ("DONE 21, RESENT 1", "never two instructions in flight", "every rule holds"):
+    for words in ("DONE 22", "never two instructions in flight", "every rule holds"):
         assert words in " ".join(done.stdout.split())
 
 
@@ -55,3 +59,39 @@ def test_a_scope_that_there_is_not_is_refused_in_words(command: Verifill) -> Non
 
     assert ExitCode.BAD_INPUT == done.exit_code
     assert "there is no scope 'two'; there are one," in done.stderr
+
+
+def test_the_opinion_of_spin_is_of_all_tables(command: Verifill) -> None:
+    done = command("check", "one", "--spin")
+
+    assert ExitCode.BAD_INPUT == done.exit_code
+    assert "--spin searches one model, whole: it goes with --out only" in done.stderr
+
+
+def test_without_spin_it_is_said_what_to_install(
+    command: Verifill, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = command("check", "--spin")
+
+    assert ExitCode.ENVIRONMENT == done.exit_code
+    assert "sudo apt-get install spin" in done.stderr
+
+
+@pytest.mark.parametrize(("broken", "code"), [("", 0), ("assertion violated (net==0)", 1)])
+def test_what_spin_found_is_told_and_the_model_is_kept(
+    broken: str, code: int, command: Verifill, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def judge(model: str, _: Flat, folder: Path) -> Judgement:
+        (folder / MODEL).write_text(model)
+        return Judgement(12_345, 54_321, broken, ("IDLE tick -> DECIDE",), (("HALTED", "resume"),))
+
+    monkeypatch.setattr(check_spin, "judge", judge)  # a search takes minutes
+    done = command("check", "--spin", "--out", tmp_path)
+
+    assert code == done.exit_code
+    told = " ".join(done.stdout.split())
+    assert "12,345" in told
+    assert (tmp_path / MODEL).read_text() == promela()
+    expected = f"broken {broken} 1 IDLE tick -> DECIDE" if broken else "never: HALTED resume"
+    assert expected in told

@@ -37,7 +37,7 @@ from tests.evm.befalling import (
     trading,
     waits,
 )
-from tests.evm.between import Befall, garbled, reply_lost, request_lost
+from tests.evm.between import Befall, dripping, garbled, reply_lost, request_lost
 from tests.evm.world import World
 from verifill.machines.full_loop import Full
 from verifill.venues.instructions import Instruction
@@ -99,6 +99,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "the send is lost": Fault(befalls=plainly(request_lost)),
     "the answer to it is lost": Fault(befalls=plainly(reply_lost)),
     "the answer to it means nothing": Fault(befalls=plainly(garbled)),
+    "the answer to it drips": Fault(befalls=plainly(dripping), settings=IMPATIENT),
     "the node hangs before it has taken it": Fault(befalls=hung(taken=False), settings=IMPATIENT),
     "the node hangs after it has taken it": Fault(befalls=hung(taken=True), settings=IMPATIENT),
     "the node is ended after it was mined, and started on its state": Fault(

@@ -20,12 +20,13 @@ from verifill.venues.instructions import (
     Operation,
     SetEMode,
     SetLeverage,
+    SetMarginMode,
     Side,
 )
 from verifill.venues.samples import samples
 
 SAMPLES = samples("wallet")
-SIZELESS = (SetLeverage, SetEMode, Claim, ClaimReward, Cancel)
+SIZELESS = (SetLeverage, SetMarginMode, SetEMode, Claim, ClaimReward, Cancel)
 ANY: Any = Union[tuple(type(sample) for sample in SAMPLES)]  # noqa: UP007 - made of a list
 
 

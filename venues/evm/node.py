@@ -18,6 +18,7 @@ from web3.types import RPCEndpoint
 
 from verifill.engine.errors import NotObserved
 from verifill.venues.evm.abi import unhex
+from verifill.venues.requests_deadline import DeadlineAdapter
 
 LATEST: Final = "latest"
 HEIGHTS: Final = 10**9  # of a chain, which stand where a time has nanoseconds
@@ -91,14 +92,18 @@ class Node:
 
     Args:
         url: where it is reached; it is in no error and no repr.
-        timeout_s: for the connection, and for each silence after that.
+        timeout_s: of a call: for connecting, sending and the whole answer.
     """
 
     def __init__(self, url: str, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
         self._session = Session()
+        self._session.max_redirects = 0  # that a second request fails says nothing of the first
+        self._way = DeadlineAdapter()
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, self._way)
         self._provider = HTTPProvider(
             url,
-            request_kwargs={"timeout": timeout_s},
             session=self._session,
             exception_retry_configuration=None,
         )
@@ -115,6 +120,7 @@ class Node:
             NotSentError: it was not reached.
             LostError: no answer came that can be read.
         """
+        self._way.begin(self._timeout_s)
         try:
             told: Any = self._provider.make_request(RPCEndpoint(method), list(params))
         except ConnectTimeout as error:
@@ -154,6 +160,7 @@ class Node:
             NotObserved: one of them has no answer; then nothing is known.
         """
         wanted = [(RPCEndpoint(method), params) for method, params in questions]
+        self._way.begin(self._timeout_s)
         try:
             told: Any = self._provider.make_batch_request(wanted)
         except (RequestException, Web3Exception, ValueError, OSError, TypeError) as error:

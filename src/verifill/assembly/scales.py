@@ -1,9 +1,9 @@
 """The decimals of everything that has a position."""
 
 from verifill.assembly.references import instruments_of
+from verifill.assembly.setting_keys import settings_of
 from verifill.config import Config
 from verifill.venues.keys import Scales, asset_of, emode_key
-from verifill.venues.transfers import leverage_key
 
 
 def scales_of(config: Config) -> Scales:
@@ -25,7 +25,8 @@ def scales_of(config: Config) -> Scales:
                     f"{decimals[instrument.symbol]} elsewhere; say in [assets] which"
                 )
                 raise config.error(problem)
-            decimals[asset_of(leverage_key(instrument.account, instrument.symbol))] = 0
+    for exchange in config.exchanges.values():
+        decimals |= {asset_of(key): 0 for key in settings_of(exchange)}
     for chain in config.chains.values():
         decimals |= {asset_of(emode_key(emode.market)): 0 for emode in chain.emodes}
         for reserve in chain.reserves:

@@ -19,6 +19,7 @@ CODES = """Exit codes:
 EPILOG = examples(
     "verifill check", "verifill check one --faults 1 --crashes 0",
     "verifill check saga 'three, class N' --seconds 600 --out checked",
+    "verifill check --spin --out checked",
     codes=CODES,
 )  # fmt: skip
 
@@ -48,6 +49,13 @@ def check(
         Path | None,
         typer.Option(metavar="DIR", help="Write the report, and the log of a run that fails."),
     ] = None,
+    spin: Annotated[
+        bool,
+        typer.Option(
+            "--spin",
+            help="Let spin judge the tables instead; --out DIR keeps the model in Promela.",
+        ),
+    ] = False,
 ) -> None:
     """Explore all that the engine can come to, within small scopes.
 
@@ -55,6 +63,11 @@ def check(
     late, silent or wrong, a process that ends at any durable point, and an operator, in every
     order. Every run is held against the same rules.
     """
+    if spin:
+        from verifill.cli.check_spin import run_spin  # noqa: PLC0415 - see the module
+
+        run_spin(out, alone=not (scope or faults or crashes or commands))
+        return
     from verifill.cli.check_run import run  # noqa: PLC0415 - see the module
 
     budget = {"faults": faults, "crashes": crashes, "commands": commands}
