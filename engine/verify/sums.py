@@ -102,7 +102,7 @@ def _usual(log: Log, totals: Mapping[str, int]) -> Mapping[str, int] | None:
             for of in (signs, fees)
         )
         odd = change != pl.col("quantity") * sign - pl.col("fee") * fee
-        if trades.select(odd.any()).item():
+        if trades.select(odd.fill_null(value=True).any()).item():
             return None
     for side in SIDES:
         for (key,), each in kinds.group_by(f"{side}_key"):
