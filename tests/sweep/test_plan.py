@@ -134,7 +134,11 @@ def test_samples_have_seeds_of_their_own_and_the_same_for_every_point(plans: Pla
 @pytest.mark.parametrize("form", ["uniform", "log_uniform"])
 def test_draws_are_within_their_limits_and_exact(form: str) -> None:
     low, high = Decimal("0.001"), Decimal("0.1")
-    of = DistributionConfig(**{form: (low, high)}, decimals=4)  # type: ignore[arg-type]
+    of = DistributionConfig(
+        uniform=(low, high) if form == "uniform" else None,
+        log_uniform=(low, high) if form == "log_uniform" else None,
+        decimals=4,
+    )
     drawn = [Decimal(draw(of, Random(seed))) for seed in range(300)]
 
     assert low <= min(drawn) <= max(drawn) <= high

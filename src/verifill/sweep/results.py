@@ -18,6 +18,7 @@ from verifill.config.exact import NUMBER
 from verifill.engine.digest import canonical_json
 from verifill.engine.errors import LogError
 from verifill.engine.log.writer import reason_of
+from verifill.sweep.metrics import DIGITS
 from verifill.sweep.working import TOLD, Row, sync
 
 RESULTS: Final = "results"
@@ -149,7 +150,7 @@ def _kind(values: Sequence[object]) -> Any:  # noqa: ANN401 - a type of polars
     whole = max((number.adjusted() + 1 for number in known), default=1)
     if places <= 0 and whole < len(str(2**63)):
         return pl.Int64()
-    return pl.Decimal(38, places) if max(whole, 1) + places <= 38 else pl.String()  # noqa: PLR2004
+    return pl.Decimal(DIGITS, places) if max(whole, 1) + places <= DIGITS else pl.String()
 
 
 def _decimal(value: object) -> Decimal | None:
