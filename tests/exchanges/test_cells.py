@@ -14,6 +14,7 @@ from tests.exchanges.places import PLACES, Place, Traded
 from tests.exchanges.worlds import Running
 from verifill.assembly.ccxt import Exchanges
 from verifill.venues.ccxt.dialects import DIALECTS
+from verifill.venues.ccxt.market import TOP
 from verifill.venues.ccxt.venue import Exchange
 from verifill.venues.instructions import Instruction, PerpTrade, Side
 from verifill.venues.margin_mode import MarginMode
@@ -214,7 +215,8 @@ def topped(cell: Cell) -> None:
         of = f"{traded.account}:{traded.symbol}"
         market = cell.place.market(traded)
         assert f"bid:{of}" not in prices.series
-        prices.set_series(f"ask:{of}", Decimal(1))
+        for what in TOP:
+            prices.set_series(f"{what}:{of}", Decimal(1))
         cell.running.control.move(cell.place.venue, market, Decimal(10_000))  # as text, before 9999
         prices.refresh()
         book = cell.running.server.host.dialects[cell.place.venue].hall.exchange.books[market]

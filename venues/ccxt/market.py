@@ -110,12 +110,13 @@ class ExchangeMarket(FixedMarket):
         """The tops of the books that somebody may want to know, as of `time_ns` or later."""
         told: dict[str, int] = {}
         for one in public.listed:
-            names = {what: f"{what}:{one.instrument.data}" for what in TOP}
-            if any(name in self.series for name in names.values()):
+            names = {f"{what}:{one.instrument.data}": what for what in TOP}
+            wanted = {name: what for name, what in names.items() if name in self.series}
+            if wanted:
                 top: Top = public.ask(public.dialect.top, one)
                 told |= {
                     name: in_ticks(getattr(top, what), SERIES_DECIMALS)
-                    for what, name in names.items()
+                    for name, what in wanted.items()
                 }
         return told
 
