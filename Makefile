@@ -3,17 +3,18 @@
 # Debian's Python is built with profile-guided and link-time optimisation. One built from source
 # without them took 1.4 to 2.3 times as long for a loop of arithmetic, dictionaries and texts.
 PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, ensurepip; assert sys.version_info >= (3, 11)' 2>/dev/null && echo /usr/bin/python3 || echo python3)
-WORKERS ?= 3 # on two cores: a part of the tests waits for processes and nodes
+WORKERS ?= 4 # on two cores: a part of the tests waits for processes and nodes
 BIN := .venv/bin
 # Tests that sync thousands of times do it in memory where there is room for it: what a disk
 # does when the power goes is simulated, and no test waits for one.
 MEMORY := $(shell df --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 4000000 { print "TMPDIR=/dev/shm" }')
 READY := .venv/.ready
 KERNEL := build/kernel
+SITE := build/site
 
 .DEFAULT_GOAL := help
-.PHONY: help setup kernel test foreign chain contracts lint style mypy pyright layers format demo audit-demo \
-	live-demo-exchange live-demo-chain screenshots faults check bench lock clean
+.PHONY: help setup kernel test tests foreign chain contracts docs lint style mypy pyright layers format demo \
+	audit-demo live-demo-exchange live-demo-chain screenshots faults check bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,13 +35,17 @@ $(READY): pyproject.toml constraints.txt
 kernel: $(KERNEL)/.ready ## compile what every tick goes through (needs a C compiler; optional)
 
 $(KERNEL)/.ready: $(READY) setup.py $(shell find engine machines venues src -name '*.py')
-	rm -rf build
+	mkdir -p build && find build -mindepth 1 -maxdepth 1 ! -path $(SITE) -exec rm -rf {} +
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index \
 		--target $(KERNEL) .
 	PYTHONPATH=$(KERNEL) $(BIN)/python -m verifill --version
 	@touch $@
 
-test: lint kernel foreign chain ## run every check and test; the last line is pytest's summary
+# The linters and the site run beside the tests, which take longer: what comes last is pytest's summary.
+test: setup ## run every check and test; the last line is pytest's summary
+	$(MAKE) --no-print-directory --jobs=2 tests lint docs
+
+tests: kernel foreign chain
 	$(MEMORY) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
 		--doctest-modules tests src/verifill --cov --cov-report=term --gate
 
@@ -68,6 +73,14 @@ layers: setup
 format: setup ## write the code in the project's format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+# Every warning is an error: a link to a page, a heading or a file that is not there, an example
+# in no known language, a docstring that cannot be read.
+docs: setup ## build the site of the documentation in build/site; it needs no network
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --fresh-env \
+		--doctree-dir .cache/doctrees docs $(SITE)
+	$(BIN)/python docs/offline.py $(SITE)
+	@echo "open $(SITE)/index.html"
 
 demo: setup ## run the cash-and-carry backtest
 	$(BIN)/verifill backtest docs/examples/cash_and_carry.toml --overwrite

@@ -191,6 +191,7 @@ def _page_lines(folder: Path, count: int) -> list[str]:
             ["it is opened: shown and usable, s", f"{median(shown.opened_s):.2f}"],
             ["likewise, at worst, s", f"{max(shown.opened_s):.2f}"],
             ["a step of the scrubber, ms", f"{median(shown.steps_ms):.1f}"],
+            ["likewise, until all about the record is shown, ms", f"{median(shown.whole_ms):.1f}"],
             ["the longest step, ms", f"{max(shown.steps_ms):.1f}"],
             ["steps beyond 50 ms, of all", f"{shown.late} of {len(shown.steps_ms)}"],
         ]

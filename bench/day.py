@@ -51,6 +51,9 @@ LIFE_TICKS = 180
 RATE = 0.05
 LIVES_MAX = 200
 SAMPLE_RECORDS = 400
+GROWTH_MAX = 1.5
+"""How much more memory the engine may hold in the last quarter of a run than in the second."""
+TICK_BYTES_MAX = 20_000
 PATIENCE_NS = 120 * NANOSECONDS  # longer than a tick waits for the next
 
 ENGINE = ("/verifill/engine/", "/verifill/machines/")
@@ -188,14 +191,35 @@ class Day:
     whole_mb: list[float] = field(factory=list[float])
     took_s: float = 0.0
 
+    @property
+    def tick_bytes(self) -> float:
+        """Bytes of log, a tick."""
+        return self.log_bytes / self.ticks
 
-def lived(folder: Path, ticks: int, seed: int, *, life_ticks: int = LIFE_TICKS) -> Day:
+    @property
+    def growth(self) -> float:
+        """Memory of the engine in the last quarter over that in the second.
+
+        Of a day that is from its seventh hour on: the first quarter fills what is filled once.
+        """
+        quarter = len(self.engine_mb) // 4
+        return median(self.engine_mb[-quarter:]) / median(self.engine_mb[quarter : 2 * quarter])
+
+
+def lived(
+    folder: Path,
+    ticks: int,
+    seed: int,
+    *,
+    life_ticks: int = LIFE_TICKS,
+    sample_records: int = SAMPLE_RECORDS,
+) -> Day:
     """A day, from its first tick to its last."""
     began_s, day, lot = perf_counter(), Day(), random.Random(seed)
     world = begun(folder, _hosting(folder / "config", ticks), ticks=life_ticks, seed=str(seed))
     world.disk.acknowledged = Newest()
     world.mail = Person(world, day.said)
-    _sample(world, day)
+    _sample(world, day, sample_records)
     _break_things(world, day, lot)
     for life in range(LIVES_MAX):
         left = ticks - _ticks(world)
@@ -246,11 +270,11 @@ def _quiet(world: World) -> None:
     world.ticks = 1
 
 
-def _sample(world: World, day: Day) -> None:
+def _sample(world: World, day: Day, records: int) -> None:
     """Look at memory now and then, if it is traced."""
 
     def acknowledged(number: int, _digest: str) -> None:
-        if tracemalloc.is_tracing() and number % SAMPLE_RECORDS == 0:
+        if tracemalloc.is_tracing() and number % records == 0:
             gc.collect()
             engine, whole = _held()
             day.engine_mb.append(engine / 1e6)
@@ -296,8 +320,8 @@ def _judge(world: World, day: Day) -> None:
     day.sent = len(world.wire.sent)
 
 
-def main(ticks: int, seed: int) -> None:
-    """Live a day, and tell of it."""
+def main(ticks: int, seed: int) -> int:
+    """Live a day, and tell of it; 1 if memory or log grew beyond their bounds."""
     tracemalloc.start(FRAMES)
     with TemporaryDirectory(dir=Path.cwd()) as folder:
         day = lived(Path(folder), ticks, seed)
@@ -305,7 +329,8 @@ def main(ticks: int, seed: int) -> None:
     print(
         f"{day.ticks:,} ticks, {day.records:,} records, {day.sent:,} orders sent, in "
         f"{day.took_s:.0f} s, load {os.getloadavg()[0]:.1f}; seed {seed}\n"
-        f"log {day.log_bytes / day.ticks:,.0f} bytes a tick, {day.log_bytes / day.records:,.0f} "
+        f"log {day.tick_bytes:,.0f} bytes a tick (at most {TICK_BYTES_MAX:,}), "
+        f"{day.log_bytes / day.records:,.0f} "
         f"a record\n"
         f"{met:,} faults in {day.requests:,} requests: "
         + ", ".join(f"{count} {name}" for name, count in sorted(day.faults.items()))
@@ -314,8 +339,11 @@ def main(ticks: int, seed: int) -> None:
         f"wrong: {dict(day.counts.told) or 'nothing'}; books "
         f"{'differ from' if day.books_differ else 'equal'} the venues' accounts\n"
         f"memory, MB, first half and second: {_halves(day.engine_mb)} in the engine's modules, "
-        f"{_halves(day.whole_mb)} with the venues and what they keep; peak {peak_mb():.0f}"
+        f"{_halves(day.whole_mb)} with the venues and what they keep; peak {peak_mb():.0f}\n"
+        f"growth of the engine's from the second quarter to the last: {day.growth:.2f}, at most "
+        f"{GROWTH_MAX}"
     )
+    return int(day.growth > GROWTH_MAX or day.tick_bytes > TICK_BYTES_MAX)
 
 
 def _halves(told: list[float]) -> str:
@@ -325,4 +353,4 @@ def _halves(told: list[float]) -> str:
 
 if __name__ == "__main__":
     given = [int(text) for text in sys.argv[1:]]
-    main(*(given + [DAY_TICKS, 1][len(given) :]))
+    sys.exit(main(*(given + [DAY_TICKS, 1][len(given) :])))

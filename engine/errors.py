@@ -157,7 +157,15 @@ class LogError(EnvironmentDefect):
 
 
 class NoLog(LogError, UserDefect):  # noqa: N818 - as LogExists
-    """There is no log where one is said to be."""
+    """There is no log where one is said to be.
+
+    Attributes:
+        folder: Where it is not.
+    """
+
+    def __init__(self, message: str, *, folder: str = "") -> None:
+        super().__init__(message)
+        self.folder = folder
 
 
 class StateError(EnvironmentDefect):

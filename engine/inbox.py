@@ -25,7 +25,7 @@ from verifill.engine.command import Command
 from verifill.engine.commands import checked
 from verifill.engine.digest import canonical_json
 from verifill.engine.errors import CommandError, InboxError
-from verifill.engine.log.connection import connect_to_read
+from verifill.engine.log.connection import DATABASE, connect_to_read
 from verifill.engine.log.durable_reader import SQLITE, STORE
 from verifill.engine.log.files import sync_folder
 from verifill.engine.log.reader import Log
@@ -241,6 +241,8 @@ class Inbox:
 
 
 def _check_log(folder: Path) -> None:
+    if (folder / DATABASE).is_file():
+        return  # whatever has become of its header, an engine that runs there is to be reached
     if Log(folder).header.get(STORE) != SQLITE:
         msg = (
             f"{folder} is the log of a backtest, which takes no commands. Name the folder of a "

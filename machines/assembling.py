@@ -142,7 +142,7 @@ def assemble(
         now_ns=lambda: answers.clock("wall", beyond.wall_ns),
     )
     guard = Guard(around, found.guard)
-    guard.begin()
+    guard.begin(venue.rules.name for venue in venues)
     mailbox = HeardMailbox(answers, beyond.mailbox)
     loop.live(
         log=log,

@@ -20,7 +20,8 @@ from verifill.machines.policies import Policies
 from verifill.machines.recalling import recall, rest_left_ns
 from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
-from verifill.machines.sealing import again, sealed
+from verifill.machines.repeating import repeats
+from verifill.machines.sealing import sealed
 from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.machines.unanswered import unanswered
 from verifill.machines.unguarded import OPEN, Open
@@ -180,12 +181,11 @@ class ExecutionManager:
         """Ask what became of the order: found, proof of absence, or still nobody knows."""
         leg = self.leg
         leg.queries += 1
-        if leg.repeats:  # the log holds it since the last record
-            leg.repeats = False
-            self.guard.answered(leg, self._submit(leg))
+        before = leg.receipt
+        told = self._repeat(leg) if leg.repeats else None  # the log holds it since the last record
         if leg.recalls:  # likewise
             recall(leg, self.guard, self._records)
-        before, leg.receipt = leg.receipt, self._query(leg)
+        leg.receipt = told or self._query(leg)
         if leg.receipt.outcome is Outcome.ABSENT:
             return TightEvent.ABSENT
         policies, patience = self._policies_of(leg), self._patience
@@ -204,8 +204,11 @@ class ExecutionManager:
         """Nobody knows yet: wait, and send what may be sent once more, while there is patience."""
         policies, patience = self._policies_of(leg), self._patience
         if patience.ends(leg, policies):
+            was_held, leg.held = leg.held, ""
+            if was_held and self._repeats(leg):  # a person has it asked for again
+                return TightEvent.REPEAT
             return self._give_up(f"no proof either way: {leg.receipt.reason}")
-        self._wait(patience.pause_ns(leg, policies))
+        self._wait(max(patience.pause_ns(leg, policies), leg.wait_s * NANOSECONDS))
         return TightEvent.REPEAT if self._repeats(leg) else TightEvent.UNKNOWN
 
     def retry_observe(self) -> TightEvent:
@@ -303,7 +306,8 @@ class ExecutionManager:
 
         Where nothing is sent again, or it would be waited for too long, that is the breaker's.
         """
-        if receipt.trouble is not Trouble.BUSY or not self._may_resend(leg, receipt):
+        again = leg.repeats or self._may_resend(leg, receipt)
+        if receipt.trouble is not Trouble.BUSY or not again:
             return 0
         longest_s = self._policies_of(leg).timeouts.tight_loop_s
         return receipt.wait_s if receipt.wait_s <= longest_s else 0
@@ -322,11 +326,18 @@ class ExecutionManager:
         return receipt
 
     def _repeats(self, leg: Leg) -> bool:
-        """Whether something is to be sent once more in the same place; then it is remembered."""
-        repeats = self.resends and again(leg)
-        if repeats:
-            self._records.remember()
-        return repeats
+        """Whether a request is to be sent once more, and may be; then it is remembered."""
+        return self.resends and repeats(leg, self.guard, self._records, self._machine.state)
+
+    def _repeat(self, leg: Leg) -> Receipt | None:
+        """Send once more; what the venue tells of the order by that, or None."""
+        receipt = self._submit(leg)
+        leg.wait_s, leg.repeats = self._waits_out_s(leg, receipt), False
+        self.guard.answered(leg, receipt)
+        if leg.request.sealed or receipt.outcome not in HAD:
+            return None  # by a key, a second submit is told of the first
+        self.guard.queried(leg, receipt)
+        return receipt
 
     def _recall(self, leg: Leg) -> TightEvent:
         """Have what rests cancelled, at once, and again while there is patience."""

@@ -9,6 +9,7 @@ from verifill.engine.clock import NANOSECONDS
 from verifill.machines.changes import Running, Tell
 from verifill.machines.feed import FEED, Feed, FeedEvent
 from verifill.machines.saved import VERSION, handed_over, known_version, taken_back
+from verifill.machines.scopes import feed_scope
 from verifill.machines.steady import SteadyTime
 from verifill.machines.thresholds import FeedLimits
 
@@ -87,6 +88,13 @@ class Feeds:
         """Each feed that was heard of, by venue."""
         return self._feeds
 
+    def begin(self, clock_ns: int) -> None:
+        """A new process life begins: nothing is connected in it, and nothing has come."""
+        now_ns = self._at(clock_ns)
+        for venue in self._feeds:
+            self.lost(venue, clock_ns, "the process that was connected has ended")
+            self._fire(venue, FeedEvent.CONNECT, "connecting", heard_ns=now_ns)
+
     # What is seen of a feed.
 
     def connect(self, venue: str, clock_ns: int) -> None:
@@ -161,6 +169,6 @@ class Feeds:
 
     def _fire(self, venue: str, event: FeedEvent, reason: str, **parts: int) -> None:
         feed = self._feeds[venue]
-        running = Running(FEED, f"feed:{venue}", self._tell)
+        running = Running(FEED, feed_scope(venue), self._tell)
         state = Feed(running.fire(feed.state, event, reason))
         self._feeds[venue] = evolve(feed, state=state, reason=reason, **parts)

@@ -14,8 +14,9 @@ from verifill.engine.errors import EngineDefect
 from verifill.engine.form import Form, form
 from verifill.machines.memory import OrderMemory, entries_of, plain, plan_of
 from verifill.machines.strategy import Plan
+from verifill.venues.any_instruction import AnyInstruction
 from verifill.venues.expectation import Assessment, Bound, Expectation, Origin
-from verifill.venues.instructions import AnyInstruction, Instruction, PerpTrade, Side, SpotTrade
+from verifill.venues.instructions import Instruction, PerpTrade, Side, SpotTrade
 from verifill.venues.orders import Order, Receipt
 from verifill.venues.rules import VenueRules
 from verifill.venues.tickets import TradeOrder, ticket

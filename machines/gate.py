@@ -52,6 +52,7 @@ class Gate:
         self._margins = dict(memory.margins)
         self._naked_ns = dict(memory.naked_ns)
         self._sends_ns = dict(memory.sends_ns)
+        self._away_ns = dict(memory.away_ns)
 
     @classmethod
     def restored(cls, limits: Thresholds, tell: Tell, state: object) -> "Gate":
@@ -78,6 +79,7 @@ class Gate:
             margins=dict(self._margins),
             naked_ns=dict(self._naked_ns),
             sends_ns=dict(self._sends_ns),
+            away_ns=dict(self._away_ns),
         )
 
     def recover(self, clock_ns: int) -> None:
@@ -126,6 +128,30 @@ class Gate:
             self._sends_ns[sending.strategy] = sends_ns[:-1]
         circuit = self.scopes.circuit(venue_scope(sending.venue, sending.operation))
         circuit.report(answer, now_ns=now_ns, reason=reason, wait_ns=wait_ns)
+
+    # For how long to stay away.
+
+    def stay_away(self, venue: str, wait_ns: int, clock_ns: int) -> None:
+        """A venue said for how long it is not to be called; a later word shortens nothing."""
+        until_ns = self.advance(clock_ns) + wait_ns
+        self._away_ns[venue] = max(until_ns, self._away_ns.get(venue, 0))
+
+    @property
+    def away(self) -> bool:
+        """Whether some venue has said so, and is not known to be back."""
+        return bool(self._away_ns)
+
+    def away_ns(self, clock_ns: int) -> int:
+        """For how long still some venue is not to be called."""
+        return max(0, max(self._away_ns.values(), default=0) - self.advance(clock_ns))
+
+    def back(self, clock_ns: int) -> tuple[str, ...]:
+        """The venues that may be called again, each told once."""
+        now_ns = self.advance(clock_ns)
+        back = tuple(venue for venue, until_ns in self._away_ns.items() if until_ns <= now_ns)
+        for venue in back:
+            del self._away_ns[venue]
+        return back
 
     # What is seen of the world.
 

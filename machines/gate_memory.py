@@ -36,6 +36,7 @@ class GateMemory:
         margins: Margins that were too thin when it was told of, by account.
         naked_ns: Since when what is unhedged is beyond its limit, by strategy and asset.
         sends_ns: When each strategy sent within the throttle's period, oldest first.
+        away_ns: Until when each venue is not to be called, by its own word.
     """
 
     version: int = VERSION
@@ -46,6 +47,7 @@ class GateMemory:
     margins: dict[str, Decimal] = field(factory=dict[str, Decimal])
     naked_ns: dict[str, int] = field(factory=dict[str, int])
     sends_ns: dict[str, tuple[int, ...]] = field(factory=dict[str, tuple[int, ...]])
+    away_ns: dict[str, int] = field(factory=dict[str, int])
 
     def __attrs_post_init__(self) -> None:
         """Refuse a layout that this version does not read."""

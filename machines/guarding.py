@@ -19,32 +19,24 @@ from verifill.machines.circuit_memory import LATCHED
 from verifill.machines.feeds import Feeds
 from verifill.machines.figures import Figures
 from verifill.machines.gate import Gate
-from verifill.machines.health import MACHINE, Components, Health
+from verifill.machines.health import MACHINE, START_UP, Components, Health
 from verifill.machines.leg import REHEARSAL, Leg
 from verifill.machines.limits import Alarm
 from verifill.machines.measuring import Measuring, measure_margins
 from verifill.machines.monitor import PositionMonitor
-from verifill.machines.purpose import account_of_leg, cancel_at, sending_of
+from verifill.machines.purpose import account_of_leg, answer_of, cancel_at, sending_of
 from verifill.machines.saved import handed_over
-from verifill.machines.scopes import GLOBAL, account_scope, strategy_scope
+from verifill.machines.scopes import GLOBAL, account_scope, feed_scope, strategy_scope
 from verifill.machines.sending import Sending
 from verifill.machines.surroundings import Probed, Surroundings, parts_of, since_of
-from verifill.machines.tally import Answer
 from verifill.machines.trading_state import TradingState
 from verifill.machines.unguarded import Open
 from verifill.venues.keys import account_of
 from verifill.venues.market import Books
-from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt, Trouble
+from verifill.venues.orders import Cause, LedgerRow, Outcome, Receipt
 
 VENUE: Final = "venue:"
-
-ANSWERS: Final[Mapping[Trouble, Answer]] = {
-    Trouble.NONE: Answer.ANSWERED,
-    Trouble.BUSY: Answer.FAILED,
-    Trouble.BARRED: Answer.BARRED,
-}
-NO_ANSWER: Final = frozenset({Outcome.UNKNOWN, Outcome.DENIED_LOCAL})
-"""Outcomes of a send that say that the venue was not reached."""
+AWAY: Final = "away"
 
 
 class Guard(Open):
@@ -128,9 +120,18 @@ class Guard(Open):
     def _keep(self, memories: Mapping[str, Any]) -> None:
         self._kept = memories
 
-    def begin(self) -> None:
-        """A new process life begins."""
-        self.gate.recover(self._now_ns())
+    def begin(self, venues: Iterable[str]) -> None:
+        """A new process life begins: nothing has succeeded in it yet, whatever did before.
+
+        Args:
+            venues: of the run.
+        """
+        now_ns = self._now_ns()
+        known = {*self.health.names, *venues, strategy_scope(self._strategy)}
+        for component in sorted(known):
+            self.health.expect(component)
+        self.feeds.begin(now_ns)
+        self.gate.recover(now_ns)
         self._write()
 
     # Before and after a send.
@@ -139,6 +140,7 @@ class Guard(Open):
         """Why an order must not be sent now; if empty, `answered` must follow the send."""
         if leg.role == REHEARSAL:
             return ""
+        self._back()
         self._measure(leg.monitor)
         sending = sending_of(leg, state, self._strategy)
         reason = self.gate.may_send(sending, self._now_ns())
@@ -150,7 +152,9 @@ class Guard(Open):
         if leg.role == REHEARSAL:
             return
         wait_s = 0 if leg.wait_s else receipt.wait_s  # else the order itself waits for it
-        self._report(sending_of(leg, "", self._strategy), receipt, wait_s)
+        sending = sending_of(leg, "", self._strategy)
+        self._report(sending, receipt, wait_s)
+        self._heed(sending.venue, receipt)
         if receipt.outcome is Outcome.UNKNOWN:
             self.gate.unknown(leg.request.key, account_of_leg(leg), self._now_ns())
         self._write()
@@ -158,11 +162,28 @@ class Guard(Open):
     def _report(self, sending: Sending, receipt: Receipt, wait_s: int) -> None:
         self.gate.outcome(
             sending,
-            Answer.FAILED if receipt.outcome in NO_ANSWER else ANSWERS[receipt.trouble],
+            answer_of(receipt),
             self._now_ns(),
             reason=receipt.reason,
             wait_ns=wait_s * NANOSECONDS,
         )
+
+    def _heed(self, venue: str, receipt: Receipt) -> None:
+        """A venue says for how long to stay away; the next process life must know it too."""
+        if receipt.wait_s:
+            self.gate.stay_away(venue, receipt.wait_s * NANOSECONDS, self._now_ns())
+            reason = f"it said to stay away for {receipt.wait_s} s"
+            self.health.find(venue, AWAY, Health.DEGRADED, reason)
+
+    def away_ns(self) -> int:
+        """For how long still a venue is not to be called, by its own word; 0 if none said so."""
+        return self.gate.away_ns(self._now_ns()) if self.gate.away else 0
+
+    def _back(self) -> None:
+        """What a venue said of staying away is over."""
+        if self.gate.away:
+            for venue in self.gate.back(self._now_ns()):
+                self.health.find(venue, AWAY, Health.HEALTHY, "it may be called again")
 
     def queried(self, leg: Leg, receipt: Receipt) -> None:
         """What the venue, or a person, says of an order whose outcome was unknown."""
@@ -181,6 +202,7 @@ class Guard(Open):
     def cancelled(self, venue: str, receipt: Receipt) -> None:
         """What came of a cancel."""
         self._report(cancel_at(venue, self._strategy), receipt, receipt.wait_s)
+        self._heed(venue, receipt)
         self._write()
 
     # What is measured.
@@ -264,6 +286,7 @@ class Guard(Open):
             else:
                 self.feeds.connect(venue, now_ns)
                 self.feeds.heartbeat(venue, now_ns)
+                self.health.ready(feed_scope(venue))
         told = problem or self.feeds.may_decide(sorted(venues), now_ns)
         self.gate.stale(self._strategy, told)
         self._write()
@@ -274,12 +297,20 @@ class Guard(Open):
         self.gate.clock_offset(offset_ns)
         self._write()
 
-    def started(self, venue: str, failures: Sequence[str]) -> None:
-        """How the start-up tests of a venue went."""
-        if failures:
-            self.health.find(venue, "start_up", Health.NOT_READY, "; ".join(failures))
-        else:
-            self.health.ready(venue)
+    def started(self, told: Mapping[str, Sequence[str]]) -> None:
+        """How the start-up tests of the venues went: name -> what failed."""
+        for venue, failures in told.items():
+            if failures:
+                self.health.find(venue, START_UP, Health.NOT_READY, "; ".join(failures))
+            else:
+                self.health.ready(venue)
+        self._write()
+
+    def ready(self) -> None:
+        """All start-up tests have passed: what hangs on them may be used from now on."""
+        self._back()
+        for component in self.health.names:
+            self.health.ready(component)
         self._write()
 
     def loop_ended(self, failed: Iterable[str]) -> None:

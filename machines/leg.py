@@ -37,7 +37,7 @@ class Leg(Struct, kw_only=True, gc=False):
         child: which remainder of its instruction it is, from 1; 0 if none.
         had: whether the venue has said once that it has the order.
         held: why nobody can say what became of it; empty unless it is HELD.
-        repeats: whether what it is sealed with is to be sent once more; the log holds it already.
+        repeats: whether its request is to be sent once more; the log holds it already.
         recalls: whether what rests of it is to be cancelled; the log holds that already.
         rests_until_ns: venue time until which it may rest; 0 where that is not known yet.
         wait_s: for how long it stays away before it is sent again, because its venue says so.

@@ -151,6 +151,8 @@ class LiveLoop(Hearing):
 
     def recover(self) -> str:
         """Resolve what was in flight, before anything else; see `Recovering`."""
+        while left_ns := self._guard.away_ns():  # before a venue is asked for anything
+            self._clock.wait(left_ns)
         context = self._machine.context
         context.time_ns = self._clock.now_ns
         killing, found = self._killing, self._recovering.in_flight
@@ -167,11 +169,10 @@ class LiveLoop(Hearing):
 
     def _recovered(self) -> tuple[str, str]:
         """What recovery leads to, and why it is blocked, or empty."""
-        if problem := self._fresh():
-            return FullEvent.BLOCKED, problem
-        event = self._recovering.event(self)
+        event = self._recovering.event(self, self._fresh())
         if event == FullEvent.BLOCKED:
             return event, self._recovering.reason
+        self._guard.ready()
         if event == FullEvent.RECOVERED and self._guard.latched:
             return FullEvent.BLOCKED, self._guard.latched
         return event, ""

@@ -18,9 +18,9 @@ from verifill.engine.digest import at_one_go, is_exact
 from verifill.engine.errors import StateError
 from verifill.machines.leg import Leg
 from verifill.machines.strategy import Plan
+from verifill.venues.any_instruction import AnyInstruction
 from verifill.venues.chains import Atomicity, Chain, Invariant, Step, Undo
 from verifill.venues.expectation import Bound, Expectation, Origin
-from verifill.venues.instructions import AnyInstruction
 from verifill.venues.interfaces import OrderHandler
 from verifill.venues.orders import Bundle, LedgerRow, Order, Request
 

@@ -1,15 +1,24 @@
 """What a leg is to the gate: which breakers and trading states its order must pass."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from verifill.machines.leg import Leg
 from verifill.machines.sending import Purpose, Sending
+from verifill.machines.tally import Answer
 from verifill.venues.instructions import Operation, PerpTrade
-from verifill.venues.orders import Bundle
+from verifill.venues.orders import Bundle, Outcome, Receipt, Trouble
 
 ONE_TX: Final = "ONE_TX"
 TAKES_BACK: Final = "ATOMIC.COMPENSATE."
 FLATTEN: Final = "FLATTEN"
+ANSWERS: Final[Mapping[Trouble, Answer]] = {
+    Trouble.NONE: Answer.ANSWERED,
+    Trouble.BUSY: Answer.FAILED,
+    Trouble.BARRED: Answer.BARRED,
+}
+NO_ANSWER: Final = frozenset({Outcome.UNKNOWN, Outcome.DENIED_LOCAL})
+"""Outcomes of a send that say that the venue was not reached."""
 
 
 def sending_of(leg: Leg, state: str, strategy: str) -> Sending:
@@ -74,3 +83,8 @@ def _is_least(leg: Leg) -> bool:
     return bool(
         instrument and not instrument.min_notional and 0 < request.quantity <= instrument.lot
     )
+
+
+def answer_of(receipt: Receipt) -> Answer:
+    """What came of a send says of the infrastructure."""
+    return Answer.FAILED if receipt.outcome in NO_ANSWER else ANSWERS[receipt.trouble]

@@ -32,6 +32,11 @@ from verifill.venues.orders import Bundle, Outcome, Receipt
 Bases = Callable[[Mapping[str, int]], tuple[Mapping[str, int], str]]
 """Positions -> entry values of those that have one, and why one is not known, or empty."""
 
+FEED: Final = "feed heartbeat"
+ORDERS: Final = "order handling"
+POSITIONS: Final = "position query"
+"""The start-up tests: of each way to a venue one."""
+
 RECOVERY: Final = "RECOVERY"
 NOT_KNOWN = Receipt(Outcome.UNKNOWN, reason="the process that sent it ended before the answer")
 
@@ -64,7 +69,7 @@ class Recovering:
         found: what an earlier life left behind.
         bases: tells entry values where no life has known them yet.
         restore: hands the strategy its own state back.
-        started: told of each venue's start-up tests.
+        started: told of each venue's start-up tests, by its name.
         reason: why it is blocked.
         taken_over: number of the instruction of an earlier life that is resolved first; 0 for none.
     """
@@ -78,7 +83,7 @@ class Recovering:
     _found: Found = field(alias="found")
     _bases: Bases = field(alias="bases")
     _restore_strategy: Callable[[Mapping[str, object]], None] = field(alias="restore")
-    _started: Callable[[str, Sequence[str]], None] = field(alias="started")
+    _started: Callable[[Mapping[str, Sequence[str]]], None] = field(alias="started")
     _began: bool = field(default=False, init=False)
     _resumed: bool = field(default=False, init=False)
     reason: str = field(default="", init=False)
@@ -89,9 +94,14 @@ class Recovering:
         self._resumed = True
         self._continuity.risk = ""
 
-    def event(self, loop: Loop) -> str:
-        """What recovery leads to; `reason` says why where it is blocked."""
-        failures = self._test_venues()
+    def event(self, loop: Loop, feed: str) -> str:
+        """What recovery leads to; `reason` says why where it is blocked.
+
+        Args:
+            loop: the full loop.
+            feed: why market data is not of now; empty if it is.
+        """
+        failures = self._start_up(feed)
         if not self._began and not failures:
             failures += self._begin(loop)
         if not self._resumed and self._found.blocked:
@@ -104,13 +114,21 @@ class Recovering:
             self._found = Found()
         return event
 
-    def _test_venues(self) -> list[str]:
-        """The start-up tests of every venue; which failed."""
-        failures: list[str] = []
-        for venue in self._desk.venues:
-            failed = venue.start_up_failures()
-            self._started(venue.rules.name, failed)
-            failures += failed
+    def _start_up(self, feed: str) -> list[str]:
+        """The tests of all three ways to the venues; each that failed, by its name.
+
+        None hides another. Positions are queried here only where that would not come next:
+        where all is well, the books are taken up or looked at with that very query.
+        """
+        orders = {venue.rules.name: venue.start_up_failures() for venue in self._desk.venues}
+        self._started(orders)
+        failures = [f"{FEED}: {feed}"] if feed else []
+        failures += [f"{ORDERS}: {one}" for failed in orders.values() for one in failed]
+        if failures:
+            try:
+                self._desk.monitor.observe()
+            except NotObserved as error:
+                failures.append(f"{POSITIONS}: {error}")
         return failures
 
     @property
@@ -142,7 +160,7 @@ class Recovering:
         try:
             reading = monitor.observe()
         except NotObserved as error:
-            return [str(error)]
+            return [f"{POSITIONS}: {error}"]
         bases, unknown = self._bases(reading.totals)
         if unknown:
             return [unknown]
@@ -156,7 +174,8 @@ class Recovering:
     def _restore(self, memory: Memory) -> None:
         books = memory.books
         monitor = self._desk.monitor
-        monitor.restore(books.totals, books.bases, books.settled_ns, books.unbooked)
+        rows = (*books.unbooked, *monitor.unbooked)  # a start-up test may have read some more
+        monitor.restore(books.totals, books.bases, books.settled_ns, rows)
         monitor.suspense.restore(books.suspense, books.spent, books.day)
         self._desk.legs = memory.legs
         self._desk.outputs = {name: dict(own) for name, own in memory.outputs.items()}
@@ -184,7 +203,8 @@ class Recovering:
             return self._take_over(found, memory, len(memory.done))
         reason = self._continuity.look()
         if reason:
-            self.reason = f"opening balance: {reason}"
+            seen = self._continuity.risk  # else they could not be read
+            self.reason = f"{'opening balance' if seen else POSITIONS}: {reason}"
             self._resumed = False
             return FullEvent.BLOCKED
         if memory:

@@ -18,8 +18,8 @@ from verifill.machines.full_loop import FULL_LOOP, Full, FullEvent
 from verifill.machines.memory import Memory, plan_of, remembered
 from verifill.machines.strategy import Fate
 from verifill.machines.tight_loop import Tight, TightEvent
+from verifill.venues.any_instruction import AnyInstruction
 from verifill.venues.chains import Chain
-from verifill.venues.instructions import AnyInstruction
 
 FACTS = ("event", "to", "kind", "machine", "instance", "epoch", "payload")
 BEFORE = frozenset({Full.START, Full.RECOVER})

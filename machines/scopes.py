@@ -27,6 +27,11 @@ def account_scope(account: str) -> str:
     return f"account:{account}"
 
 
+def feed_scope(venue: str) -> str:
+    """The scope of the market data of a venue."""
+    return f"feed:{venue}"
+
+
 def strategy_scope(strategy: str) -> str:
     """One strategy: what it loses and how often it sends."""
     return f"strategy:{strategy}"

@@ -1,7 +1,7 @@
 """Signed requests: their bytes are made before the INTENT, and may be sent once more.
 
 All bytes of a request have one place in the sequence of its account, so at most one of them is
-ever executed. What is to be sent again is in the log first: the move `repeat` carries it.
+ever executed; see `repeating`.
 """
 
 from collections.abc import Callable
@@ -29,24 +29,3 @@ def sealed(leg: Leg) -> Receipt | None:
         later = isinstance(error, NotObserved)
         return Receipt(Outcome.DENIED_LOCAL, reason=str(error), retryable=later)
     return None
-
-
-def again(leg: Leg) -> bool:
-    """Get ready to send a request once more, in its place of the sequence.
-
-    Returns:
-        Whether there is something to send.
-    """
-    ask: Seal | None = getattr(leg.handler, "again", None)
-    if ask is None:
-        return False
-    try:
-        more = ask(leg.request)
-    except NotObserved:
-        return False
-    if not more:
-        return False
-    leg.request = replace(leg.request, sealed=more)
-    leg.repeats = True
-    leg.deadline_ns = leg.overdue = 0  # it has a settlement window of its own
-    return True

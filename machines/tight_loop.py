@@ -84,7 +84,7 @@ TIGHT_LOOP: Table[Tight, TightEvent] = Table(
         Row(Tight.RETRY_QUERY,    TightEvent.FOUND,        Tight.AWAIT_POSITION),
         Row(Tight.RETRY_QUERY,    TightEvent.ABSENT,       Tight.AWAIT_POSITION,  why="absent is proof, and is looked at too"),
         Row(Tight.RETRY_QUERY,    TightEvent.UNKNOWN,      Tight.RETRY_QUERY,     why="ask again, until deadline and declared lag have passed"),
-        Row(Tight.RETRY_QUERY,    TightEvent.REPEAT,       Tight.RETRY_QUERY,     why="idempotent venues only: the same bytes, or the same nonce with a higher fee"),
+        Row(Tight.RETRY_QUERY,    TightEvent.REPEAT,       Tight.RETRY_QUERY,     why="class K only: the same request under the same key, or the same nonce with a higher fee"),
         Row(Tight.RETRY_QUERY,    TightEvent.RECALL,       Tight.RETRY_QUERY,     why="cancel an order that rests"),
         Row(Tight.RETRY_QUERY,    TightEvent.EXHAUSTED,    Tight.HELD,            why="no proof either way"),
 

@@ -19,6 +19,7 @@ from verifill.machines.reconcile import VerdictKind
 from verifill.machines.recovery import Found
 from verifill.machines.strategy import Fate
 from verifill.machines.tight_loop import Tight, TightEvent
+from verifill.venues.loopback.remote import Remote
 from verifill.venues.orders import Outcome, Reading, Receipt
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -51,6 +52,32 @@ def take_a_time_out_as_refused(patch: pytest.MonkeyPatch) -> None:
         return replace(receipt, outcome=Outcome.REJECTED_DEFINITIVE, retryable=True)
 
     patch.setattr(ExecutionManager, "_submit", submit)
+
+
+def take_not_found_for_proof(patch: pytest.MonkeyPatch) -> None:
+    def proof(_remote: Remote, _key: str, _time_ns: int, _deadline_ns: int | None) -> Receipt:
+        return Receipt(Outcome.ABSENT, reason="no such order", retryable=True)
+
+    patch.setattr(Remote, "_absent", proof)
+
+
+def repeat_without_its_move(patch: pytest.MonkeyPatch) -> None:
+    def repeats(manager: ExecutionManager, leg: Leg) -> bool:
+        if leg.receipt.not_found:
+            manager._submit(leg)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # likewise
+        return False
+
+    patch.setattr(ExecutionManager, "_repeats", repeats)
+
+
+def repeat_another_request(patch: pytest.MonkeyPatch) -> None:
+    real = ExecutionManager._repeat  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # likewise
+
+    def repeat(manager: ExecutionManager, leg: Leg) -> Receipt | None:
+        leg.request = replace(leg.order, quantity=leg.order.quantity * 2)
+        return real(manager, leg)
+
+    patch.setattr(ExecutionManager, "_repeat", repeat)
 
 
 def apply_again_what_was_seen(patch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ full run is pytest's summary, and a missed gate is counted there as a failure.
 """
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,12 @@ DEMANDED = {"engine": 100.0, "machines": 100.0, "venues": 95.0}
 
 # What these test has no gate: the command line and what is made of a log. Tracing takes a third
 # to a half of the time of a test, and what they reach of the gated areas others reach, too.
-UNTRACED = ("checking", "cli", "observing", "page")
+UNTRACED = ("checking", "cli", "docs", "observing", "page")
 
 # What takes longest comes first: a worker takes a file at a time, and the last should be short.
 FIRST = (
     "live/test_killed.py", "machines/test_planted.py", "live/test_classes.py", "evm", "faults",
-    "exchanges", "page", "live/test_paper.py", "checking", "cli/test_audit_demo.py",
+    "docs", "exchanges", "page", "live/test_paper.py", "checking", "cli/test_audit_demo.py",
     "cli/test_processes.py", "cli/test_live.py", "test_kernel.py", "replay/test_worlds.py",
 )  # fmt: skip
 
@@ -85,6 +86,15 @@ def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ANN401 - of 
     del error
     if told := getattr(node, "workeroutput", {}).get("cells"):
         cells.WATCH.heard(told)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for the state of programs that is the tests' own: no test writes to the user's."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        yield folder
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.chain import hash_of
 from verifill.engine.log.connection import DATABASE, INSERT
-from verifill.engine.log.mark import MARK
+from verifill.engine.log.mark import MARK, make_mark
 from verifill.engine.log.record import COLUMNS
 from verifill.engine.log.writer import HEADER
 
@@ -28,6 +28,7 @@ def rechained(log: Path, folder: Path, change: Callable[[Records], Records]) -> 
         change: given the records, payloads as plain values, gives those of the copy.
     """
     shutil.copytree(log, folder, ignore=shutil.ignore_patterns("lock", MARK))
+    make_mark(folder)
     anchor = Path(f"{folder}.anchor")
     with closing(sqlite3.connect(folder / DATABASE)) as connection:
         rows = connection.execute("SELECT * FROM records ORDER BY seq").fetchall()

@@ -18,7 +18,7 @@ from msgspec import structs
 from verifill.engine.errors import UserDefect
 from verifill.venues.instructions import Instruction
 from verifill.venues.interfaces import Forkable, Venue
-from verifill.venues.orders import FINAL, Outcome, Receipt
+from verifill.venues.orders import FINAL, HAD, Outcome, Receipt
 from verifill.venues.rules import Idempotency
 from verifill.venues.samples import samples
 from verifill.venues.trials import (
@@ -35,6 +35,13 @@ __all__ = ["Contract", "ContractBreach", "Subject"]
 
 NEVER_SENT = 10**12
 ASKED_AGAIN = 3
+NOT_FOUND = "not found, which proves nothing"
+TOLD = {
+    NOT_FOUND: {Idempotency.K},
+    Outcome.ABSENT: {Idempotency.K, Idempotency.D},
+    Outcome.UNKNOWN: {Idempotency.N},
+}
+"""What is told of an order that was never sent -> the classes in which that is right."""
 DONE = frozenset({Outcome.EXECUTED, Outcome.EXECUTED_PARTIAL})
 
 
@@ -200,19 +207,33 @@ class Contract:
     def check_an_unknown_order_is_absent(self) -> None:
         """What was never sent is proven absent, and asking does not send it.
 
-        The proof may need time to pass; where keys mean nothing (class N) there is none.
+        The proof may need time to pass. Where keys mean nothing (class N) there is none; where one
+        is executed once for ever (class K) none is needed: it may just be not found.
         """
         trying = self._try()
-        asked = trying.request(trying.subject.trials[0])
-        request = replace(asked, number=NEVER_SENT, key=trial_key(NEVER_SENT))
-        provable = trying.venue.rules.idempotency is not Idempotency.N
-        outcome = trying.venue.query(request).outcome
-        for _ in range(ASKED_AGAIN if provable and outcome is Outcome.UNKNOWN else 0):
+        receipt = self._of_none(trying)
+        klass = trying.venue.rules.idempotency
+        waits = klass is not Idempotency.N and receipt.outcome is Outcome.UNKNOWN
+        for _ in range(ASKED_AGAIN if waits and not receipt.not_found else 0):
             trying.subject.wait()
-            outcome = trying.venue.query(request).outcome
-        expected = Outcome.ABSENT if provable else Outcome.UNKNOWN
-        demand(outcome is expected, f"an order that was never sent is {outcome}")
+            receipt = self._of_none(trying)
+        told = NOT_FOUND if receipt.not_found else receipt.outcome
+        demand(klass in TOLD.get(told, ()), f"an order that was never sent is {told}")
         self._unmoved(trying, "asking for an order that was never sent")
+
+    def _of_none(self, trying: Trying) -> Receipt:
+        asked = trying.request(trying.subject.trials[0])
+        return trying.venue.query(replace(asked, number=NEVER_SENT, key=trial_key(NEVER_SENT)))
+
+    def check_a_key_counts_once(self) -> None:
+        """Where not found is no proof in class K, the same request again has no effect."""
+        trying = self._try()
+        if not self._of_none(trying).not_found:
+            return
+        for attempt in trying.all():
+            again = trying.venue.submit(attempt.request)
+            demand(again.outcome in HAD, f"sent again under its key, it is {again}")
+            self._unmoved(trying, "sending an order again under its key")
 
     def check_a_fork_changes_nothing(self) -> None:
         """What is tried on a fork stays there."""

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.time_in_force import TimeInForce
 
 
@@ -21,6 +22,7 @@ class Operation(StrEnum):
     SPOT_TRADE = "SPOT_TRADE"
     PERP_TRADE = "PERP_TRADE"
     SET_LEVERAGE = "SET_LEVERAGE"
+    SET_MARGIN_MODE = "SET_MARGIN_MODE"
     INTERNAL_TRANSFER = "INTERNAL_TRANSFER"
     TRANSFER = "TRANSFER"
     APPROVE = "APPROVE"
@@ -30,6 +32,7 @@ class Operation(StrEnum):
     WITHDRAW = "WITHDRAW"
     BORROW = "BORROW"
     REPAY = "REPAY"
+    SET_EMODE = "SET_EMODE"
     STAKE = "STAKE"
     UNSTAKE = "UNSTAKE"
     CLAIM = "CLAIM"
@@ -143,6 +146,14 @@ class SetLeverage(Instruction, frozen=True, kw_only=True, tag="SET_LEVERAGE"):
     op = Operation.SET_LEVERAGE
     symbol: str
     leverage: int
+
+
+class SetMarginMode(Instruction, frozen=True, kw_only=True, tag="SET_MARGIN_MODE"):
+    """Set what margins a perpetual; moves no balance, the setting is reconciled."""
+
+    op = Operation.SET_MARGIN_MODE
+    symbol: str
+    mode: MarginMode
 
 
 class InternalTransfer(Instruction, frozen=True, kw_only=True, tag="INTERNAL_TRANSFER"):
@@ -276,6 +287,18 @@ class Repay(Instruction, frozen=True, kw_only=True, tag="REPAY"):
         return self.amount
 
 
+class SetEMode(Instruction, frozen=True, kw_only=True, tag="SET_EMODE"):
+    """Set the efficiency mode of a lending market; moves no balance, the setting is reconciled.
+
+    Attributes:
+        category: the market's number of it; 0 for none.
+    """
+
+    op = Operation.SET_EMODE
+    market: str
+    category: int
+
+
 class Stake(Instruction, frozen=True, kw_only=True, tag="STAKE"):
     """Stake an asset for its liquid staking token, such as ETH for eETH."""
 
@@ -373,28 +396,3 @@ class Cancel(Instruction, frozen=True, kw_only=True, tag="CANCEL"):
 
     op = Operation.CANCEL
     order: str
-
-
-AnyInstruction = (
-    SpotTrade
-    | PerpTrade
-    | SetLeverage
-    | InternalTransfer
-    | Transfer
-    | Approve
-    | Wrap
-    | Unwrap
-    | Supply
-    | Withdraw
-    | Borrow
-    | Repay
-    | Stake
-    | Unstake
-    | Claim
-    | Swap
-    | FlashBorrow
-    | FlashRepay
-    | ClaimReward
-    | Cancel
-)
-"""Every operation, as its type: what JSON is read as."""

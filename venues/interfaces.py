@@ -49,7 +49,11 @@ class OrderHandler(Protocol):
         ...
 
     def query(self, request: Request) -> Receipt:
-        """What the venue knows of it now; never has an effect."""
+        """What the venue knows of it now; never has an effect.
+
+        ABSENT is proof. What the venue answers that it does not find, and may yet come to it, is
+        UNKNOWN; in class K with `not_found`, upon which the same is sent once more under its key.
+        """
         ...
 
 

@@ -45,6 +45,11 @@ def allowance(account: str, asset: str, spender: str) -> str:
     return position_key(account, Kind.ALLOWANCE, f"{asset}@{spender}")
 
 
+def emode_key(market: str) -> str:
+    """The key under which a lending market's efficiency mode is reconciled (R13)."""
+    return position_key(market, Kind.SETTING, "emode")
+
+
 def asset_of(key: str) -> str:
     """The asset of a position key; of an allowance, the asset that may be taken."""
     return key.rpartition(":")[2].partition("@")[0]

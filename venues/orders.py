@@ -251,6 +251,8 @@ class Receipt:
             it is verified that nothing happened.
         trouble: see `Trouble`.
         wait_s: how long to stay away, in seconds; 0 if the venue did not say.
+        not_found: of UNKNOWN: whether the venue has answered that it does not find it, which
+            proves nothing by itself.
     """
 
     outcome: Outcome
@@ -261,8 +263,9 @@ class Receipt:
     retryable: bool = False
     trouble: Trouble = Trouble.NONE
     wait_s: int = 0
+    not_found: bool = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it has as many fields
         self,
         outcome: Outcome,
         fills: tuple[Fill, ...] = (),
@@ -273,6 +276,7 @@ class Receipt:
         retryable: bool = False,
         trouble: Trouble = Trouble.NONE,
         wait_s: int = 0,
+        not_found: bool = False,
     ) -> None:
         self.outcome = outcome
         self.fills = fills
@@ -282,6 +286,7 @@ class Receipt:
         self.retryable = retryable
         self.trouble = trouble
         self.wait_s = wait_s
+        self.not_found = not_found
 
 
 # Of a class that is compiled no more is left of an annotation than `tuple`, and msgspec would

@@ -14,7 +14,9 @@ from verifill.venues.instructions import (
     InternalTransfer,
     PerpTrade,
     Repay,
+    SetEMode,
     SetLeverage,
+    SetMarginMode,
     Side,
     SpotTrade,
     Stake,
@@ -26,6 +28,7 @@ from verifill.venues.instructions import (
     Withdraw,
     Wrap,
 )
+from verifill.venues.margin_mode import MarginMode
 
 ONE = Decimal(1)
 
@@ -38,6 +41,7 @@ def samples(account: str) -> tuple[Instruction, ...]:
         SpotTrade(account=account, symbol="BTC/USDT", side=Side.BUY, quantity=ONE),
         PerpTrade(account=account, symbol="BTCUSDT", side=Side.SELL, quantity=ONE),
         SetLeverage(account=account, symbol="BTCUSDT", leverage=3),
+        SetMarginMode(account=account, symbol="BTCUSDT", mode=MarginMode.ISOLATED),
         InternalTransfer(account=account, to="elsewhere", asset="USDT", amount=ONE),
         Transfer(account=account, to="elsewhere", asset="USDT", amount=ONE),
         Approve(account=account, spender="aave_v3", asset="WETH", amount=ONE),
@@ -47,6 +51,7 @@ def samples(account: str) -> tuple[Instruction, ...]:
         Withdraw(account=account, amount=ONE, **lent),
         Borrow(account=account, amount=ONE, **lent),
         Repay(account=account, amount=ONE, **lent),
+        SetEMode(account=account, market="aave_v3", category=1),
         Stake(account=account, asset="ETH", into="eETH", amount=ONE),
         Unstake(account=account, asset="eETH", into="ETH", amount=ONE),
         Claim(account=account, asset="eETH", into="ETH"),

@@ -6,6 +6,7 @@ amount (an exchange) or gas beside it (a chain, `venues.calls`).
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from verifill.engine.amounts import to_units
 from verifill.engine.errors import InstructionError
@@ -16,12 +17,17 @@ from verifill.venues.instructions import (
     Late,
     Max,
     SetLeverage,
+    SetMarginMode,
     Transfer,
 )
 from verifill.venues.keys import Kind, Scales, position_key
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.market import Books
 from verifill.venues.orders import Order, Outcome, Receipt
 
+MODES: Final = {MarginMode.CROSS: 1, MarginMode.ISOLATED: 2}
+"""A margin mode as a position; 0 is neither, so that one that is not set is seen."""
+ISOLATED: Final = MODES[MarginMode.ISOLATED]
 DONE = frozenset({Outcome.EXECUTED, Outcome.EXECUTED_PARTIAL})
 
 
@@ -148,4 +154,48 @@ def _setting(instruction: Instruction) -> SetLeverage:
     if isinstance(instruction, SetLeverage):
         return instruction
     msg = f"{instruction.op} is not SET_LEVERAGE"
+    raise InstructionError(msg)
+
+
+def margin_mode_key(account: str, symbol: str) -> str:
+    """The key under which a perpetual's margin mode is reconciled, as one of `MODES`."""
+    return position_key(account, Kind.SETTING, f"{symbol}.margin_mode")
+
+
+class MarginModeTerms:
+    """The terms of SET_MARGIN_MODE: no balance moves, the setting itself is verified.
+
+    Args:
+        together: account -> its symbols whose mode is one setting; left out where each has its own.
+    """
+
+    def __init__(self, together: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        """Keep which change together."""
+        self._together = together or {}
+
+    def resolve(self, instruction: Instruction, number: int, late: int | None) -> Order:  # noqa: ARG002 - one protocol
+        """The mode as the order's quantity."""
+        return Order(number, instruction, MODES[_mode(instruction).mode])
+
+    def deny(self, order: Order) -> str:  # noqa: ARG002 - one protocol
+        """Nothing: there are these two."""
+        return ""
+
+    def expect(self, order: Order, books: Books) -> Expectation:
+        """The settings move from what they are to what was asked for."""
+        setting = _mode(order.instruction)
+        symbols = self._together.get(setting.account, (setting.symbol,))
+        keys = [margin_mode_key(setting.account, symbol) for symbol in symbols]
+        changes = {key: order.quantity - books.totals.get(key, 0) for key in keys}
+        return Expectation({key: Bound(change, change) for key, change in changes.items()})
+
+    def assess(self, order: Order, receipt: Receipt, books: Books) -> Assessment:  # noqa: ARG002 - one protocol
+        """The sum of its moves."""
+        return moved(order, receipt)
+
+
+def _mode(instruction: Instruction) -> SetMarginMode:
+    if isinstance(instruction, SetMarginMode):
+        return instruction
+    msg = f"{instruction.op} is not SET_MARGIN_MODE"
     raise InstructionError(msg)

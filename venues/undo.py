@@ -18,7 +18,9 @@ from verifill.venues.instructions import (
     InternalTransfer,
     PerpTrade,
     Repay,
+    SetEMode,
     SetLeverage,
+    SetMarginMode,
     SpotTrade,
     Stake,
     Supply,
@@ -27,8 +29,9 @@ from verifill.venues.instructions import (
     Withdraw,
     Wrap,
 )
-from verifill.venues.keys import Kind, account_of, asset_of, position_key
+from verifill.venues.keys import Kind, account_of, asset_of, emode_key, position_key
 from verifill.venues.time_in_force import TimeInForce
+from verifill.venues.transfers import MODES, margin_mode_key
 
 NOTHING = Decimal(0)
 SPENDING = (InternalTransfer, Wrap, Unwrap, Stake, Swap, Supply, Repay)
@@ -89,6 +92,17 @@ def _perpetual(trade: PerpTrade, effects: Mapping[str, int]) -> Reversal:
 def _leverage(setting: SetLeverage, effects: Mapping[str, int]) -> Reversal:
     before = setting.leverage - sum(effects.values())
     return Reversal(structs.replace(setting, leverage=before), None)
+
+
+def _margin_mode(setting: SetMarginMode, effects: Mapping[str, int]) -> Reversal:
+    change = effects.get(margin_mode_key(setting.account, setting.symbol), 0)
+    before = next(mode for mode, units in MODES.items() if units == MODES[setting.mode] - change)
+    return Reversal(structs.replace(setting, mode=before), None)
+
+
+def _emode(setting: SetEMode, effects: Mapping[str, int]) -> Reversal:
+    before = setting.category - effects.get(emode_key(setting.market), 0)
+    return Reversal(structs.replace(setting, category=before), None)
 
 
 def _internal(transfer: InternalTransfer, effects: Mapping[str, int]) -> Reversal:
@@ -157,12 +171,14 @@ _MAKERS: Mapping[type[Instruction], Callable[[Any, Mapping[str, int]], Reversal 
     SpotTrade: _spot,
     PerpTrade: _perpetual,
     SetLeverage: _leverage,
+    SetMarginMode: _margin_mode,
     InternalTransfer: _internal,
     Approve: _approve,
     Supply: _underlying(Withdraw),
     Withdraw: _underlying(Supply),
     Borrow: _underlying(Repay),
     Repay: _underlying(Borrow),
+    SetEMode: _emode,
     Wrap: _wrapping(Unwrap),
     Unwrap: _wrapping(Wrap),
     Swap: _swap,

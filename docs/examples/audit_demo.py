@@ -40,7 +40,7 @@ def main(folder: Path) -> None:
         say("A live run. Its venues lose answers, cut orders short, and are wrong once.")
         run_until_killed(log, port)
         say("Killed with -9 while an order is unanswered. The next process goes on with it.")
-        ran = ("live", CONFIG, "--port", port, "--log", log, "--ticks", LAST_TICKS)
+        ran = ("live", CONFIG, "--port", port, *kept(log), "--ticks", LAST_TICKS)
         told(*ran, "--say", "none")
     say("Does the log hold together?")
     told("verify", log, last=1)
@@ -91,7 +91,7 @@ def venues(folder: Path) -> Generator[int]:
 
 def run_until_killed(log: Path, port: int) -> None:
     """An engine, killed once it has written down that it sends the order."""
-    words = ("live", CONFIG, "--port", port, "--log", log, "--say", "json")
+    words = ("live", CONFIG, "--port", port, *kept(log), "--say", "json")
     engine = started(*words, heard=True)
     sent = 0
     try:
@@ -135,10 +135,13 @@ def deleted(log: Path) -> int:
 
 
 def copied(log: Path, to: Path) -> Path:
-    """A log and its anchor, copied."""
-    shutil.copytree(log, to)
-    shutil.copyfile(f"{log}.anchor", f"{to}.anchor")
-    return to
+    """A log, copied; its header names the anchor."""
+    return shutil.copytree(log, to)
+
+
+def kept(log: Path) -> tuple[object, ...]:
+    """Where a log goes, and its anchor: in the demo's folder, with all else."""
+    return ("--log", log, "--anchor", f"{log}.anchor")
 
 
 def started(*words: object, heard: bool = False) -> "subprocess.Popen[str]":

@@ -32,13 +32,37 @@ FOLDER = ROOT / "runs" / "exchange-demo"
 PATIENCE_S = 90
 TICKS = 4  # of the second process life
 WANTED = {"binance": "-0.04", "bybit": "-0.03", "okx": "-0.03"}
-FAULTS = (
-    ("Binance executes the purchase, and its answer is lost", "binance", "*/api/v3/order"),
-    ("Binance never gets the first leg of the hedge", "binance", "*/fapi/v1/order"),
-    ("OKX answers with a page of HTML", "okx", "*/api/v5/trade/order"),
+# Instruction by instruction: what the strategy wants, and what happens to it.
+PLAN = (
+    (
+        "buy 0.1 BTC, Binance spot",
+        "is executed, and the answer is lost",
+        Fault(on="POST */api/v3/order", do=Do.RESET_AFTER),
+    ),
+    (
+        "short 0.04 BTC, Binance USD-M",
+        "never arrives",
+        Fault(on="POST */fapi/v1/order", do=Do.RESET_BEFORE),
+    ),
+    (
+        "short 0.03 BTC, Bybit",
+        "is executed and not answered; the engine is killed with -9 meanwhile",
+        Fault(on="POST *bybit.com/v5/order/create", do=Do.SILENT),
+    ),
+    (
+        "short 0.03 BTC, OKX",
+        "is executed, and answered with a page of HTML",
+        Fault(on="POST */api/v5/trade/order", do=Do.PAGE),
+    ),
 )
-DO = (Do.RESET_AFTER, Do.RESET_BEFORE, Do.PAGE)
-KILL_AT = Fault(on="POST *bybit.com/v5/order/create", do=Do.SILENT)
+FIRST = """\
+First process. No answer is `unknown`: the exchange is asked by the key of the order, `intent`,
+until it is `found`, or `absent` by proof: not there, long after no request can arrive any more.
+Only then it is sent again, under a new key. Nothing goes on before positions have `matched`."""
+SECOND = """\
+Killed with -9 while Bybit's leg is unanswered. Second process: its log says which order may be
+in flight, so it asks for that (`recovery`, `found`). What had not been sent has `expired`; the
+strategy sees from the positions what is still missing."""
 
 
 def main(folder: Path) -> int:
@@ -48,12 +72,13 @@ def main(folder: Path) -> int:
     folder.mkdir(parents=True)
     with exchanges() as port:
         control = Control(port)
-        for (what, _, on), do in zip(FAULTS, DO, strict=True):
-            say(f"{what} ({do}).")
-            control.arm(Fault(on=f"POST {on}", do=do))
-        control.arm(KILL_AT)
+        say(f"Binance, Bybit and OKX are at 127.0.0.1:{port}. What is sent, and becomes of it:")
+        for number, (what, happens, fault) in enumerate(PLAN, 1):
+            print(f"  {number}. {what:<30} {happens}")
+            control.arm(fault)
+        say(FIRST)
         killed_in_mid_hedge(folder, port, control)
-        say("Killed with -9 while Bybit's leg is unanswered. The next process goes on with it.")
+        say(SECOND)
         live(folder, port, "--ticks", str(TICKS), "--say", "text").wait()
         return told(control)
 
@@ -83,6 +108,7 @@ def live(folder: Path, port: int, *more: str) -> subprocess.Popen[bytes]:
     }
     environment = {**os.environ, **keys, "EXCHANGES": f"http://127.0.0.1:{port}"}
     command = [sys.executable, "-m", "verifill", "live", str(CONFIG), "--log", str(folder / "log")]
+    command += ["--anchor", str(folder / "log.anchor")]
     return subprocess.Popen([*command, *more], env=environment, cwd=ROOT)  # noqa: S603 - our own
 
 
@@ -108,13 +134,13 @@ def told(control: Control) -> int:
         once = set(counts.values()) == {1}
         wrong += held != Decimal(wanted) or not once
         print(
-            f"  {venue:<8} perpetual {held} BTC, wanted {wanted}; {len(counts)} orders, each once: "
-            f"{'yes' if once else 'NO'}"
+            f"  {venue:<8} perpetual {held} BTC, wanted {wanted}; {len(counts)} carried out, "
+            f"each once: {'yes' if once else 'NO'}"
         )
     bought = control.totals("binance")["spot"]["BTC"] - 10
     print(f"  binance  spot {bought} BTC more (0.1 less its fee)")
     wrong += bought != Decimal("0.0999")
-    say("As wanted." if not wrong else "NOT as wanted.")
+    say("As wanted: each order once, in spite of all that." if not wrong else "NOT as wanted.")
     return int(bool(wrong))
 
 

@@ -66,7 +66,7 @@ def follow(rows: Iterable[Row], origin: Origin, tail: Tail, anchored: Anchored =
         LogError: a record was edited, deleted, inserted or moved, or breaks time or process
             without an EPOCH, or the chain is not the anchored one; with the place.
     """
-    for batch in _batches(rows):
+    for batch in batches(rows):
         _, fault = min(_faults(batch, tail, origin, anchored), key=itemgetter(0), default=(0, ""))
         if fault:
             raise _broken(origin, fault)
@@ -107,8 +107,8 @@ def _target_of(row: Row, origin: Origin) -> str | None:
     return target if machine in origin.tables else None
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows, many at a time; where reading them fails, those before come first."""
+def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows, BATCH_ROWS at a time; where reading them fails, those before come first."""
     left = iter(rows)
     batch: list[Row] = []
     try:

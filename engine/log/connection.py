@@ -85,6 +85,7 @@ FORMER: Mapping[str, str] = {_TABLE % f"kind IN ({', '.join(_TEXTS)})": SCHEMA[0
 INSERT = f"INSERT INTO records VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - no input
 SELECT = "SELECT * FROM records WHERE seq > ? AND seq <= ? ORDER BY seq"
 LAST = 2**63 - 1
+_INDEXED: Mapping[str, str] = {"one_intent": INTENT, "commands": OPERATOR}
 COMMANDS = f"SELECT payload FROM records WHERE kind = '{OPERATOR}' AND seq > ? ORDER BY seq"  # noqa: S608 - no input
 
 
@@ -158,6 +159,26 @@ def check_pages(connection: Connection, path: Path) -> None:
     if found != "ok":
         msg = f"{path} is damaged: {found}. Restore it from a copy"
         raise LogError(msg)
+
+
+def indexed(connection: Connection, path: Path) -> Mapping[str, list[tuple[str | None, int]]]:
+    """What each index that is there lists: kind of records -> their keys and numbers, in order.
+
+    Raises:
+        LogError: one cannot be read.
+    """
+    found: dict[str, list[tuple[str | None, int]]] = {}
+    for index, kind in _INDEXED.items():
+        there = "SELECT name FROM sqlite_master WHERE name = ?"
+        listed = f"INDEXED BY {index} WHERE kind = '{kind}' ORDER BY seq"
+        try:
+            if connection.execute(there, (index,)).fetchone():
+                rows = connection.execute(f"SELECT intent_id, seq FROM records {listed}")  # noqa: S608 - no input
+                found[kind] = list(rows)
+        except sqlite3.Error as error:
+            msg = f"{path} is damaged: its index {index}: {error}. Restore it from a copy"
+            raise LogError(msg) from error
+    return found
 
 
 def rows_after(connection: Connection, path: Path, seq: int = 0, upto: int = LAST) -> Iterator[Row]:

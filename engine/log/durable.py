@@ -38,6 +38,7 @@ class DurableLog:
         LogError: the life cannot be begun.
 
     Attributes:
+        life: the EPOCH that this life began with.
         found: where the chain ended before this life.
         tail: where it ends now.
     """
@@ -54,6 +55,7 @@ class DurableLog:
         mark: Mark,
         release: Callable[[], None],
     ) -> None:
+        self.life = life
         self.found = self.tail = tail
         self._path = path
         self._origin = origin

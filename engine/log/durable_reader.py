@@ -14,11 +14,13 @@ from verifill.engine.log.connection import (
     COMMANDS,
     DATABASE,
     backwards,
+    check_tables,
     connect_to_read,
     reading,
     rows_after,
 )
 from verifill.engine.log.expand import Nesting
+from verifill.engine.log.identity import check_header
 from verifill.engine.log.reader import Log
 from verifill.engine.log.record import COLUMNS, EVIDENCE, Evidence, Row
 from verifill.engine.log.schema import PATHS
@@ -27,6 +29,7 @@ from verifill.engine.log.tally import of_records
 
 STORE = "store"  # key of the header that marks a durable log
 SQLITE = "sqlite"
+LAST_RECORD = "SELECT * FROM records ORDER BY seq DESC LIMIT 1"
 BATCH_ROWS = 65_536
 MAX_SEQ = 1 << 62
 
@@ -35,10 +38,25 @@ def open_log(folder: Path | str) -> Log:
     """The reader of a log, of a backtest or of a live run.
 
     Raises:
-        LogError: it is no log, or of a schema that this version does not know.
+        LogError: it is no log, or of a schema that this version does not know; or its header
+            is damaged.
     """
+    check_header(Path(folder))
     log = Log(folder)
     return DurableReader(folder) if log.header.get(STORE) == SQLITE else log
+
+
+def check_readable(folder: Path) -> None:
+    """Refuse a durable log of which it shows without reading it whole that it is damaged.
+
+    Raises:
+        LogError: its header is not as it was written, or its database cannot be read as a log.
+    """
+    check_header(folder)
+    path = folder / DATABASE
+    with reading(path), closing(connect_to_read(path)) as connection:
+        check_tables(connection, path)
+        connection.execute(LAST_RECORD).fetchone()
 
 
 class DurableReader(Log):

@@ -1,10 +1,15 @@
 """Files that only their owner may read, and that are on the disk when they are written."""
 
 import os
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from verifill.engine.errors import LogError
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+OTHERS = 0o077  # bits of a mode that let anybody but the owner in
 
 
 def make_folder(folder: Path) -> None:
@@ -56,3 +61,31 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def tightened(paths: Iterable[Path]) -> Iterator[str]:
+    """Make files private again that others were let into.
+
+    Yields:
+        What was found, of each of them.
+
+    Raises:
+        LogError: it cannot be done, because the file is not ours.
+    """
+    for path in paths:
+        told = path.lstat()
+        mode = stat.S_IMODE(told.st_mode)
+        if not stat.S_ISREG(told.st_mode) or not mode & OTHERS:
+            continue
+        try:
+            if told.st_uid != os.geteuid():
+                raise PermissionError
+            path.chmod(mode & ~OTHERS)
+        except OSError as error:
+            msg = (
+                f"{path} has mode {mode:04o}, so that others than its owner may read or write it, "
+                f"and it belongs to user {told.st_uid}. It must be private: let that user, or "
+                f"root, do `chmod 600 {path}` and give it to the one who runs this"
+            )
+            raise LogError(msg) from error
+        yield f"{path} had mode {mode:04o}, and is private again"

@@ -4,11 +4,13 @@ import json
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
+
+from msgspec.structs import replace
 
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import LogError, LogExists
-from verifill.engine.log.anchor import Anchor
+from verifill.engine.log.anchor import Anchor, FileAnchor
 from verifill.engine.log.chain import Tail, beginning
 from verifill.engine.log.connection import (
     DATABASE,
@@ -24,13 +26,17 @@ from verifill.engine.log.connection import (
 )
 from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import SQLITE, STORE
-from verifill.engine.log.files import make_folder, write_new
-from verifill.engine.log.mark import Mark
+from verifill.engine.log.files import make_folder, tightened, write_new
+from verifill.engine.log.identity import FIELDS, check_header, check_new, check_same, digests_of
+from verifill.engine.log.mark import Mark, make_mark
 from verifill.engine.log.parts import checking_pages, verify
 from verifill.engine.log.reader import Log
 from verifill.engine.log.record import Origin, Record
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.writer import HEADER, SCHEMA_VERSION, Claim, is_log, locked, reason_of
+
+TIGHTENED: Final = "tightened"
+"""Key of an EPOCH's payload: the files that others were let into."""
 
 
 def create_log(
@@ -53,16 +59,16 @@ def create_log(
     Raises:
         LogExists: a log is there, or something else, or another process writes there; or
             the anchor is of another log.
-        LogError: it cannot be written.
+        LogError: it cannot be written; or a log was there, by what is left or by its anchor.
     """
     if is_log(folder):
         msg = f"{folder} already holds a log. Open it, or choose another folder"
         raise LogExists(msg)
-    if (told := anchor.last()) is not None:
-        msg = f"the anchor for {folder} holds record {told[0]} of another log. Name another"
-        raise LogExists(msg)
+    check_new(folder, anchor)
     schema = {"schema_version": SCHEMA_VERSION, "streams": STREAMS, STORE: SQLITE}
-    text = canonical_json(dict(header) | schema)
+    whole = dict(header) | schema
+    text = canonical_json(whole)
+    life = replace(life, payload={**(life.payload or {}), FIELDS: digests_of(whole)})
     path = folder / DATABASE
     with _held() as held:
         _lay_out(folder, text, held)
@@ -99,11 +105,12 @@ def reopen_log(
         The writer; its `found` tells where the chain ended.
 
     Raises:
-        LogExists: another process writes there.
+        LogExists: another process writes there, or the anchor is of another log.
         LogError: it is no durable log, or of another table, or not as it was written, or it
             cannot be read or written. It is left as it is.
     """
     path = folder / DATABASE
+    check_header(folder)
     origin = origin_of(folder)
     if origin.definition_hash != definition_hash:
         msg = (
@@ -114,6 +121,8 @@ def reopen_log(
         raise LogError(msg)
     with _held() as held:
         held.callback(locked(folder).release)
+        if found := _tightened(folder, anchor):
+            life = replace(life, payload={**(life.payload or {}), TIGHTENED: found})
         tail = _verified(path, origin, anchor)
         connection = _connected(path, connect, held)
         make_durable(connection, path)
@@ -132,11 +141,13 @@ def verify_log(folder: Path, anchor: Anchor) -> Tail:
     Raises:
         LogError: it is no durable log, or not as it was written, or it cannot be read.
     """
+    check_header(folder)
     return _verified(folder / DATABASE, origin_of(folder), anchor)
 
 
 def _verified(path: Path, origin: Origin, anchor: Anchor) -> Tail:
     """Where the chain ends, read without writing, so that what is damaged stays as it is."""
+    check_same(path.parent, anchor)
     anchored = _anchored(path.parent, anchor)  # first: the chain may only be further than that
     with ExitStack() as held, reading(path):
         connection = connect_to_read(path)
@@ -148,6 +159,18 @@ def _verified(path: Path, origin: Origin, anchor: Anchor) -> Tail:
     return tail
 
 
+def _tightened(folder: Path, anchor: Anchor) -> list[str]:
+    """Make all files of a log private again; what was found of those that were not."""
+    try:
+        paths = sorted(folder.iterdir())
+        if isinstance(anchor, FileAnchor) and anchor.path.exists():
+            paths.append(anchor.path)
+        return list(tightened(paths))
+    except OSError as error:
+        msg = f"the files of {folder} cannot be looked at: {reason_of(error)}"
+        raise LogError(msg) from error
+
+
 def _lay_out(folder: Path, header: bytes, held: ExitStack) -> None:
     """Claim the folder, and put there the header and an empty database."""
     try:
@@ -155,6 +178,7 @@ def _lay_out(folder: Path, header: bytes, held: ExitStack) -> None:
         held.callback(Claim(folder).release)
         write_new(folder / HEADER, header)
         write_new(folder / DATABASE, b"")
+        make_mark(folder)
     except OSError as error:
         msg = f"{folder} cannot be a log: {reason_of(error)}. Choose a folder of your own"
         raise LogError(msg) from error
@@ -186,8 +210,9 @@ def _anchored(folder: Path, anchor: Anchor) -> tuple[int, str]:
     """
     told = anchor.last()
     if told is None:
+        named = f"{anchor} of" if isinstance(anchor, FileAnchor) else "the anchor for"
         msg = (
-            f"the anchor for {folder} holds nothing, and every log publishes there when it "
+            f"{named} {folder} holds nothing, and every log publishes there when it "
             "begins. It was lost: restore it. Or the log was cut short when it was made, and "
             "nothing was ever done with it: remove its folder"
         )

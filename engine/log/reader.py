@@ -14,7 +14,7 @@ from verifill.engine.log.expand import Nesting, records, steps
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import CODE, dtype_of
 from verifill.engine.log.tally import TOLD, of_paths
-from verifill.engine.log.usual import NAME, SPREAD, spread, stands_for
+from verifill.engine.log.usual import KIND, NAME, SPREAD, spread, stands_for
 from verifill.engine.log.usual import schema as usual_schema
 from verifill.engine.log.writer import HEADER, MANIFEST, SCHEMA_VERSION
 
@@ -105,6 +105,17 @@ class Log:
         texts = pl.Enum(self.codes)
         return frame.with_columns(pl.col(column).cat.to(texts) for column in coded)
 
+    def apart(self, name: str) -> pl.LazyFrame:
+        """The rows of a stream that stand for themselves; codes are not replaced by texts."""
+        dtypes = {column: dtype_of(kind) for column, kind in self._columns(name).items()}
+        return self._scan(name, dtypes)
+
+    def usual(self) -> tuple[pl.LazyFrame, pl.DataFrame]:
+        """The rows of `engine.log.usual` as they are stored, and what their kinds are in texts."""
+        texts = [[self.codes[code] for code in kind] for kind in self._kinds]
+        kinds = pl.DataFrame(texts, schema=dict.fromkeys(KIND, pl.String), orient="row")
+        return self._scan(NAME, usual_schema()), kinds.with_row_index("kind")
+
     def records(self, paths: pl.LazyFrame | None = None) -> pl.LazyFrame:
         """Every transition, one row each, in the columns of `engine.log.expand`.
 
@@ -186,7 +197,7 @@ class Log:
             header: Any = json.loads(path.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             msg = f"{self.folder} is no log: it has no {HEADER}. Name the folder that a run wrote"
-            raise NoLog(msg) from None
+            raise NoLog(msg, folder=str(self.folder)) from None
         except (OSError, ValueError) as error:
             msg = f"{self.folder} is no log: {error}. Name the folder that a run wrote"
             raise LogError(msg) from error

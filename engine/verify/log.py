@@ -10,14 +10,20 @@ from polars.exceptions import PolarsError
 
 from verifill.engine.errors import LogError
 from verifill.engine.log.anchor import Anchor
+from verifill.engine.log.connection import DATABASE
 from verifill.engine.log.durable_reader import SQLITE, STORE
+from verifill.engine.log.identity import check_header, header_fault
 from verifill.engine.log.reader import Log
+from verifill.engine.log.writer import HEADER, is_log
 from verifill.engine.verify.chunks import chain
-from verifill.engine.verify.evidence import evidence_checks, intent_checks
+from verifill.engine.verify.claims import resolved_as_told, rolled_back
+from verifill.engine.verify.evidence import EXECUTED, evidence_checks, intent_checks
 from verifill.engine.verify.machine import Machine
 from verifill.engine.verify.moves import moves, rows_of
 from verifill.engine.verify.order import at_rest, ends_of, order_checks, recovered, sequence
 from verifill.engine.verify.records import read
+from verifill.engine.verify.submits import repeats_check
+from verifill.engine.verify.sums import sums
 from verifill.engine.verify.verdict import Check, Fault, Open, Verdict, checked
 from verifill.engine.verify.words import words
 
@@ -35,29 +41,35 @@ def verify(folder: Path | str, *, anchor: Anchor | None = None, root: str = "") 
     Raises:
         LogError: it is no log, or so damaged that nothing can be said about it.
     """
+    if not is_log(Path(folder)):
+        check_header(Path(folder))
     log = Log(folder)
-    machine = Machine(log.header)
-    live = log.header.get(STORE) == SQLITE
+    damaged = header_fault(Path(folder))
+    try:
+        run, machine = str(log.header["run"]), Machine(log.header)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        msg = f"{folder} cannot be checked: {damaged or f'{HEADER} misses {error}'}"
+        raise LogError(msg) from error
+    live = (Path(folder) / DATABASE).is_file() or log.header.get(STORE) == SQLITE
     checks, opened, count, end = (
-        _of_records(Path(folder), machine, anchor) if live else _of_chunks(log, machine)
+        _of_records(log, machine, anchor) if live else _of_chunks(log, machine)
     )
     if root:
         claim = "the chain ends with the hash that was kept elsewhere"
         faults = [] if end == root else [Fault("root", f"it ends with {end}, and {root} was kept")]
         checks.append(checked("root", claim, 1, "hashes", faults))
     return Verdict(
-        run=str(log.header["run"]),
+        run=run,
         mode=str(log.header.get("mode", "")),
         transitions=count,
         root=end,
-        checks=(_table(machine), *checks),
+        checks=(_table(machine, damaged), *checks),
         open=tuple(opened),
     )
 
 
-def _table(machine: Machine) -> Check:
-    odd = machine.odd()
-    faults = [Fault("header.json", odd)] if odd else []
+def _table(machine: Machine, damaged: str) -> Check:
+    faults = [Fault(HEADER, odd) for odd in (damaged, machine.odd()) if odd]
     claim = "the log carries the table that it was written with"
     return checked("table", claim, 1, "tables", faults)
 
@@ -83,8 +95,23 @@ def _of_chunks(log: Log, machine: Machine) -> Checked:
         ends = ends_of(rows, machine)
         rest, opened = at_rest(ends, rows, machine)
         checks += [*order, rest, recovered(rows, opened), *evidence_checks(ends, log.stream)]
+        checks.append(sums(verified(ends, rows), log.chunks(), log.header))
+        checks.append(rolled_back(rows, ends, log.stream))
         return checks, opened, int(rows["count"].sum()), root
     return checks, [], 0, root
+
+
+def verified(ends: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Instructions that ended in a verified execution, in the process life that they began in.
+
+    A life that takes one over reads positions before it knows what became of it.
+    """
+    done = ends.filter(pl.col("name").is_in(EXECUTED))
+    if rows["epoch"].n_unique() > 1:
+        of = rows.lazy().filter(pl.col("instruction") > 0).group_by("instruction")
+        lives = of.agg(lives=pl.col("epoch").n_unique()).filter(pl.col("lives") == 1)
+        done = done.join(lives.collect(), on="instruction", how="semi")
+    return done
 
 
 def _joined(log: Log, known: pl.DataFrame) -> pl.DataFrame:
@@ -95,7 +122,8 @@ def _joined(log: Log, known: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(epoch=epoch, in_tick=pl.lit(value=False)).collect()
 
 
-def _of_records(folder: Path, machine: Machine, anchor: Anchor | None) -> Checked:
+def _of_records(log: Log, machine: Machine, anchor: Anchor | None) -> Checked:
+    folder = log.folder
     told = read(folder, anchor)
     frame = told.frame
     checks = [*told.checks, sequence(frame.with_columns(count=pl.lit(1, dtype=pl.Int64)))]
@@ -106,7 +134,11 @@ def _of_records(folder: Path, machine: Machine, anchor: Anchor | None) -> Checke
         ends = ends_of(rows, machine)
         rest, opened = at_rest(ends, rows, machine)
         checks += [*order_checks(rows, machine), rest, recovered(rows, opened)]
-        checks += [*intent_checks(rows, machine), *evidence_checks(ends, told.stream)]
+        checks += [*intent_checks(rows, machine), repeats_check(frame)]
+        checks += evidence_checks(ends, told.stream)
+        checks.append(sums(verified(ends, rows), [told.stream], log.header))
+        checks.append(rolled_back(rows, ends, told.stream))
+        checks.append(resolved_as_told(rows, told.stream))
         return checks, opened, frame.height, told.root
     return checks, [], frame.height, told.root
 

@@ -3,7 +3,7 @@
 They look at rows: one for each recorded path of a backtest, one for each record of a live
 run, in these columns:
 
-    seq count source target inner answers denials refused ignored recovered
+    seq count source target inner answers denials refused ignored recovered rolled_back
     epoch time_ns tick chain instruction attempt in_tick in_chain in_instruction
 """
 

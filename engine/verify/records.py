@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from io import BytesIO
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,21 +14,25 @@ from attrs import define, field
 from msgspec import Struct
 from polars.exceptions import PolarsError
 
-from verifill.engine.errors import LogError
-from verifill.engine.log.anchor import Anchor
+from verifill.engine.errors import LogError, LogExists
+from verifill.engine.log.anchor import Anchor, FileAnchor
+from verifill.engine.log.chain import batches
 from verifill.engine.log.connection import (
     DATABASE,
+    Connection,
     check_tables,
     connect_to_read,
+    indexed,
     reading,
     rows_after,
 )
+from verifill.engine.log.identity import check_same
 from verifill.engine.log.opening import origin_of
-from verifill.engine.log.parts import checking_pages
 from verifill.engine.log.parts import verify as follow
 from verifill.engine.log.record import COLUMNS, EVIDENCE, Row
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import CODE, TEXT, dtype_of
+from verifill.engine.verify.submits import repeats, submits
 from verifill.engine.verify.verdict import Check, Fault, checked
 
 RECORDS: Final = "records"
@@ -39,7 +44,10 @@ PICKED: Mapping[str, pl.DataType] = {
     for name in ("seq", "epoch", "machine", "instance", "from", "event", "to", "attempt", "kind",
                  "intent_id", "mono_ns")
 }  # fmt: skip
-PIECE_ROWS = 2_048
+READ: Mapping[str, pl.DataType] = {"submits": pl.Int64(), "repeats": pl.String()}
+"""What `engine.verify.submits` reads in the payload of a record."""
+
+PIECE_ROWS = 16_384
 
 
 class Told(Struct):
@@ -49,8 +57,13 @@ class Told(Struct):
 
 
 _told = msgspec.json.Decoder(Told).decode
+_streams_alone = msgspec.json.Decoder(dict[str, list[list[Any]]]).decode
+_STREAMS: Final = '"streams":'
+_picked = itemgetter(*(list(COLUMNS).index(name) for name in PICKED))
+_payload = itemgetter(list(COLUMNS).index("payload"))
+_event = itemgetter(list(COLUMNS).index("event"))
 _texts: Mapping[str, pl.DataType] = {TEXT: pl.String(), CODE: pl.String()}
-_SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = {RECORDS: PICKED} | {
+_SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = {RECORDS: {**PICKED, **READ}} | {
     name: {column: _texts.get(kind, dtype_of(kind)) for column, kind in STREAMS[name].items()}
     for name in EVIDENCE
 }
@@ -72,7 +85,7 @@ class Records:
 
     @property
     def frame(self) -> pl.DataFrame:
-        """The columns PICKED of every record."""
+        """The columns PICKED and READ of every record."""
         return self.kept.frame(RECORDS)
 
     def stream(self, name: str) -> pl.LazyFrame:
@@ -103,16 +116,12 @@ def read(folder: Path, anchor: Anchor | None) -> Records:
         connection = connect_to_read(path)
         held.callback(connection.close)
         check_tables(connection, path)
-        pages = held.enter_context(checking_pages(connection, path))
         try:
             told.root = follow(connection, path, origin, anchored, told.kept).hash
         except LogError as error:
             broken.append(Fault(str(path), str(error)))
             _drain(told.kept.of(rows_after(connection, path, told.kept.last)))
-        try:
-            pages()
-        except LogError as error:
-            broken.append(Fault(str(path), str(error)))
+        broken += _unlike_index(connection, path, told.kept)
     count = told.frame.height
     claim = "every record carries the hash of the one before it"
     told.checks.append(checked("chain", claim, count, "records", broken))
@@ -133,11 +142,31 @@ def _anchored(folder: Path, anchor: Anchor | None) -> tuple[tuple[int, str] | No
         return None, [Fault("anchor", str(error))]
     if told is None:
         what = (
-            f"it holds nothing of {folder}, and every log publishes there when it begins: so "
-            "nobody can tell whether records were cut off its end. Restore it"
+            f"{anchor if isinstance(anchor, FileAnchor) else 'it'} holds nothing of {folder}, and "
+            "every log publishes there when it begins: so nobody can tell whether records were cut "
+            "off its end. Restore it, or name the file that it was moved to with --anchor"
         )
         return None, [Fault("anchor", what)]
+    try:
+        check_same(folder, anchor)
+    except (LogError, LogExists) as error:
+        return told, [Fault("anchor", str(error))]
     return told, []
+
+
+def _unlike_index(connection: Connection, path: Path, kept: "Kept") -> Iterator[Fault]:
+    """What keeps an intent from being sent twice, and finds commands, says what records say."""
+    try:
+        found = indexed(connection, path)
+    except LogError as error:
+        yield Fault(str(path), str(error))
+        return
+    frame = kept.frame(RECORDS)
+    for kind, listed in found.items():
+        told = frame.filter(pl.col("kind") == kind).select("intent_id", "seq").rows()
+        if told != [(key, seq) for key, seq in listed if seq <= kept.last]:
+            what = f"is damaged: its index of {kind} does not say what its records say"
+            yield Fault(str(path), f"{path} {what}. Restore it from a copy")
 
 
 def _drain(rows: Iterable[Row]) -> None:
@@ -151,29 +180,37 @@ def _drain(rows: Iterable[Row]) -> None:
 class Kept:
     """What is kept of records as they are come to; see `engine.log.parts.Look`.
 
-    It is packed now and then, because Python values take room.
+    Of a row no more is kept than is needed: what is read and left behind is soon out of the
+    caches of a processor. It is packed now and then, because Python values take room.
     """
 
     def __init__(self) -> None:
-        self._loose: list[Row] = []
+        self._loose: Mapping[str, list[Any]] = {name: [] for name in _SCHEMAS[RECORDS]}
+        self._carried: dict[str, list[tuple[Any, ...]]] = {}
         self._pieces: dict[str, list[pl.DataFrame]] = {name: [] for name in _SCHEMAS}
         self._odd = ""
 
     @property
     def last(self) -> Any:  # noqa: ANN401 - as it is stored
         """Number of the last record; 0 if there was none."""
-        if self._loose:
-            return self._loose[-1][0] or 0
+        if self._loose["seq"]:
+            return self._loose["seq"][-1] or 0
         packed = self._pieces[RECORDS]
         return packed[-1]["seq"][-1] or 0 if packed else 0
 
     def of(self, rows: Iterable[Row], /) -> Iterator[Row]:
         """The rows, each as it is come to."""
-        for row in rows:
-            self._loose.append(row)
-            if len(self._loose) >= PIECE_ROWS:
+        for batch in batches(rows):
+            shown = zip(*map(_picked, batch), strict=True)
+            for name, told in zip(PICKED, shown, strict=True):
+                self._loose[name].extend(told)
+            payloads = [_payload(row) for row in batch]
+            self._loose["submits"].extend(map(submits, payloads))
+            self._loose["repeats"].extend(map(repeats, map(_event, batch), payloads))
+            _carry(self._carried, batch)
+            if len(self._loose["seq"]) >= PIECE_ROWS:
                 self._pack()
-            yield row
+            yield from batch
 
     def packed(self) -> bytes:
         """What was kept, for another process."""
@@ -200,17 +237,17 @@ class Kept:
         return whole
 
     def _pack(self) -> None:
-        if not self._loose:
+        loose, carried = self._loose, self._carried
+        if not loose["seq"]:
             return
-        shown = dict(zip(COLUMNS, zip(*self._loose, strict=True), strict=True))
-        self._loose.clear()
+        self._loose, self._carried = {name: [] for name in _SCHEMAS[RECORDS]}, {}
         self._pieces[RECORDS].append(
             pl.DataFrame(
-                [pl.Series(name, shown[name], dtype, strict=False)
-                 for name, dtype in PICKED.items()]
+                [pl.Series(name, loose[name], dtype, strict=False)
+                 for name, dtype in _SCHEMAS[RECORDS].items()]
             )
         )  # fmt: skip
-        for name, told in _carried(shown["seq"], shown["payload"]).items():
+        for name, told in carried.items():
             columns = zip(_SCHEMAS[name].items(), zip(*told, strict=True), strict=True)
             try:
                 piece = [pl.Series(column, values, dtype) for (column, dtype), values in columns]
@@ -226,21 +263,37 @@ def _written(frame: pl.DataFrame) -> bytes:
     return file.getvalue()
 
 
-def _carried(
-    seqs: Sequence[Any], payloads: Sequence[object]
-) -> Mapping[str, list[tuple[Any, ...]]]:
-    """The rows of streams that payloads hold, with the number of their record first."""
-    found: dict[str, list[tuple[Any, ...]]] = {}
-    for seq, payload in zip(seqs, payloads, strict=True):
-        if payload is None or '"streams"' not in str(payload):
+def _carry(found: dict[str, list[tuple[Any, ...]]], batch: Sequence[Row]) -> None:
+    """Add the rows of streams that payloads hold, with the number of their record first."""
+    for row in batch:
+        payload = _payload(row)
+        if payload is None:
             continue
         try:
-            carried = _told(str(payload)).streams
+            carried = _streams_of(str(payload))
         except msgspec.DecodeError:  # an edited payload; the chain says so
             continue
         for name, rows in carried.items():
             width = len(EVIDENCE.get(name, ()))
-            told = [(seq, *row) for row in rows if width and len(row) == width]
+            told = [(row[0], *one) for one in rows if width and len(one) == width]
             if told:
                 found.setdefault(name, []).extend(told)
-    return found
+
+
+def _streams_of(payload: str) -> Mapping[str, list[list[Any]]]:
+    """The streams of a payload.
+
+    They come last, as keys are in order and nothing has a later one: so their value and a
+    brace are all that is left. Where that is no value, what was found is a key further in,
+    or not the last one, and all is read.
+
+    Raises:
+        DecodeError: they are not what streams are.
+    """
+    at = payload.rfind(_STREAMS)
+    if at < 0:
+        return {}
+    try:
+        return _streams_alone(payload[at + len(_STREAMS) : -1])
+    except msgspec.DecodeError:
+        return _told(payload).streams

@@ -6,6 +6,7 @@ from typing import Final
 import polars as pl
 from attrs import evolve, field, frozen
 
+from verifill.engine.flat import SEPARATOR
 from verifill.engine.paths import Move
 from verifill.engine.verify.machine import Machine
 from verifill.engine.verify.sends import answers
@@ -13,6 +14,8 @@ from verifill.engine.verify.verdict import Fault
 
 RECOVERED: Final = "recovered"
 """Event that claims that nothing is in flight, or that all of it is resolved."""
+ROLLED_BACK: Final = "ROLLED_BACK"
+"""State that claims that nothing of a chain is left."""
 
 
 @frozen
@@ -30,6 +33,7 @@ class Word:
         refused: how many events were refused on it.
         ignored: how many were ignored.
         recovered: how many times it claims that nothing is in flight.
+        rolled_back: how many times it claims that nothing of a chain is left.
     """
 
     source: str
@@ -42,6 +46,7 @@ class Word:
     refused: int = 0
     ignored: int = 0
     recovered: int = 0
+    rolled_back: int = 0
 
     def inside(self, columns: frozenset[str]) -> "Word":
         """The path where it is inside of no other instances than these columns number."""
@@ -67,6 +72,8 @@ class Word:
             refused=self.refused + (move is Move.REFUSED),
             ignored=self.ignored + (move is Move.IGNORED),
             recovered=self.recovered + (event == RECOVERED and move is Move.MOVED),
+            rolled_back=self.rolled_back
+            + (target.rpartition(SEPARATOR)[2] == ROLLED_BACK and move is Move.MOVED),
         )
 
 
@@ -112,6 +119,7 @@ def frame_of(machine: Machine, known: Sequence[Word]) -> pl.DataFrame:
         "refused": pl.Series([word.refused for word in known], dtype=pl.Int32),
         "ignored": pl.Series([word.ignored for word in known], dtype=pl.Int32),
         "recovered": pl.Series([word.recovered for word in known], dtype=pl.Int32),
+        "rolled_back": pl.Series([word.rolled_back for word in known], dtype=pl.Int32),
     }
     within = {
         f"in_{column}": pl.Series([column in word.within for word in known], dtype=pl.Boolean)

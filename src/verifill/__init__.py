@@ -80,7 +80,9 @@ if TYPE_CHECKING:
     from verifill.venues.instructions import Operation as Operation
     from verifill.venues.instructions import PerpTrade as PerpTrade
     from verifill.venues.instructions import Repay as Repay
+    from verifill.venues.instructions import SetEMode as SetEMode
     from verifill.venues.instructions import SetLeverage as SetLeverage
+    from verifill.venues.instructions import SetMarginMode as SetMarginMode
     from verifill.venues.instructions import Side as Side
     from verifill.venues.instructions import SpotTrade as SpotTrade
     from verifill.venues.instructions import Stake as Stake
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
     from verifill.venues.keys import Kind as Kind
     from verifill.venues.keys import Scales as Scales
     from verifill.venues.keys import position_key as position_key
+    from verifill.venues.margin_mode import MarginMode as MarginMode
     from verifill.venues.market import MarketView as MarketView
     from verifill.venues.time_in_force import TimeInForce as TimeInForce
 
@@ -122,10 +125,11 @@ _MODULES = {
     "venues.chains": "Atomicity Chain Invariant Step Undo",
     "venues.instructions": (
         "MAX Approve Borrow Cancel Claim ClaimReward FlashBorrow FlashRepay Instruction "
-        "InternalTransfer Late Operation PerpTrade Repay SetLeverage Side SpotTrade Stake "
-        "Supply Swap Transfer Unstake Unwrap Withdraw Wrap"
+        "InternalTransfer Late Operation PerpTrade Repay SetEMode SetLeverage SetMarginMode "
+        "Side SpotTrade Stake Supply Swap Transfer Unstake Unwrap Withdraw Wrap"
     ),
     "venues.keys": "Kind Scales position_key",
+    "venues.margin_mode": "MarginMode",
     "venues.market": "MarketView",
     "venues.time_in_force": "TimeInForce",
 }
@@ -163,6 +167,7 @@ __all__ = [
     "Late",
     "Log",
     "LoopPolicy",
+    "MarginMode",
     "MarketView",
     "Operation",
     "Outcome",
@@ -177,7 +182,9 @@ __all__ = [
     "Row",
     "RunResult",
     "Scales",
+    "SetEMode",
     "SetLeverage",
+    "SetMarginMode",
     "Side",
     "SpotTrade",
     "Stake",

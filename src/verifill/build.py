@@ -35,6 +35,7 @@ def build(
     *,
     work: Path,
     start_from: Carried | None = None,
+    history: History | None = None,
     progress: Progress | None = None,
 ) -> Parts:
     """The parts of a backtest; what needs no data is checked before the data is read.
@@ -43,6 +44,7 @@ def build(
         config: what to run.
         work: a folder for the prepared data.
         start_from: the end of a run that this one continues.
+        history: what it runs on, where that is prepared already.
         progress: called now and then with the bytes of data read and to read.
 
     Raises:
@@ -50,13 +52,9 @@ def build(
         DataError: a file of data cannot be used.
         StrategyError: the strategy's own code raised.
     """
-    check_references(config)
-    amounts = Amounts(config, scales_of(config))
-    chains = {name: chain_rules(amounts, name) for name in config.chains}
-    positions = positions_of(amounts, chains, start_from)
-    tolerance = tolerance_of(amounts)
+    amounts, chains, positions, tolerance = checked(config, start_from)
     strategy = load_strategy(config)
-    history = prepared(config, work, progress)
+    history = history or prepared(config, work, progress)
     builder = _Builder(amounts, positions, chains, history)
     return Parts(
         timeline=builder.timeline,
@@ -72,6 +70,20 @@ def build(
         links=builder.links,
         quote=config.quote,
     )
+
+
+def checked(
+    config: Config, start_from: Carried | None = None
+) -> tuple[Amounts, Mapping[str, ChainRules], Positions, Tolerance]:
+    """What can be made of a configuration without its strategy and its data.
+
+    Raises:
+        ConfigError: the settings do not fit together.
+    """
+    check_references(config)
+    amounts = Amounts(config, scales_of(config))
+    chains = {name: chain_rules(amounts, name) for name in config.chains}
+    return amounts, chains, positions_of(amounts, chains, start_from), tolerance_of(amounts)
 
 
 def described(config: Config, start_from: Carried | None = None) -> dict[str, Any]:

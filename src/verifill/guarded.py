@@ -21,6 +21,7 @@ from verifill.machines.gate_memory import GateMemory
 from verifill.machines.health import MACHINE, Components
 from verifill.machines.recovery import guard_in
 from verifill.machines.saved import taken_back
+from verifill.machines.scopes import feed_scope
 from verifill.machines.steady import SteadyTime
 from verifill.machines.surroundings import since_of
 from verifill.machines.thresholds import FeedLimits
@@ -110,7 +111,7 @@ def guarded(log: DurableReader, recent: DurableReader) -> Guarded:
                 scope=venue,
                 state=feed.state,
                 reasons=[feed.reason],
-                since_ns=at(FEED.name, f"feed:{venue}"),
+                since_ns=at(FEED.name, feed_scope(venue)),
             )
             for venue, feed in sorted(feeds.items())
         ],

@@ -5,7 +5,7 @@ value its positions in any asset that they lead to. Nothing in execution reads t
 the limits of money that a live engine is held to.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -113,21 +113,30 @@ def links_of_venue(rules: VenueRules) -> Iterator[Link]:
             )
 
 
-def links_of_chain(chain: ChainRules, indices: Mapping[str, int] | None = None) -> Iterator[Link]:
+def links_of_chain(
+    chain: ChainRules,
+    indices: Mapping[str, int] | None = None,
+    shared: Collection[str] = (),
+) -> Iterator[Link]:
     """What the tokens of a chain are worth.
 
     Args:
         chain: its static data.
         indices: name of an index -> ray at the start; one ray where it is not given.
+        shared: staking tokens and lending markets whose shares the market data tell the worth of.
     """
     for wrapper in chain.wrappers:
         yield _share(wrapper.into, wrapper.asset, wrapper.rate)
     for staking in chain.stakings:
-        yield _share(staking.into, staking.asset, staking.payout)
+        data = staking.share_series if staking.into in shared else staking.payout
+        yield _share(staking.into, staking.asset, data)
     for pool in chain.pools:
         yield Link(asset=pool.base, into=pool.quote, by=By.DATA, data=pool.rate)
     for reserve in chain.reserves:
-        yield from _links_of_reserve(reserve, indices or {})
+        if reserve.market in shared:
+            yield from _links_of_shares(reserve)
+        else:
+            yield from _links_of_reserve(reserve, indices or {})
 
 
 def to_header(links: Iterable[Link]) -> list[dict[str, Any]]:
@@ -156,6 +165,15 @@ def _told(link: Link) -> dict[str, Any]:
 
 def _share(asset: str, into: str, data: str) -> Link:
     return Link(asset=asset, into=into, by=By.SHARE if data else By.SAME, data=data)
+
+
+def _links_of_shares(reserve: Reserve) -> Iterator[Link]:
+    for token, index in (
+        (reserve.a_token, reserve.supplied()),
+        (reserve.debt_token, reserve.borrowed()),
+    ):
+        if token:
+            yield _share(token, reserve.asset, index)
 
 
 def _links_of_reserve(reserve: Reserve, indices: Mapping[str, int]) -> Iterator[Link]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from verifill.anchors import ANCHOR, anchor_to_write
 from verifill.assembly.ccxt import keys_of
 from verifill.assembly.connection import Connection
 from verifill.assembly.history import prepared
@@ -33,7 +34,7 @@ from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import DurableReader, open_log
 from verifill.engine.log.expand import Nesting
 from verifill.engine.log.live import LiveLog
-from verifill.engine.log.opening import create_log, reopen_log
+from verifill.engine.log.opening import TIGHTENED, create_log, reopen_log
 from verifill.engine.log.record import Record
 from verifill.engine.log.writer import is_log
 from verifill.header import MARKET, RECORDED, Running, same_mode
@@ -90,7 +91,8 @@ def run_live(
         port: of the one loopback server on this machine; 0 to go to the endpoints of the
             environment that the configuration chooses.
         folder: of the log; by default the one that the configuration names.
-        anchor: the second place, or its file; by default `FOLDER.anchor` beside the log.
+        anchor: the second place, or its file; by default the configuration's, that of the log
+            there, or a file in the user's folder for state: see `verifill.anchors`.
         mailbox: where operators' commands wait, given the log's folder.
         ticks: after so many ticks it stops; 0 for no end.
         tell: told of each record, with its number, once it is on the disk.
@@ -103,8 +105,7 @@ def run_live(
     settings = config if isinstance(config, Config) else load_config(config)
     settings = evolve(settings, mode=LIVE, environment="" if port else settings.environment)
     log = settings.log_folder if folder is None else Path(folder)
-    if anchor is None or isinstance(anchor, (Path, str)):
-        anchor = FileAnchor(Path(anchor or f"{log}.anchor"))
+    anchor = anchor_to_write(log, anchor or settings.anchor_file)
     start = Start(
         config=settings,
         connect=way_to(settings, port, os.environ, prod=prod),
@@ -144,6 +145,8 @@ def one_life(start: Start, hosting: Hosting) -> Ended:
         check_margins(hosting, connected.venues)
         live = LiveLog(log, Nesting(**said["nesting"]), outside.moment)
         live.on_record = start.tell
+        if TIGHTENED in (log.life.payload or {}):
+            start.tell(log.life, log.tail.seq)
         machine = DurableExecutor(compiled, live)
         answers = Keeping(live)
         looks = _Looks(connected, start.ticks)
@@ -258,7 +261,8 @@ def _header(start: Start, hosting: Hosting, nested: dict[str, Any]) -> dict[str,
     what["environment"] = start.config.environment
     outside = start.outside
     own = {"created_ns": outside.times.wall_ns(), "nonce": outside.entropy(16).hex()}
-    return what | {"run": sha256_hex(canonical_json(what | own))[:12]}
+    place = str(start.anchor.path.resolve()) if isinstance(start.anchor, FileAnchor) else ""
+    return what | {"run": sha256_hex(canonical_json(what | own))[:12], ANCHOR: place}
 
 
 def _bases(hosting: Hosting, totals: Mapping[str, int]) -> tuple[Mapping[str, int], str]:

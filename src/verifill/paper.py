@@ -11,6 +11,7 @@ from pathlib import Path
 
 from attrs import evolve
 
+from verifill.anchors import anchor_to_write
 from verifill.assembly.loopback import Connected, Hosting
 from verifill.assembly.paper import connect_paper
 from verifill.assembly.prices import PriceSource, replayed, served
@@ -18,7 +19,7 @@ from verifill.config import Config, load_config
 from verifill.engine.clock import Times
 from verifill.engine.errors import ConfigError
 from verifill.engine.inbox import Inbox
-from verifill.engine.log.anchor import Anchor, FileAnchor
+from verifill.engine.log.anchor import Anchor
 from verifill.engine.log.writer import is_log
 from verifill.live import Ended, go_on
 from verifill.machines.operator import Mailbox
@@ -47,7 +48,7 @@ def run_paper(
         prices: where live prices come from; see `served` and `replayed`.
         folder: of the log; by default the one that the configuration names. The accounts are
             kept in `FOLDER.venues.jsonl` beside it.
-        anchor: the second place, or its file; by default `FOLDER.anchor` beside the log.
+        anchor: see `verifill.live.run_live`.
         mailbox: where operators' commands wait, given the log's folder.
         ticks: after so many ticks it stops; 0 for no end.
         times: where time comes from.
@@ -59,8 +60,7 @@ def run_paper(
     """
     settings = config if isinstance(config, Config) else load_config(config)
     log = settings.log_folder if folder is None else Path(folder)
-    if anchor is None or isinstance(anchor, (Path, str)):
-        anchor = FileAnchor(Path(anchor or f"{log}.anchor"))
+    anchor = anchor_to_write(log, anchor or settings.anchor_file)
     times = times or Times()
     journal = journal_of(log)
     if journal.exists() and not is_log(log):

@@ -210,14 +210,24 @@ above, `log.sqlite`, and `mark`, which says how far it was acknowledged; SQLite 
 * **The chain.** `hash` is the SHA-256 of the columns up to `prev_hash`, in their order, as a JSON
   array without spaces, in UTF-8. `prev_hash` of the first record is the SHA-256 of `header.json`.
 * **The anchor** is a second place, by default a text file elsewhere with a line of number and
-  hash for each time it was told: when a process life begins, and at every terminal state.
+  hash for each time it was told: when a process life begins, and at every terminal state. Its first
+  line names the log's folder, and the header names the file under `anchor`: empty if a program
+  has its own callable. Without `--anchor`, or `anchor` in the configuration, it lies in the user's
+  folder for state (`$XDG_STATE_HOME/verifill/anchors`, `~/.local/state` if that is not set), under
+  the log's name and a digest of its path.
 * **The mark** is the file `mark`: the number of the last record that was acknowledged, and its
   CRC-32, written over the one before after every commit, without a sync. It is never further than
-  what was synced, so a chain that ends before it has lost records.
+  what was synced, so a chain that ends before it has lost records. It is on the disk before the
+  first record is; one that is missing or damaged is refused.
+* **The first record** holds under `header` a digest of each field of `header.json`, so that a
+  header that was changed is told with the field, or the byte at which it does not parse.
 * **Opening** verifies all of it: every hash, numbers without a gap, epochs, `mono_ns`, run and
   table, the anchored record, the mark, the index that keeps intents apart, and the pages of the
   database. A log that fails is refused with the place, and left as it is; so is an old log with a
-  new table.
+  new table. A file that others were let into is private again, with a warning and, under
+  `tightened`, a word in the EPOCH; one of another owner is refused.
+* **A folder without a log whose anchor knows records** is a log that is lost: no new one begins
+  there until the anchor is moved away. Another log in its place is refused too.
 
 What this does not find out:
 
@@ -255,7 +265,7 @@ COMMANDS: Final = (
     *("backtest", "live", "paper", "report", "log show", "log export", "verify"),
     *("replay", "machines"),
     *("data fetch", "init", "status", "ops", "ops adopt", "ops kill", "ops answer"),
-    *("faults run", "faults list", "metrics", "spans"),
+    *("faults run", "faults list", "sweep run", "sweep show", "metrics", "spans"),
 )
 PAGE_WIDTH: Final = 80
 

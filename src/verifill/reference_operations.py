@@ -52,9 +52,10 @@ are recorded, not authenticated: whoever may write to the log's folder may comma
 
 **Which one?**
 
-* An order is HELD: look at the venue. If it answers again, `ask`. If it shows the order as
-  executed, `adopt`; if it shows that there was none and can be none, `void`. Both are verified:
-  if the positions say otherwise, the order is not taken as done.
+* An order is HELD: look at the venue. If it answers again, `ask`, which in class K has the
+  same sent once more. If it shows the order as executed, `adopt`; if it shows that there was none
+  and can be none, `void`. Both are verified: if the positions say otherwise, the order is not
+  taken as done.
 * A chain is STRANDED: `compensate` lets the engine take back what is left. If you did that by
   hand, `settle`, then look at the positions, then `resume`.
 * A movement is not explained: find out what it was, then `adopt-external`.

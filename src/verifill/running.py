@@ -11,6 +11,7 @@ from verifill.config import Config, load_config
 from verifill.engine.errors import ConfigError
 from verifill.engine.log.writer import BESIDE, Claim
 from verifill.result import RunResult
+from verifill.venues.data.history import History
 
 
 @frozen(kw_only=True)
@@ -37,6 +38,7 @@ def run_backtest(
     start_from: Path | str | None = None,
     executor: ExecutorName = "compiled",
     overwrite: bool = False,
+    market: Path | str | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run the backtest that a configuration describes, and write its log.
@@ -48,6 +50,7 @@ def run_backtest(
         start_from: log of a run whose closing positions and entry values this one takes over.
         executor: `compiled`, or `transitions` to run the library's own machine.
         overwrite: replace a log that is there.
+        market: prepared market data to run on; by default, that of the configuration is prepared.
         progress: what to tell meanwhile.
 
     Raises:
@@ -60,7 +63,13 @@ def run_backtest(
     carried = None if start_from is None else _carried(Path(start_from), folder)
     # claimed before the data is prepared, which goes into the folder too
     with Claim(folder, overwrite=overwrite) as claim:
-        parts = build(settings, work=folder / BESIDE, start_from=carried, progress=told.prepared)
+        parts = build(
+            settings,
+            work=folder / BESIDE,
+            start_from=carried,
+            history=None if market is None else History(market),
+            progress=told.prepared,
+        )
         told.began(parts)
         outcome = run(
             parts,
@@ -72,7 +81,7 @@ def run_backtest(
             claim=claim,
         )
     told.ended(outcome)
-    return RunResult(folder)
+    return RunResult(folder, market=market)
 
 
 def _carried(start_from: Path, folder: Path) -> Carried:

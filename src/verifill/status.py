@@ -24,6 +24,7 @@ from verifill.engine.log.record import EPOCH
 from verifill.guarded import Guarded, guarded
 from verifill.machines.full_loop import FullEvent
 from verifill.report.book import rehearsals
+from verifill.unfinished import Recovery, Unresolved, recovery_of, unresolved_in
 from verifill.venues.keys import asset_of
 
 FIRST_LOOK: Final = 2_000  # records that are read of a durable log at first
@@ -109,6 +110,8 @@ class Status:
         commands: the operators' commands that were posted last, oldest first.
         inbox: why the inbox could not be read; empty if all is well.
         guard: breakers, trading states, feeds and health; a backtest has none.
+        recovery: what the last process life has found; None of a backtest.
+        in_flight: the order of which nobody knows yet what became; None if there is none.
         read_from: number of the first record that was read.
         last_seq: number of the last record, 0 if there is none.
     """
@@ -126,6 +129,8 @@ class Status:
     commands: Sequence[Posted] = ()
     inbox: str = ""
     guard: Guarded = field(factory=Guarded)
+    recovery: Recovery | None = None
+    in_flight: Unresolved | None = None
     read_from: int
     last_seq: int
 
@@ -148,7 +153,12 @@ def status_of(folder: Path, *, last: int = 5) -> Status:
         return _status(log, rows, last, is_written=is_written)
     recent = _told_enough(log, last)
     told = _status(recent, recent.records().collect().to_dicts(), last, is_written=is_written)
-    told = evolve(told, guard=guarded(log, recent))
+    told = evolve(
+        told,
+        guard=guarded(log, recent),
+        recovery=recovery_of(recent),
+        in_flight=unresolved_in(log, recent),
+    )
     try:
         return evolve(told, commands=last_posted(folder, last))
     except InboxError as error:

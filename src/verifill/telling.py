@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from verifill.engine.log.opening import TIGHTENED
 from verifill.engine.log.record import Record
 from verifill.machines.full_loop import Full
 
@@ -61,6 +62,8 @@ def _lines(record: Record) -> list[tuple[str, str, dict[str, Any]]]:
     if "scope" in payload:
         return _beside(record, payload)
     lines: list[tuple[str, str, dict[str, Any]]] = []
+    tightened: Any = payload.get(TIGHTENED, ())
+    lines += [("warning", TIGHTENED, {"file": found}) for found in tightened]
     streams: Any = payload.get("streams") or {}
     for _number, kind, text in streams.get("notes", ()):
         level = "info" if kind == "RECOVERY" else "warning"

@@ -34,12 +34,14 @@ def explored(scope: Scope, folder: Path, *, merged: bool = True) -> Explored:
         return explore(scope, run, merged=merged)
 
 
+# What is lost is resolved under its own key: no proof, no second INTENT, and no order that is there
+# but not found waits for a person.
 PINNED: Mapping[tuple[str, str], tuple[int, int]] = {
-    ("one", "fault"): (24, 196),
-    ("one", "crash"): (22, 165),
-    ("one", "person"): (33, 245),
-    ("one transaction", "fault"): (24, 190),
-    ("one transaction", "crash"): (32, 384),
+    ("one", "fault"): (24, 197),
+    ("one", "crash"): (22, 157),
+    ("one", "person"): (30, 228),
+    ("one transaction", "fault"): (24, 194),
+    ("one transaction", "crash"): (32, 376),
 }
 BUDGETS = {"fault": FAULT, "crash": CRASH, "person": PERSON}
 
@@ -66,16 +68,25 @@ def test_what_is_met_again_leads_to_nothing_new(tmp_path: Path) -> None:
     assert set(merged.verdicts) == set(whole.verdicts)
 
 
-def test_a_crash_after_the_intent_is_one_of_the_choices_and_is_sent_again_after_proof(
+def test_a_crash_after_the_intent_is_one_of_the_choices_and_is_sent_under_its_own_key(
     tmp_path: Path,
 ) -> None:
-    assert explored(scope("one", CRASH), tmp_path).verdicts[Verdict.RESENT] == 1
+    found = explored(scope("one", CRASH), tmp_path)
+
+    assert found.verdicts == {Verdict.DONE: found.runs}
+    assert any(event == "repeat" for _, _, event, _ in found.moves)
 
 
 LATE = evolve(scope("one, lag 90 s", FAULT), menus={Place.SEND: {ASTRAY.name: ASTRAY}})
 PLANTED: Mapping[str, tuple[bugs.Plant, Scope, str]] = {
     "sent before the intent": (bugs.send_before_the_intent, scope("one", {}), "intent"),
     "a time-out is a refusal": (bugs.take_a_time_out_as_refused, LATE, "double"),
+    "sent once more without its move": (
+        bugs.repeat_without_its_move, scope("one", FAULT), "again"
+    ),
+    "something else is sent once more": (
+        bugs.repeat_another_request, scope("one", FAULT), "request"
+    ),
     "what was seen is applied again": (
         bugs.apply_again_what_was_seen, scope("one", FAULT), "progress"
     ),

@@ -61,6 +61,8 @@ def refused(result: Result, code: ExitCode, words: str) -> None:
         "venue address",
         "ops kill",
         "faults run",
+        "sweep run",
+        "sweep show",
         "check",
     ],
 )

@@ -104,3 +104,33 @@ def test_an_anchor_can_be_two_functions() -> None:
     anchor.publish(1, ONE)
 
     assert (1, ONE) == anchor.last()
+
+
+def test_the_folder_of_the_log_stands_before_the_places(tmp_path: Path) -> None:
+    log = tmp_path / 'a "log"'
+    anchor = FileAnchor(tmp_path / "anchor", log)
+    assert (None, None, None) == (anchor.first(), anchor.last(), anchor.log)
+    anchor.publish(1, ONE)
+    anchor.publish(2, TWO)
+
+    assert (Place(1, ONE), Place(2, TWO), log) == (anchor.first(), anchor.last(), anchor.log)
+    assert None is FileAnchor(tmp_path / "none").log
+
+
+@pytest.mark.parametrize("left", [5, -1, -30])
+def test_a_first_line_that_was_torn_is_written_anew(left: int, tmp_path: Path) -> None:
+    anchor = FileAnchor(tmp_path / "anchor", tmp_path / "log")
+    anchor.publish(1, ONE)
+    whole = (tmp_path / "anchor").read_bytes()
+    (tmp_path / "anchor").write_bytes(whole[:left])
+
+    assert None is anchor.last()
+    anchor.publish(1, ONE)
+    assert whole == (tmp_path / "anchor").read_bytes()
+
+
+def test_a_damaged_line_of_the_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "anchor").write_text(f'log "\\x"\n1 {ONE}\n')
+
+    with pytest.raises(LogError, match="line 1 of the anchor"):
+        _ = FileAnchor(tmp_path / "anchor").log

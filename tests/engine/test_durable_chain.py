@@ -16,7 +16,7 @@ from tests.engine.durable_support import TABLE, filled, holding, intent, note, r
 from verifill.engine.digest import canonical_json
 from verifill.engine.errors import LogError
 from verifill.engine.log.chain import beginning, follow, hash_of
-from verifill.engine.log.mark import MARK
+from verifill.engine.log.mark import MARK, make_mark
 from verifill.engine.log.record import COLUMNS, Origin, Row
 
 Change = Callable[[sqlite3.Connection], object]
@@ -224,7 +224,7 @@ def test_a_header_that_was_changed_is_found(tmp_path: Path) -> None:
     header = tmp_path / "log" / "header.json"
     header.write_bytes(header.read_bytes().replace(b'"events":["tick"', b'"events":["tock"'))
 
-    with pytest.raises(LogError, match="record 1 does not follow the header"):
+    with pytest.raises(LogError, match=r"of the fields of header\.json, 'nesting' is not"):
         reopened(tmp_path / "log")
 
 
@@ -240,6 +240,7 @@ def test_without_a_late_anchor_what_was_cut_off_or_made_anew_is_not_found(tmp_pa
     with pytest.raises(LogError, match="it ends at record 6, and record 7 was acknowledged"):
         reopened(tmp_path / "log", anchor=holding(early))
     (tmp_path / "log" / MARK).unlink()
+    make_mark(tmp_path / "log")
 
     with reopened(tmp_path / "log", anchor=holding(early)) as log:
         assert 6 == log.found.seq

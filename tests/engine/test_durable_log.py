@@ -27,7 +27,7 @@ from tests.engine.durable_support import (
 from verifill.engine.digest import canonical_json
 from verifill.engine.errors import EngineDefect, LogError, LogExists
 from verifill.engine.log import connection
-from verifill.engine.log.anchor import Callbacks
+from verifill.engine.log.anchor import Callbacks, FileAnchor
 from verifill.engine.log.durable import DurableLog
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.engine.log.opening import create_log
@@ -305,7 +305,9 @@ def test_header_database_and_their_names_are_on_the_disk_before_anything_rests_o
     monkeypatch.setattr(os, "fsync", noting)
     created(tmp_path / "log", anchor=Memory()).close()
 
-    assert [tmp_path.name, "header.json", "log", "log.sqlite", "log"] == synced
+    assert [
+        tmp_path.name, "header.json", "log", "log.sqlite", "log", "mark", "log",
+    ] == synced  # fmt: skip
 
 
 def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
@@ -341,7 +343,12 @@ def test_a_backtest_does_not_replace_a_durable_log(tmp_path: Path) -> None:
 
 
 def test_an_anchor_serves_one_log(tmp_path: Path) -> None:
-    with pytest.raises(LogExists, match="holds record 9 of another log"):
+    other = FileAnchor(tmp_path / "anchor", tmp_path / "other")
+    other.publish(9, "0" * 64)
+    mine = FileAnchor(tmp_path / "anchor", tmp_path / "log")
+    with pytest.raises(LogExists, match=r"is of another log: it holds record 9 of .*/other"):
+        created(tmp_path / "log", anchor=mine)
+    with pytest.raises(LogError, match="its anchor holds record 9 of one: the log is lost"):
         created(tmp_path / "log", anchor=holding((9, "")))
     assert not (tmp_path / "log").exists()
 

@@ -1,14 +1,15 @@
-"""What was acknowledged is in the log, or it is refused; a mark that says nothing is no fault."""
+"""What was acknowledged is in the log, or it is refused; so is a mark that does not tell."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.engine.durable_support import beside, created, note, reopened
+from tests.engine.durable_support import beside, created, filled, note, reopened
 from verifill.engine.errors import LogError
 from verifill.engine.log.connection import DATABASE
 from verifill.engine.log.files import PRIVATE_FILE
-from verifill.engine.log.mark import MARK, Mark, marked
+from verifill.engine.log.mark import MARK, Mark, make_mark, marked
 
 WAL = f"{DATABASE}-wal"
 
@@ -23,7 +24,8 @@ def test_a_mark_moves_on_with_every_commit_and_is_for_its_owner_alone(tmp_path: 
 
 
 @pytest.mark.parametrize("at", range(30))
-def test_a_mark_of_which_a_byte_is_another_says_nothing(tmp_path: Path, at: int) -> None:
+def test_a_mark_of_which_a_byte_is_another_is_refused(tmp_path: Path, at: int) -> None:
+    make_mark(tmp_path)
     mark = Mark(tmp_path)
     mark.move(12)
     mark.close()
@@ -33,15 +35,27 @@ def test_a_mark_of_which_a_byte_is_another_says_nothing(tmp_path: Path, at: int)
     line[at] ^= 1
     (tmp_path / MARK).write_bytes(line)
 
-    assert 0 == marked(tmp_path)
+    with pytest.raises(LogError, match="how far the log was acknowledged: it is damaged"):
+        marked(tmp_path)
 
 
-@pytest.mark.parametrize("line", [b"", b"12", b"no mark", b"\xff" * 30])
-def test_what_is_no_mark_says_nothing(tmp_path: Path, line: bytes) -> None:
-    assert 0 == marked(tmp_path)
-    (tmp_path / MARK).write_bytes(line)
+@pytest.mark.parametrize("line", [b"", b"12", b"no mark", b"\xff" * 30, None])
+def test_a_log_whose_mark_is_none_or_gone_is_refused_until_a_person_makes_it_anew(
+    tmp_path: Path, line: bytes | None
+) -> None:
+    filled(tmp_path / "log").close()
+    mark = tmp_path / "log" / MARK
+    mark.unlink() if line is None else mark.write_bytes(line)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "log").iterdir()}
 
-    assert 0 == marked(tmp_path)
+    with pytest.raises(LogError, match="does not tell how far the log was acknowledged") as refused:
+        reopened(tmp_path / "log")
+    assert before == {name: (tmp_path / "log" / name).read_bytes() for name in before}
+
+    command = f"echo {str(refused.value).partition(': echo ')[2]}"
+    subprocess.run(["/bin/sh", "-c", command], check=True)
+    reopened(tmp_path / "log").close()
+    assert 8 == marked(tmp_path / "log")
 
 
 def test_a_log_that_lost_what_was_acknowledged_is_refused(tmp_path: Path) -> None:
@@ -79,8 +93,8 @@ def test_a_mark_that_cannot_be_written_stops_the_log(
 
 def test_a_mark_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     created(tmp_path / "log").close()
-    (tmp_path / "log" / MARK).unlink()
-    (tmp_path / "log" / MARK).mkdir()
+    (tmp_path / "log" / MARK).rename(tmp_path / MARK)
+    (tmp_path / "log" / MARK).symlink_to(tmp_path / MARK)
 
     with pytest.raises(LogError, match=r"the mark of .* cannot be written"):
         reopened(tmp_path / "log")

@@ -407,6 +407,27 @@ def test_a_position_outside_of_its_bounds_is_found(plain: Path) -> None:
     assert "instruction 1 was verified with binance.spot:BaseToken:BTC at" in found[0][1]
 
 
+@pytest.mark.parametrize(
+    ("stream", "column"), [("fills", "quantity"), ("positions", "total"), ("usual", "quantity")]
+)
+def test_a_fill_and_a_position_that_do_not_add_up_are_found(
+    made: Path, tmp_path: Path, stream: str, column: str
+) -> None:
+    """Also where it went the usual way, and both are of one row."""
+    shutil.copytree(made, tmp_path / "other")
+    log = tmp_path / "other"
+    if stream != "usual":
+        ordinary(log)
+    at = pl.read_parquet(log / f"000001.{stream}.parquet").height - 2
+
+    change(log, stream, moved(column, 1, at))
+
+    places = faults(log)["sums"]
+    assert all(where.startswith("record ") for where, _ in places)
+    assert any(" is -1 apart from what" in what or " is 1 apart from what" in what
+               for _, what in places)  # fmt: skip
+
+
 def test_what_claims_nothing_wrong_is_found_by_its_root(plain: Path) -> None:
     root = verify(plain).root
     change(plain, "fills", moved("fee", 1, 0))

@@ -1,13 +1,16 @@
 """What no table can prove, `verify` checks against what else the log holds."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.engine.test_verify_records import Row, change, faults, of, put
 from tests.machines.lives import Moments
 from tests.machines.support import buy
-from tests.machines.test_lives import world
+from tests.machines.test_lives import PLANS, world
 
 
 @pytest.fixture
@@ -42,3 +45,81 @@ def test_a_life_that_left_an_instruction_open_had_recovered_before(log: Path) ->
     change(log, lambda rows: rows[: of(rows, epoch=2)])
 
     assert "recovered" not in faults(log)
+
+
+def payloads(rows: list[Row], how: Callable[[dict[str, Any]], None]) -> list[Row]:
+    """Change what payloads say."""
+    for row in rows:
+        if row["payload"]:
+            told = json.loads(row["payload"])
+            how(told)
+            row["payload"] = json.dumps(told, separators=(",", ":"), sort_keys=True)
+    return rows
+
+
+def streamed(name: str, column: int, how: Callable[[Any], Any]) -> Callable[[list[Row]], list[Row]]:
+    """Change a column of a stream that payloads carry."""
+
+    def changed(told: dict[str, Any]) -> None:
+        for one in told.get("streams", {}).get(name, ()):
+            one[column] = how(one[column])
+
+    return lambda rows: payloads(rows, changed)
+
+
+def test_a_fill_that_is_not_what_the_position_changed_by_is_found(tmp_path: Path) -> None:
+    lived = world(tmp_path, [buy("1", name="A")])
+    assert "STOPPED" == lived.live(1)
+    log = tmp_path / "log"
+    change(log, streamed("fills", 2, lambda quantity: quantity + 1))
+
+    ((where, what),) = faults(log)["sums"]
+
+    assert where.startswith("record ")
+    assert "desk.spot:BaseToken:BTC is -1 apart from what instruction 1 has moved" == what
+
+
+def test_a_position_that_is_not_what_fills_come_to_is_found(tmp_path: Path) -> None:
+    """Its bounds are moved along, so nothing else shows it."""
+    lived = world(tmp_path, [buy("1", name="A")])
+    assert "STOPPED" == lived.live(1)
+    bought = 100_000_000
+
+    def beyond(told: dict[str, Any]) -> None:
+        if told.get("streams", {}).get("fills"):
+            for one in told["streams"]["positions"][:1]:
+                one[3:6] = [units + bought for units in one[3:6]]
+
+    change(tmp_path / "log", lambda rows: payloads(rows, beyond))
+
+    ((_, what),) = faults(tmp_path / "log")["sums"]
+    assert f"desk.spot:BaseToken:BTC is {bought} apart" in what
+
+
+def test_recovery_that_says_something_else_became_of_an_order_is_found(log: Path) -> None:
+    def other(text: str) -> str:
+        return text.replace('"adopted"', '"voided"')
+
+    change(log, streamed("notes", 2, other))
+
+    ((where, what),) = faults(log)["resolution"]
+
+    assert where.startswith("record ")
+    assert "claims that the order of instruction 1 was voided, and goes to INSTRUCTION.DONE" == what
+
+
+def test_a_step_that_nothing_took_back_is_found_where_its_chain_is_rolled_back(
+    tmp_path: Path,
+) -> None:
+    lived = world(tmp_path, *PLANS["saga taken back"])
+    assert "STOPPED" == lived.live(2)
+    log = tmp_path / "log"
+    assert {} == faults(log)
+
+    change(log, streamed("instructions", 2, lambda role: {"COMPENSATION": "STEP"}.get(role, role)))
+
+    assert [
+        "claims that chain 1 is rolled back, and nothing took instruction "
+        f"{number} back, which was executed"
+        for number in (1, 2, 4, 5)
+    ] == [what for _, what in faults(log)["rolled back"]]

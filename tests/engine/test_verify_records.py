@@ -22,6 +22,7 @@ from verifill.engine.log.chain import hash_of
 from verifill.engine.log.connection import DATABASE, INSERT, SCHEMA, connect_to_read, rows_after
 from verifill.engine.log.opening import origin_of
 from verifill.engine.log.record import COLUMNS
+from verifill.engine.log.record import Row as StoredRow
 from verifill.engine.verify.evidence import intent_checks
 from verifill.engine.verify.log import verify
 from verifill.engine.verify.machine import Machine
@@ -193,6 +194,23 @@ def test_damaged_pages_are_found(log: Path) -> None:
     assert faults(log)["chain"]
 
 
+def test_an_index_that_leaves_an_intent_out_is_found(log: Path) -> None:
+    """It would let the intent be sent twice; the records themselves are as they were."""
+    store(log, records(log))
+    with closing(sqlite3.connect(log / DATABASE)) as database:
+        database.execute("PRAGMA writable_schema = ON")
+        told = "SELECT sql FROM sqlite_master WHERE name = 'one_intent'"
+        whole = database.execute(told).fetchone()[0]
+        database.execute("DROP INDEX one_intent")
+        database.execute("CREATE UNIQUE INDEX one_intent ON records (intent_id) WHERE kind = ''")
+        database.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'one_intent'", (whole,))
+        database.commit()
+
+    assert ["is damaged: its index of INTENT does not say what its records say"] == [
+        what.partition(" ")[2].partition(".")[0] for _, what in faults(log)["chain"]
+    ]
+
+
 def test_what_can_no_longer_be_read_is_found_after_what_was_edited(log: Path) -> None:
     rows = records(log)
     edited(rows)
@@ -211,6 +229,37 @@ def spoil(log: Path, *, leaf: int) -> None:
     pages = [at for at in range(PAGE, len(data), PAGE) if data[at] == leaf]
     data[pages[-1] : pages[-1] + PAGE] = bytes(PAGE)
     (log / DATABASE).write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"note":1,"streams":{"notes":[[1,"a","b"]]}}',
+        '{"streams":{"notes":[[1,"a","b"]]},"text":1}',
+        '{"streams":{"notes":[[1,"a","b"]]},"text":{"streams":{"notes":[]}}}',
+        '{"a":{"streams":{"notes":[[2,"x","y"]]}},"streams":{"notes":[[1,"a","b"]]}}',
+        '{"streams":{"notes":[[1,"a","b"]]},"text":"\\"streams\\":{}"}',
+    ],
+)
+def test_streams_are_found_wherever_they_are_in_a_payload(payload: str) -> None:
+    kept = Kept()
+    list(kept.of([holding(payload)]))
+
+    assert [(7, 1, "a", "b")] == kept.frame("notes").rows()
+
+
+def test_streams_of_another_part_of_a_payload_are_none() -> None:
+    kept = Kept()
+    payload = '{"a":{"streams":{"notes":[[2,"x","y"]]}}}'
+    list(kept.of([holding(payload)]))
+
+    assert [] == kept.frame("notes").rows()
+
+
+def holding(payload: str) -> StoredRow:
+    """A record with that payload, and nothing else."""
+    told: dict[str, int | str] = {"seq": 7, "payload": payload}
+    return tuple(told.get(name) for name in COLUMNS)
 
 
 def test_records_are_packed_in_pieces(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from fixtures.chain.anvil import CHAIN_ID, KEYS
 from fixtures.chain.settings import WALLET
 from tests.evm.between import Befall, Onward
 from tests.evm.world import World, waited
-from verifill import Borrow, InternalTransfer, Supply, Wrap
+from verifill import Borrow, InternalTransfer, Supply, Swap, Wrap
 from verifill.venues.evm.abi import call_of, selector
 from verifill.venues.instructions import Instruction
 
@@ -25,11 +25,24 @@ WRAP: Final = Wrap(account=A, asset="ETH", into="WETH", amount=Decimal(2))
 SUPPLY: Final = Supply(account=A, market="aave_v3", asset="WETH", amount=Decimal(1))
 BORROW: Final = Borrow(account=A, market="aave_v3", asset="USDC", amount=Decimal(100))
 GIFT: Final = InternalTransfer(account=A, to="other", asset="ETH", amount=Decimal(2))
+SWAP: Final = Swap(
+    account=A,
+    pool="uniswap_v2",
+    asset="WETH",
+    into="weETH",
+    amount=Decimal(1),
+    min_out=Decimal("0.8"),
+)
 CALLED: Final[Mapping[Instruction, tuple[str, int]]] = {
     WRAP: ("0x" + selector("deposit()").hex(), 2 * ETHER),
     SUPPLY: ("0x" + selector("supply(address,uint256,address,uint16)").hex(), 0),
     BORROW: ("0x" + selector("borrow(address,uint256,uint256,uint16,address)").hex(), 0),
     GIFT: ("0x", 2 * ETHER),
+    SWAP: (
+        "0x"
+        + selector("swapExactTokensForTokens(uint256,uint256,address[],address,uint256)").hex(),
+        0,
+    ),
 }
 """How the transaction of an order begins, and the ether that goes with it."""
 Act = Callable[[World], None]
@@ -156,6 +169,21 @@ def signed(
         }
     )  # fmt: skip
     return f"0x{raw.raw_transaction.hex()}"
+
+
+def trading(world: World) -> None:
+    """The wallet has something to swap; what it sends waits in the pool."""
+    world.wrapped("5")
+    router = world.market.uniswap.v2_router
+    world.admin.send(world.weth, "approve(address,uint256)", router, 5 * ETHER, sender=WALLET)
+    world.mining(on=False)
+
+
+def outlived(world: World) -> None:
+    """The next block is of a time after its deadline."""
+    world.rpc("evm_increaseTime", 700)
+    world.rpc("evm_mine")
+    world.mining(on=True)
 
 
 def taken_by_nothing(world: World) -> None:

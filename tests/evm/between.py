@@ -1,16 +1,19 @@
 """Stands between a run and its node, and lets what it is told befall its transactions."""
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread, Timer
+from time import sleep
 from typing import Final
 
 HOST: Final = "127.0.0.1"
 SEND: Final = b"eth_sendRawTransaction"
-COUNT: Final = b"eth_getTransactionCount"
+NEXT: Final = b'"pending"'  # the next nonce is asked for with what waits in the pool
 PATIENCE_S: Final = 30
+DRIPS: Final = b" " * 100_000
+DRIP_S: Final = 0.1  # for each of them, until whoever asked has gone
 Onward = Callable[[], bytes]
 Befall = Callable[[Onward], bytes | None]
 """Is given what takes a send on to the node; answers what the sender is told, None: nothing."""
@@ -32,6 +35,12 @@ def garbled(onward: Onward) -> bytes:
     return b'{"jsonrpc": "2.0", "id": '
 
 
+def dripping(onward: Onward) -> bytes:
+    """It does, and of what is to be heard a byte comes now and then."""
+    onward()
+    return DRIPS
+
+
 class Between(ThreadingHTTPServer):
     """Passes on what is asked and answered, but for the first sends.
 
@@ -46,7 +55,7 @@ class Between(ThreadingHTTPServer):
     def __init__(self, port: int, befalls: Sequence[Befall], counts: Sequence[Befall]) -> None:
         super().__init__((HOST, 0), Handler)
         self.node = port
-        self.befalls = {SEND: list(befalls), COUNT: list(counts)}
+        self.befalls = {SEND: list(befalls), NEXT: list(counts)}
         self.awake = Event()
         self.awake.set()
 
@@ -92,7 +101,17 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
-        self.wfile.write(said)
+        if said is DRIPS:
+            self._drip()
+        else:
+            self.wfile.write(said)
+
+    def _drip(self) -> None:
+        self.close_connection = True
+        with suppress(OSError):  # whoever asked has hung up
+            for _ in range(round(PATIENCE_S / DRIP_S)):
+                self.wfile.write(b" ")
+                sleep(DRIP_S)
 
     def _passed_on(self, asked: bytes) -> bytes:
         connection = HTTPConnection(HOST, self.way.node, timeout=PATIENCE_S)

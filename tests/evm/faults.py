@@ -9,6 +9,7 @@ from tests.evm.befalling import (
     BORROW,
     GIFT,
     SUPPLY,
+    SWAP,
     WRAP,
     Act,
     after,
@@ -23,6 +24,7 @@ from tests.evm.befalling import (
     killed,
     nothing,
     oracle_broken,
+    outlived,
     outrun,
     owning,
     owning_and,
@@ -32,9 +34,10 @@ from tests.evm.befalling import (
     reorganised,
     taken_by_another,
     taken_by_nothing,
+    trading,
     waits,
 )
-from tests.evm.between import Befall, garbled, reply_lost, request_lost
+from tests.evm.between import Befall, dripping, garbled, reply_lost, request_lost
 from tests.evm.world import World
 from verifill.machines.full_loop import Full
 from verifill.venues.instructions import Instruction
@@ -96,6 +99,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "the send is lost": Fault(befalls=plainly(request_lost)),
     "the answer to it is lost": Fault(befalls=plainly(reply_lost)),
     "the answer to it means nothing": Fault(befalls=plainly(garbled)),
+    "the answer to it drips": Fault(befalls=plainly(dripping), settings=IMPATIENT),
     "the node hangs before it has taken it": Fault(befalls=hung(taken=False), settings=IMPATIENT),
     "the node hangs after it has taken it": Fault(befalls=hung(taken=True), settings=IMPATIENT),
     "the node is ended after it was mined, and started on its state": Fault(
@@ -107,6 +111,11 @@ FAULTS: Final[Mapping[str, Fault]] = {
     # The pool.
     "it alone is dropped from the pool": Fault(first=waits, befalls=dropped, settings=SHORT),
     "the fee rises above its offer": Fault(first=waits, befalls=after(outrun), settings=SHORT),
+    "its deadline passes while it waits": Fault(
+        first=trading, befalls=after(outlived), instruction=SWAP,
+        settings={"approvals": 'wallet = ["uniswap_v2"]'},
+        verdict=CLEAN, effects=0, told="in block",
+    ),
     "its place is taken by what does nothing": Fault(
         first=waits, befalls=after(taken_by_nothing), settings=SHORT, intents=2
     ),
@@ -124,6 +133,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
     # The chain.
     "its block is replaced by one without it": Fault(
         befalls=reorganised(back=False), settings=SAFE
+    ),
+    "its block is replaced by another one with it": Fault(
+        befalls=reorganised(back=True), settings=SAFE
     ),
     "it runs out of gas in a block": Fault(
         befalls=before(becomes_dear),

@@ -1,23 +1,28 @@
 """Taking back what waits in the pool: something that does nothing takes its place."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from fixtures.chain.anvil import KEYS
-from fixtures.chain.settings import KEY
+from fixtures.chain.settings import KEY, WALLET
 from tests.evm.world import World
 from verifill import Wrap
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.config import load_config
+from verifill.engine.errors import NotObserved
 from verifill.machines.recovery import Found
+from verifill.venues.evm.abi import call_of
+from verifill.venues.evm.decode import Mined
+from verifill.venues.evm.effects import Effects
 from verifill.venues.evm.node import Block, Node
+from verifill.venues.evm.positions import DEEP, Feed, Json
 from verifill.venues.evm.venue import EvmChain
-from verifill.venues.orders import Cause, Order, Outcome
+from verifill.venues.orders import Cause, Move, Order, Outcome, Reading
 from verifill.ways import way_to
 
 NAME = "a" * 32
@@ -89,15 +94,15 @@ def test_what_is_mined_between_two_questions_is_not_taken_for_replaced(
     chain: EvmChain, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = waiting(chain, world)
-    asked = Node.receipt
+    asked = Feed.found
 
-    def mined_meanwhile(node: Node, transaction: str) -> Mapping[str, Any] | None:
-        monkeypatch.setattr(Node, "receipt", asked)
-        told = node.receipt(transaction)
+    def mined_meanwhile(feed: Feed, transaction: str) -> tuple[Json | None, Json | None]:
+        monkeypatch.setattr(Feed, "found", asked)
+        told = feed.found(transaction)
         world.rpc("evm_mine")
         return told
 
-    monkeypatch.setattr(Node, "receipt", mined_meanwhile)
+    monkeypatch.setattr(Feed, "found", mined_meanwhile)
     receipt = chain.query(order)
 
     assert Outcome.EXECUTED is receipt.outcome, receipt.reason
@@ -142,3 +147,80 @@ def test_rows_of_blocks_that_are_no_more_are_taken_back(chain: EvmChain, world: 
     assert Outcome.ACCEPTED is chain.submit(order).outcome
     world.mine_now()
     assert 10**18 == chain.read().totals["wallet:BaseToken:WETH"]
+
+
+def told_by(*readings: Reading) -> dict[tuple[str, str], int]:
+    """What the rows of readings come to, by reference and position."""
+    sums: dict[tuple[str, str], int] = {}
+    for row in [row for reading in readings for row in reading.rows]:
+        sums[row.ref, row.key] = sums.get((row.ref, row.key), 0) + row.amount
+    return sums
+
+
+def moved_by(chain: EvmChain, order: Order) -> dict[tuple[str, str], int]:
+    """What its receipt says, likewise."""
+    return {(move.ref, move.key): move.amount for move in chain.query(order).moves}
+
+
+def comes_again_behind_another(world: World, order: Order) -> None:
+    """The newest block is replaced by one in which an approval of somebody else goes before it."""
+    data = "0x" + call_of("approve(address,uint256)", WALLET, 5).hex()
+    asked = {"from": world.admin.admin, "to": world.weth, "data": data, "gas": hex(60_000)}
+    price = {"maxFeePerGas": hex(10**11), "maxPriorityFeePerGas": hex(10**9)}
+    world.rpc("anvil_reorg", 1, [[asked | price, 0], [order.sealed[-1], 0]])
+
+
+def test_what_comes_again_at_another_place_of_its_block_is_told_once(
+    chain: EvmChain, world: World
+) -> None:
+    chain.read()
+    order = waiting(chain, world)
+    world.rpc("evm_mine")
+    before = chain.read()
+    comes_again_behind_another(world, order)
+    after = chain.read()
+
+    assert told_by(before)
+    assert moved_by(chain, order) == told_by(before, after)
+    assert {"wallet:BaseToken:ETH"} >= {row.key for row in after.rows}  # its gas, by another fee
+
+
+def test_a_reading_that_a_reorganisation_spoils_loses_no_row(
+    chain: EvmChain, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain.read()
+    order = waiting(chain, world)
+    world.rpc("evm_mine")
+    asked = Effects.moves
+
+    def replaced_meanwhile(effects: Effects, mined: Mined) -> tuple[Move, ...]:
+        monkeypatch.setattr(Effects, "moves", asked)
+        world.rpc("anvil_reorg", 1, [[order.sealed[-1], 0]])
+        return asked(effects, mined)
+
+    monkeypatch.setattr(Effects, "moves", replaced_meanwhile)
+    with pytest.raises(NotObserved, match="was replaced while it was read"):
+        chain.read()
+
+    assert moved_by(chain, order) == told_by(chain.read())
+
+
+def test_the_block_that_a_life_begins_with_may_be_replaced(chain: EvmChain, world: World) -> None:
+    """What it had in it is taken back, what waits comes as it does, and both are told."""
+    world.rpc("anvil_mine", hex(DEEP + 1))  # of older ones the node has no state
+    deposit = {"from": WALLET, "to": world.weth, "value": hex(10**18), "gas": hex(60_000)}
+    world.rpc("eth_sendTransaction", deposit | {"data": "0x" + call_of("deposit()").hex()})
+    world.mine_now()
+    opening = chain.read()
+    world.mining(on=False)
+    world.rpc("anvil_reorg", 2, [])  # it was in one of these two blocks
+    gone = chain.read()
+    order = waiting(chain, world)
+    world.rpc("evm_mine")
+    after = chain.read()
+
+    told = told_by(gone, after)
+    for key, total in after.totals.items():
+        assert total == opening.totals[key] + sum(n for (_, k), n in told.items() if k == key)
+    assert [-(10**18)] == [row.amount for row in gone.rows if row.key.endswith("WETH")]
+    assert moved_by(chain, order).items() <= told_by(after).items()

@@ -5,15 +5,19 @@ from collections.abc import Callable, Generator
 
 import pytest
 
-from fixtures.chain.settings import KEY
-from tests.evm.world import World
+from fixtures.chain.deploy import ZERO
+from fixtures.chain.settings import KEY, WALLET
+from tests.evm.world import ETHER, World
 from verifill.assembly.connection import Connection
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.config import load_config
 from verifill.engine.errors import NotObserved
+from verifill.links import to_header
 from verifill.machines.recovery import Found
+from verifill.valuing import LiveWorth
 from verifill.venues.evm.venue import EvmChain
+from verifill.venues.keys import asset_of
 from verifill.venues.orders import Outcome
 from verifill.ways import way_to
 
@@ -46,6 +50,37 @@ def test_rates_are_those_of_the_newest_block(connected: Callable[[], Connection]
         one.market.close("WETH/USDT")
     with pytest.raises(NotObserved, match="a chain quotes no instrument"):
         one.market.closes("WETH/USDT", 3)
+
+
+def test_shares_are_worth_what_they_are_at_the_block_of_the_reading(
+    connected: Callable[[], Connection], world: World
+) -> None:
+    """The rates move after the last look at the market, and before the positions are read."""
+    one = connected()
+    one.refresh()
+    staked, aave = world.market.tokens.staked, world.market.aave
+    world.wrapped("20")
+    world.admin.send(staked, "submit(address)", ZERO, value=10 * ETHER, sender=WALLET)
+    approve, supply = "approve(address,uint256)", "supply(address,uint256,address,uint16)"
+    world.admin.send(world.weth, approve, aave.pool, 20 * ETHER, sender=WALLET)
+    world.admin.send(aave.pool, supply, world.weth, 20 * ETHER, WALLET, 0, sender=WALLET)
+    world.rpc("evm_increaseTime", 40 * 86_400)
+    world.admin.send(staked, "reward()", value=20_000 * ETHER)
+    (venue,) = one.venues.values()
+    reading = venue.read()
+    config = load_config(world.folder / "chain.toml")
+    hosting = Hosting.of(config, prepared(config, world.folder / "again", None))
+    decimals = hosting.amounts.scales.as_dict()
+    header = {"quote": "WETH", "decimals": decimals, "price_decimals": {}}
+    worth = LiveWorth(header | {"links": to_header(hosting.links())}, one.market)
+
+    for key, token in (
+        ("wallet:BaseToken:eETH", staked),
+        ("aave_v3:aToken:aWETH", aave.a_tokens["WETH"]),
+    ):
+        shares, held = reading.totals[key], world.balance(token)
+        assert held > shares  # what a share was at the start, it is not now
+        assert abs(worth.value(asset_of(key), shares) * ETHER - held) < 100
 
 
 def test_a_node_that_has_fallen_behind_is_not_believed(

@@ -16,8 +16,8 @@ ROLLED_BACK: Final = f"{Full.ATOMIC}.ROLLED_BACK"
 A: Final = "wallet"
 
 
-def scaled(world: World, token: str) -> int:
-    return int(world.admin.ask(token, "scaledBalanceOf(address)", "uint256", WALLET))
+def scaled(world: World, token: str, of: str = WALLET) -> int:
+    return int(world.admin.ask(token, "scaledBalanceOf(address)", "uint256", of))
 
 
 def nonce_of(world: World) -> int:

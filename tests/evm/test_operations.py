@@ -14,6 +14,7 @@ from verifill import (
     InternalTransfer,
     Late,
     Repay,
+    SetEMode,
     Stake,
     Supply,
     Swap,
@@ -65,6 +66,8 @@ CELLS: Mapping[str, Sequence[Instruction]] = {
     "approve": [allow("aave_v3", "WETH", "7"), allow("aave_v3", "WETH", "12")],
     "aave supply": [lent(Supply, "WETH", D(10))],
     "aave withdraw": [lent(Withdraw, "WETH", D("0.7"))],
+    "aave set emode": [SetEMode(account=A, market="aave_v3", category=1)],
+    "aave leave emode": [SetEMode(account=A, market="aave_v3", category=0)],
     "aave borrow": [lent(Borrow, "USDC", D(100))],
     "aave repay": [allow("aave_v3", "USDC", "500"), lent(Repay, "USDC", D(40))],
     "uniswap v3 swap": [
@@ -86,8 +89,21 @@ CELLS: Mapping[str, Sequence[Instruction]] = {
         Unwrap(name="U", account=A, asset="weETH", into="eETH", amount=shares("W", "weETH"))
     ],
     "lido unstake": [Unstake(account=A, asset="eETH", into="ETH", amount=shares("U", "eETH"))],
+    "ether.fi stake": [Stake(name="FS", account=A, asset="ETH", into="fiETH", amount=D(10))],
+    "weeth wrap": [
+        allow("wfiETH", "fiETH", "100"),
+        Wrap(name="FW", account=A, asset="fiETH", into="wfiETH", amount=shares("FS", "fiETH")),
+    ],
+    "weeth unwrap": [
+        Unwrap(name="FU", account=A, asset="wfiETH", into="fiETH", amount=shares("FW", "wfiETH"))
+    ],
+    "ether.fi unstake": [
+        allow("fiETH", "fiETH", "100"),
+        Unstake(account=A, asset="fiETH", into="ETH", amount=shares("FU", "fiETH")),
+    ],
 }
-SPENDERS = 'wallet = ["aave_v3", "uniswap_v2", "uniswap_v3", "weETH"]'
+GAS = "UNWRAP = 150_000, WRAP = 150_000"
+SPENDERS = 'wallet = ["aave_v3", "uniswap_v2", "uniswap_v3", "weETH", "wfiETH", "fiETH"]'
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +111,7 @@ def lived(market: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
     """A run through every cell."""
     with market.for_a_while(tmp_path_factory.mktemp("cells")) as world:
         plan = [instruction for cell in CELLS.values() for instruction in cell]
-        world.run(world.planning(plan, approvals=SPENDERS))
+        world.run(world.planning(plan, approvals=SPENDERS, gas=GAS))
         yield world
 
 

@@ -1,6 +1,9 @@
 """Tokens with ways of their own: queues, allowances by way of zero."""
 
 from decimal import Decimal
+from typing import Final
+
+import pytest
 
 from fixtures.chain.settings import WALLET
 from tests.evm.test_operations import WETH_KEY, A, allow, shares, to_other, wrap
@@ -9,6 +12,7 @@ from verifill import Claim, Stake, Unstake
 from verifill.machines.full_loop import Full
 
 D = Decimal
+STAKINGS: Final = 'stakings = [{ asset = "ETH", into = "eETH" }, { asset = "ETH", into = "fiETH" }]'
 
 
 def test_a_queue_pays_what_its_oracle_says(world: World) -> None:
@@ -26,6 +30,40 @@ def test_a_queue_pays_what_its_oracle_says(world: World) -> None:
     assert "" == ended.reason
     assert f"{Full.INSTRUCTION}.DONE" in world.states(), world.notes("MISMATCH")
     assert asked == -world.moves()["wallet:Claim:eETH"]
+
+
+@pytest.mark.parametrize("lost", ["0", "50"])
+def test_requests_that_are_tokens_pay_what_they_are_worth(lost: str, world: World) -> None:
+    """As much as was asked for, or less after a loss: both are what happened, and are verified."""
+    fi, approvals = world.market.tokens.fi, 'wallet = ["fiETH"]'
+    stake = Stake(name="S", account=A, asset="ETH", into="fiETH", amount=D(10))
+    half = Unstake(account=A, asset="fiETH", into="ETH", amount=D(4))
+    plan = [stake, allow("fiETH", "fiETH", "100"), half, half]
+    world.run(world.planning(plan, approvals=approvals))
+    asked = world.admin.ask(fi["queue"], "waiting(address)", "uint256", WALLET)
+    assert asked == world.moves()["wallet:Claim:fiETH"], world.notes("FAILURE")
+    assert 2 == world.admin.ask(fi["queue"], "balanceOf(address)", "uint256", WALLET)
+    world.admin.send(fi["queue"], "finalizeRequests(uint32)", 2)
+    world.admin.send(fi["pool"], "slash(uint256)", int(D(lost) * ETHER))
+    world.folder = world.folder / "later"
+    world.folder.mkdir()
+    chain = 'stakings = [{ asset = "ETH", into = "fiETH", least_payout = "0.9" }]'
+    claim = Claim(account=A, asset="fiETH", into="ETH")
+    config = world.planning([claim], approvals=approvals)
+    config.write_text(config.read_text().replace(STAKINGS, chain))
+    world.run(config)
+
+    assert f"{Full.INSTRUCTION}.DONE" in world.states(), world.notes("MISMATCH")
+    assert -asked == world.moves()["wallet:Claim:fiETH"]
+    gas = sum(m for k, m in world.moves().items() if k == "wallet:BaseToken:ETH")
+    assert (gas < asked - ETHER // 10) == (lost != "0")
+
+
+def test_what_no_queue_has_released_is_denied(world: World) -> None:
+    claim = Claim(account=A, asset="fiETH", into="ETH")
+    world.run(world.planning([claim]))
+
+    assert 0 == world.states().count(f"{Full.INSTRUCTION}.DONE")
 
 
 def test_a_token_of_the_old_kind_is_approved_by_way_of_zero(world: World) -> None:

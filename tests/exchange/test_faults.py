@@ -32,6 +32,7 @@ EVENTS: dict[str, tuple[dict[str, Any], str | None, int]] = {
     "reset before": ({"do": Do.RESET_BEFORE}, "NetworkError", 0),
     "reset after": ({"do": Do.RESET_AFTER}, "NetworkError", 1),
     "no answer": ({"do": Do.SILENT}, "RequestTimeout", 1),
+    "an answer that drips": ({"do": Do.DRIP, "seconds": 0.5}, "NetworkError", 1),
     "half an answer": ({"do": Do.TRUNCATE}, "NetworkError", 1),
     "502 before": ({"do": Do.STATUS_BEFORE, "status": 502}, "ExchangeNotAvailable", 0),
     "504 after": ({"do": Do.STATUS_AFTER, "status": 504}, "RequestTimeout", 1),

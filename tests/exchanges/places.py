@@ -7,15 +7,18 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from fixtures.exchange.opening import OWNER, OWNER_KEY
+from verifill.venues.ccxt.dialects import DIALECTS
 from verifill.venues.instructions import (
     Instruction,
     InternalTransfer,
     PerpTrade,
     SetLeverage,
+    SetMarginMode,
     Side,
     SpotTrade,
     Transfer,
 )
+from verifill.venues.margin_mode import MarginMode
 
 
 @frozen(kw_only=True)
@@ -99,6 +102,11 @@ class Place:
         return next((one for one in self.traded if one.perpetual), None)
 
     @property
+    def modal(self) -> bool:
+        """Whether margin modes are set there."""
+        return any(DIALECTS[name].margin_modes for name in self.accounts.values())
+
+    @property
     def any(self) -> Traded:
         return self.spot or self.traded[0]
 
@@ -116,6 +124,11 @@ class Place:
         perpetual = self.perpetual
         assert perpetual
         return SetLeverage(account=perpetual.account, symbol=perpetual.symbol, leverage=leverage)
+
+    def mode(self, mode: MarginMode) -> SetMarginMode:
+        perpetual = self.perpetual
+        assert perpetual
+        return SetMarginMode(account=perpetual.account, symbol=perpetual.symbol, mode=mode)
 
     @property
     def transfers(self) -> tuple[InternalTransfer, ...]:
@@ -144,6 +157,7 @@ class Place:
         through = ", ".join(f'"{a}" = "{dialect}"' for a, dialect in self.accounts.items())
         names = ["SPOT_TRADE"] if self.spot else []
         names += ["PERP_TRADE", "SET_LEVERAGE"] if self.perpetual else []
+        names += ["SET_MARGIN_MODE"] if self.modal else []
         names += ["INTERNAL_TRANSFER"] if self.transfers else []
         names += ["TRANSFER"] if self.addresses else []
         operations = ", ".join(f'"{name}"' for name in names)

@@ -9,14 +9,18 @@ from typing import Final
 import pytest
 from attrs import frozen
 
+from fixtures.exchange.orders import Side as BookSide
 from tests.exchanges.places import PLACES, Place, Traded
 from tests.exchanges.worlds import Running
 from verifill.assembly.ccxt import Exchanges
 from verifill.venues.ccxt.dialects import DIALECTS
+from verifill.venues.ccxt.market import TOP
 from verifill.venues.ccxt.venue import Exchange
 from verifill.venues.instructions import Instruction, PerpTrade, Side
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.orders import Order, Outcome, Receipt
 from verifill.venues.time_in_force import TimeInForce
+from verifill.venues.transfers import MODES, leverage_key, margin_mode_key
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "reference" / "ccxt.md"
 BEGIN, END = "<!-- cells: begin -->\n", "<!-- cells: end -->\n"
@@ -39,6 +43,14 @@ class Cell:
             for one in self.place.traded
             if one.account == self.account and one.perpetual is perpetual
         )
+
+    @property
+    def leverage_key(self) -> str:
+        return leverage_key(self.account, self.traded(perpetual=True).symbol)
+
+    @property
+    def mode_key(self) -> str:
+        return margin_mode_key(self.account, self.traded(perpetual=True).symbol)
 
     def exact(self, wanted: Instruction, number: int) -> Order:
         order = self.exchange.resolve(wanted, number, None)
@@ -138,6 +150,21 @@ def levered(cell: Cell) -> None:
     assert Outcome.EXECUTED is cell.send(cell.place.leverage(6)).outcome
 
 
+def moded(cell: Cell) -> None:
+    """There and back; what is so already is not changed, and the leverage stays."""
+    cell.exchange.read()
+    leverage = cell.exchange.feed.setting(cell.leverage_key)
+    for number, mode in enumerate((MarginMode.ISOLATED, MarginMode.ISOLATED, MarginMode.CROSS), 1):
+        receipt = cell.send(cell.place.mode(mode), number)
+        assert Outcome.EXECUTED is receipt.outcome
+        reading = cell.exchange.read()
+        assert reading.totals[cell.mode_key] == MODES[mode]
+        assert reading.totals[cell.leverage_key] == leverage
+        told = {(row.ref, row.key, row.amount) for row in reading.rows}
+        assert told == {(move.ref, move.key, move.amount) for move in receipt.moves}
+        assert len(told) == (number != 2)
+
+
 def transferred(cell: Cell) -> None:
     there = next(one for one in cell.place.transfers if one.account == cell.account)
     receipt = cell.send(there)
@@ -181,6 +208,24 @@ def rates(cell: Cell) -> None:
     assert Decimal(-1) != prices.rate(name)
 
 
+def topped(cell: Cell) -> None:
+    """As the exchange's own book has it, where whoever asks first wants to know it."""
+    prices = cell.connected.market
+    for traded in (one for one in cell.place.traded if one.account == cell.account):
+        of = f"{traded.account}:{traded.symbol}"
+        market = cell.place.market(traded)
+        assert f"bid:{of}" not in prices.series
+        for what in TOP:
+            prices.set_series(f"{what}:{of}", Decimal(1))
+        cell.running.control.move(cell.place.venue, market, Decimal(10_000))  # as text, before 9999
+        prices.refresh()
+        book = cell.running.server.host.dialects[cell.place.venue].hall.exchange.books[market]
+        bids, asks = book.levels(BookSide.BUY, 1), book.levels(BookSide.SELL, 1)
+        assert prices.rate(f"bid:{of}") == bids[0][0] < prices.rate(f"ask:{of}") == asks[0][0]
+        assert prices.rate(f"bid_size:{of}") == bids[0][1] > 0
+        assert prices.rate(f"ask_size:{of}") == asks[0][1] > 0
+
+
 def history(cell: Cell) -> None:
     for traded in cell.place.traded:
         name = f"{traded.account}:{traded.symbol}"
@@ -210,6 +255,7 @@ OPERATIONS: Mapping[str, Check] = {
     "prices, clock, marks": priced,
     "`verifill paper` at its prices, without a key": quoted,
     "funding rates": rates,
+    "the top of the book": topped,
     "candles, `verifill data fetch`": history,
     "start-up tests, permissions of the key": permitted,
     "balances, sizes, settings, as of a moment": positions,
@@ -223,6 +269,7 @@ OPERATIONS: Mapping[str, Check] = {
     "PERP_TRADE post-only": posted(perpetual=True),
     "PERP_TRADE that only reduces": reducing,
     "SET_LEVERAGE": levered,
+    "SET_MARGIN_MODE": moded,
     "INTERNAL_TRANSFER": transferred,
     "TRANSFER out of the exchange (a withdrawal)": withdrawn,
     "the address of deposits": addressed,
@@ -238,17 +285,20 @@ def told(operation: str, name: str) -> str:
     has = {
         "INTERNAL_TRANSFER": bool(dialect.reaches),
         "TRANSFER": dialect.withdraws,
-        "the": dialect.takes_deposits,
+        "the address": dialect.takes_deposits,
+        "the top": trades,
         "SPOT_TRADE": dialect.spot,
         "PERP_TRADE": dialect.perpetual,
         "SET_LEVERAGE": dialect.perpetual,
+        "SET_MARGIN_MODE": dialect.margin_modes,
         "margin": dialect.perpetual,
         "funding": dialect.perpetual,
         "prices,": trades,
         "`verifill": trades,
         "candles,": trades,
     }
-    return YES if has.get(operation.split(maxsplit=1)[0], True) else NO
+    said = next((has[of] for of in has if operation.startswith(of)), True)
+    return YES if said else NO
 
 
 CELLS = [(o, n) for o in OPERATIONS for n in DIALECTS if told(o, n) == YES]

@@ -9,6 +9,7 @@ from tests.exchanges.places import PLACES, Place
 from tests.exchanges.worlds import Running
 from verifill.venues.contract import Contract, Subject
 from verifill.venues.instructions import Instruction, Side
+from verifill.venues.margin_mode import MarginMode
 
 CHECKS = sorted(name for name in dir(Contract) if name.startswith("check_"))
 
@@ -24,6 +25,8 @@ def trials(place: Place) -> list[Instruction]:
             place.trade(place.perpetual, Side.SELL),
             place.trade(place.perpetual, Side.BUY, reduce_only=True),
         ]
+    if place.modal:  # while nothing depends on it
+        told = [place.mode(MarginMode.ISOLATED), place.mode(MarginMode.CROSS), *told]
     return [*told, *place.transfers]
 
 

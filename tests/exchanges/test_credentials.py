@@ -8,7 +8,7 @@ from attrs import evolve
 from typer.testing import CliRunner
 
 from fixtures.exchange.faults import Do, Fault
-from fixtures.exchange.opening import OWNER_KEY, PASSPHRASE, SECRET
+from fixtures.exchange.opening import KEY, OWNER_KEY, PASSPHRASE, SECRET
 from tests.exchanges.places import BINANCE, HYPERLIQUID, OKX, PLACES, Place
 from tests.exchanges.worlds import Running, once, settings_of, written
 from verifill.assembly.ccxt import through_ccxt
@@ -18,7 +18,7 @@ from verifill.live import run_live
 from verifill.machines.full_loop import Full
 from verifill.venues.ccxt.credentials import Credentials, credentials_of, variable
 
-SECRETS = (SECRET, PASSPHRASE, OWNER_KEY)
+SECRETS = (KEY, SECRET, PASSPHRASE, OWNER_KEY)
 
 
 def refused(tmp_path: Path, environment: str, *, prod: bool = False, same: str = "dev") -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from fixtures.exchange.faults import Do, Fault
@@ -15,12 +16,13 @@ from tests.exchanges.places import BINANCE, BYBIT, HYPERLIQUID, OKX, PLACES, Pla
 from tests.exchanges.test_faults import orders
 from tests.exchanges.worlds import Running, once
 from verifill.assembly.ccxt import Exchanges
+from verifill.engine.errors import NotObserved
 from verifill.machines.full_loop import Full
 from verifill.result import RunResult
 from verifill.venues.ccxt.terms import floored
 from verifill.venues.ccxt.venue import Exchange
 from verifill.venues.instructions import Instruction, PerpTrade, Side, SpotTrade
-from verifill.venues.orders import Order, Outcome, Receipt, Trouble
+from verifill.venues.orders import Cause, Order, Outcome, Receipt, Trouble
 
 Opened = Callable[[Place], Exchange]
 SLEEPS = 500
@@ -233,6 +235,32 @@ def test_a_ban_opens_the_breaker_and_nothing_is_sent(running: Running, tmp_path:
     assert [] == orders(running, BINANCE)
 
 
+def test_too_many_requests_are_waited_out_and_trip_the_breaker(
+    running: Running, tmp_path: Path
+) -> None:
+    """Three in a row open it; each is stayed away from as long as Retry-After says."""
+    running.control.arm(
+        Fault(
+            on=BINANCE.create,
+            do=Do.STATUS_BEFORE,
+            status=429,
+            body=CODE.format(-1003),
+            retry_after_s=40,
+            times=3,
+        )
+    )
+    begun_ns = running.offset_ns
+    strategy = once(BINANCE.trade(BINANCE.any), ended=("DONE",))
+    ended, run = running.live(tmp_path, BINANCE, strategy=strategy, ticks=200)
+    breaker = list(run.transitions.collect().filter(machine="breaker")["to"])
+
+    assert Full.STOPPED == ended.state, ended.reason
+    assert "OPEN.COOLING" in breaker
+    assert "CLOSED" == breaker[-1]
+    assert [1] == orders(running, BINANCE)
+    assert running.offset_ns - begun_ns >= 3 * 40 * 10**9
+
+
 def test_what_never_left_is_denied_here(opened: Opened, running: Running) -> None:
     venue = opened(BINANCE)
     order = order_of(venue, BINANCE.trade(BINANCE.any))
@@ -348,6 +376,20 @@ def test_a_liquidation_and_funding_explain_themselves(opened: Opened, running: R
         assert "LIQUIDATION" in causes, place.venue
 
 
+@pytest.mark.parametrize(("place", "wallet"), [(BYBIT, "UNIFIED"), (OKX, "trading")])
+def test_interest_explains_itself(
+    opened: Opened, running: Running, place: Place, wallet: str
+) -> None:
+    venue, key = opened(place), f"{place.any.account}:BaseToken:USDT"
+    before = venue.read().totals[key]
+    running.control.charge(place.venue, wallet, "USDT", Decimal("1.25"))
+    reading = venue.read()
+    told = [(row.key, row.cause, row.amount) for row in reading.rows]
+
+    assert [(key, Cause.INTEREST, -125 * 10**16)] == told
+    assert before - 125 * 10**16 == reading.totals[key]
+
+
 def test_spot_trades_of_a_stranger_are_rows_too(opened: Opened, running: Running) -> None:
     venue, spot = opened(BINANCE), BINANCE.traded[0]
     trade = SpotTrade(
@@ -360,3 +402,68 @@ def test_spot_trades_of_a_stranger_are_rows_too(opened: Opened, running: Running
 
     assert {f"{BINANCE.traded[0].account}:BaseToken:BTC"} <= {row.key for row in first.rows}
     assert () == second.rows
+
+
+@pytest.mark.parametrize(
+    ("bids", "asks", "said"),
+    [
+        ([], [["60001", "1"]], "a side of its book is empty"),
+        ([["60000", "1"]], [], "a side of its book is empty"),
+        ([["60002", "1"]], [["60001", "1"]], "its book is crossed, 60002.0 is bid and 60001.0"),
+    ],
+)
+def test_a_book_that_is_none_is_no_price(
+    running: Running, tmp_path: Path, bids: list[object], asks: list[object], said: str
+) -> None:
+    """The prices stay what they were, and the tick waits."""
+    connected = running.connected(tmp_path, BINANCE)
+    connected.refresh()
+    before_ns = connected.market.time_ns
+    connected.market.set_series("bid:binance.spot:BTC/USDT", Decimal(1))
+    page = json.dumps({"lastUpdateId": 1, "bids": bids, "asks": asks})
+    depth = "GET *binance.com/api/v3/depth"
+    running.control.arm(Fault(on=depth, do=Do.STATUS_BEFORE, status=200, body=page))
+    with pytest.raises(NotObserved, match=said):
+        connected.market.refresh()
+    connected.close()
+
+    assert before_ns == connected.market.time_ns
+    assert Decimal(1) == connected.market.rate("bid:binance.spot:BTC/USDT")
+
+
+# Prices.
+
+
+TICKERS = {
+    "binance": "GET *binance.com/*/ticker/24hr",
+    "bybit": "GET *bybit.com/v5/market/tickers",
+    "okx": "GET *okx.com/api/v5/market/tickers",
+    "hyperliquid": "POST *hyperliquid.xyz/info#*etaAndAssetCtxs",
+}
+
+
+def test_prices_that_do_not_come_are_no_prices_of_now(
+    running: Running, place: Place, tmp_path: Path
+) -> None:
+    """Heartbeats drive the machine of the feed; while it is not LIVE nothing is decided."""
+    armed: list[Fault] = []
+
+    def break_off() -> None:
+        if not armed and orders(running, place):
+            armed.append(Fault(on=TICKERS[place.venue], do=Do.STATUS_BEFORE, status=503, times=6))
+            running.control.arm(armed[0])
+
+    running.asleep = break_off
+    strategy = once(place.trade(place.any), ended=())  # at each tick again
+    ended, run = running.live(tmp_path, place, strategy=strategy, ticks=9)
+    told = run.transitions.collect()
+    feed = told.filter(machine="feed")
+    sent = told.filter(pl.col("event") == "instruct")["seq"].to_list()
+
+    assert Full.STOPPED == ended.state, ended.reason
+    assert ["LIVE", "DOWN"] == list(feed["to"])[:2]
+    down, live = feed["seq"][1], feed["seq"][-1]
+    assert ("CONNECTING", "LIVE") == (feed["to"][-2], feed["to"][-1])
+    assert {1} == set(orders(running, place))
+    assert sent[0] < down < live < sent[-1]
+    assert not [seq for seq in sent if down < seq < live]

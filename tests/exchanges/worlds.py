@@ -28,7 +28,8 @@ from verifill.venues.instructions import Instruction
 ONCE = """
 from decimal import Decimal
 from verifill import (
-    InternalTransfer, PerpTrade, SetLeverage, Side, SpotTrade, TimeInForce, Transfer
+    InternalTransfer, MarginMode, PerpTrade, SetLeverage, SetMarginMode, Side, SpotTrade,
+    TimeInForce, Transfer
 )
 
 PLAN = {plan}
@@ -79,6 +80,7 @@ source = "{strategy}"
 USDT = 18
 USDC = 18
 BTC = 18
+ETH = 18
 UBTC = 18
 [opening]
 {opening}

@@ -10,10 +10,12 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from tests.observing.logs import repeated
 from verifill.cli.app import app
 from verifill.cli.failures import ExitCode
 from verifill.cli.log import export
 from verifill.engine.errors import LogError
+from verifill.engine.log.durable_reader import open_log
 from verifill.engine.log.reader import Log
 from verifill.exports.entries import entries
 from verifill.exports.orders import orders
@@ -71,6 +73,13 @@ def test_a_send_again_an_outcome_and_a_compensation_are_rows_of_their_own(logged
     assert (2, 1, "SELL", "0.00999000", "binance") == tuple(
         saga[0][name] for name in ("corrects", "parent", "side", "quantity", "venue")
     )
+
+
+def test_what_goes_out_once_more_is_a_row_of_the_same_attempt_and_key(tmp_path: Path) -> None:
+    told = orders(open_log(repeated(tmp_path))).select("record", "attempt", "intent").collect()
+
+    assert ["SENT", "REPEATED", "JUDGED"] == list(told["record"])
+    assert (1, 1) == (told["intent"].n_unique(), told["attempt"].n_unique())
 
 
 def test_a_transaction_is_an_order_with_what_it_moved_and_rehearsals_are_none(

@@ -13,9 +13,12 @@ from tests.bugs import (
     apply_again_what_was_seen,
     go_on_before_it_is_resolved,
     move_past_the_table,
+    repeat_another_request,
+    repeat_without_its_move,
     send_before_the_intent,
     skip_the_next_and_call_it_done,
     take_a_time_out_as_refused,
+    take_not_found_for_proof,
     take_nothing_for_what_was_expected,
 )
 from verifill.engine.log import connection
@@ -70,6 +73,21 @@ BUGS: dict[str, tuple[Plant, Sequence[str], set[str]]] = {
         ["timeout_after: three, class K"],
         {"unexpected"},
     ),
+    "not found is taken for proof": (
+        take_not_found_for_proof,
+        ["arrives_beyond_lag: three, class K"],
+        {"double", "unexpected"},
+    ),
+    "sent once more without its move": (
+        repeat_without_its_move,
+        ["timeout_before: three, class K"],
+        {"double"},
+    ),
+    "something else is sent once more": (
+        repeat_another_request,
+        ["timeout_before: three, class K"],
+        {"double"},
+    ),
     "what was seen is applied again": (
         apply_again_what_was_seen,
         ["partial_then_rest: three, class K", "wrong_by_one: three, class K"],
@@ -92,7 +110,7 @@ BUGS: dict[str, tuple[Plant, Sequence[str], set[str]]] = {
     ),
     "nothing happened and it is called done": (
         take_nothing_for_what_was_expected,
-        ["timeout_before: three, class K"],
+        ["timeout_before: three, class D"],
         {"wrong", "unexpected"},
     ),
     "done without having been reconciled": (

@@ -74,6 +74,18 @@ def test_class_d_sends_again_under_a_new_key_once_it_is_proven_that_nothing_arri
     assert (0, 1) == (first, second)
 
 
+def test_class_k_sends_what_its_log_holds_once_more_under_the_same_key(world: Made) -> None:
+    one = world("K")
+    assert KILLED == one.run("before send", "1")
+    assert KILLED == one.run("before send", "1")  # of what was to go out once more
+    assert 0 == one.run(ticks=1)
+
+    one.check()
+    assert "repeat found observed matched" in story(one)
+    assert 1 == one.effects[keys(one)[0]]
+    assert 2 == one.records.filter(event="repeat").height
+
+
 def keys(world: LiveWorld) -> list[str]:
     return list(world.records.filter(kind="INTENT")["intent_id"])
 

@@ -1,7 +1,7 @@
 """Kill -9 at every moment of a live run, and again while it recovers: one effect per intent.
 
 The process is real, and so is the venue: a server of its own that outlives it. The first
-tick of a life commits twelve times; every one of these moments is tried.
+tick of a life commits sixteen times; every one of these moments is tried.
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,9 @@ from verifill.engine.inbox import post
 
 KILLED = -9
 COMMITS = {
-    2: "recover", 3: "recovered", 4: "tick", 5: "plan", 6: "instruct", 7: "intent",
-    8: "accepted", 9: "observed", 10: "matched", 11: "complete", 12: "rest",
+    2: "begin", 3: "recover", 4: "fresh", 5: "tested", 6: "ready", 7: "recovered", 8: "tick",
+    9: "plan", 10: "instruct", 11: "intent", 12: "accepted", 13: "observed", 14: "matched",
+    15: "complete", 16: "rest",
 }  # fmt: skip
 LIVES = [(when, number) for number in COMMITS for when in ("before", "after")]
 VIRTUAL = '[loopback]\nwidth = "0"\n'
@@ -72,7 +73,7 @@ def test_a_life_that_ends_at_a_send_or_a_reading(world: LiveWorld, moment: str) 
 @pytest.mark.parametrize(
     "moment",
     [
-        *(f"before commit {number}" for number in range(2, 8)),
+        *(f"before commit {number}" for number in range(2, 10)),
         "before question 1",
         "after question 1",
     ],

@@ -16,6 +16,7 @@ from attrs import define, field
 from tests.live.inside import Inside, Virtual
 from tests.live.test_reports import hedged, reports
 from tests.live.worlds import PATIENCE_S, ROOT, written
+from verifill.anchors import default_place
 from verifill.assembly.loopback import Hosting
 from verifill.assembly.prices import PriceSource, Rows
 from verifill.config import load_config
@@ -331,7 +332,7 @@ def test_a_process_that_is_killed_at_any_moment_has_one_effect_for_each_intent(
         assert KILLED == life(config, log, 2, when, number)
     assert 0 == life(config, log, 1)
 
-    verify_log(log, FileAnchor(Path(f"{log}.anchor")))
+    verify_log(log, FileAnchor(default_place(log)))
     result = RunResult(log)
     records = result.transitions.collect()
     effects = {e.key: e.effects for e in effects_of(read_journal(journal_of(log)))}

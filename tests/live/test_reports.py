@@ -290,16 +290,25 @@ def test_a_perpetual_that_is_adopted_has_the_entry_value_that_the_engine_took_up
         assert profit.change == sum(profit.by_cause.values())
 
 
-def test_what_is_sent_again_is_reported_once(tmp_path: Path) -> None:
+BUSY = Delivery(before=Break.STATUS, status=429, retry_after_s=7)
+LOST = Delivery(before=Break.DROP)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "event", "decided"), [(BUSY, "resend", 3), (LOST, "repeat", 2)]
+)
+def test_what_is_sent_again_is_reported_once(
+    tmp_path: Path, delivery: Delivery, event: str, decided: int
+) -> None:
+    """What goes out once more under its own key is no decision of its own."""
     made = world(tmp_path, "run")
-    lost = Fault(name="lost", on=Route.SUBMIT, delivery=Delivery(before=Break.DROP))
-    made.service.script.arm([lost])
+    made.service.script.arm([Fault(name="struck", on=Route.SUBMIT, delivery=delivery)])
     made.live(2)
     events = made.result.transitions.collect()["event"].to_list()
     profit = made.result.profit_and_loss()
 
-    assert events.count("resend") == 1
-    assert 3 == made.result.instructions.collect().height
+    assert events.count(event) == 1
+    assert decided == made.result.instructions.collect().height
     assert 2 == made.result.fills.collect().height
     assert profit.change == sum(profit.by_cause.values())
     assert {"FEE", "TRADE"} == set(profit.by_cause)  # prices are of ticks, and both came at once

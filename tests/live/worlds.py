@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from tests.serving import Serving
+from verifill.anchors import default_place
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.engine.log.opening import verify_log
@@ -122,7 +123,7 @@ class LiveWorld:
 
     def check(self) -> None:
         """Nothing was sent twice, nothing is lost, and the books are the venue's."""
-        verify_log(self.log, FileAnchor(Path(f"{self.log}.anchor")))
+        verify_log(self.log, FileAnchor(default_place(self.log)))
         replayed = replay_live(self.log)
         assert replayed.identical, replayed.difference
         assert (replayed.of, ()) == (replayed.count, replayed.limits)

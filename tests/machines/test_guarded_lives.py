@@ -219,7 +219,7 @@ def test_a_strategy_does_not_decide_while_its_market_data_is_lost(tmp_path: Path
 def test_a_failed_start_up_test_keeps_the_engine_out_of_idle_and_says_which(
     tmp_path: Path,
 ) -> None:
-    failing = ["orders: the key may not trade"]
+    failing = ["the key may not trade"]
 
     class Failing(Client):
         def __init__(self, *given: Any) -> None:  # noqa: ANN401 - as its base
@@ -232,7 +232,7 @@ def test_a_failed_start_up_test_keeps_the_engine_out_of_idle_and_says_which(
     made.live(2)
 
     assert "IDLE" not in set(made.records["to"].drop_nulls())
-    assert "orders: the key may not trade" in notes(made, "FAILURE")[0]
+    assert "order handling: the key may not trade" in notes(made, "FAILURE")[0]
     assert ("desk", "not_ready", "NOT_READY") in moves_of(made, "health")
     failing.clear()
     made.mailbox.replies["HALTED"] = ["resume"]
@@ -244,15 +244,30 @@ def test_a_failed_start_up_test_keeps_the_engine_out_of_idle_and_says_which(
 # Health.
 
 
+def test_nothing_is_ready_in_a_new_life_before_its_first_success(tmp_path: Path) -> None:
+    made = world(tmp_path, [buy("1")])
+    made.live(1)
+    made.live(1)
+    told = made.reader.records().filter(epoch=2, machine="health").select("seq", "payload", "to")
+    moves = [(json.loads(row[1])["scope"], row[2]) for row in told.collect().rows()]
+    known = set(guard_of(made).health.names)
+
+    assert {"desk", "feed:desk", "strategy:strategy", "account:desk.spot"} <= known
+    assert dict.fromkeys(known, "NOT_READY") == dict(reversed(moves))  # the first of each
+    assert dict.fromkeys(known, "HEALTHY") == dict(moves)  # and the last
+
+
 def test_what_stays_as_it_is_writes_nothing(tmp_path: Path) -> None:
     made = world(tmp_path, *[[buy("0.1")]] * 30)
     made.patience = 5000
     made.live(1)
-    beside = pl.col("machine").is_in(["health", "breaker", "feed", "trading_state"])
-    before = made.reader.records().filter(beside).collect().height
     made.live(20)
+    told = made.reader.records().filter(epoch=2).collect()
+    begun = told.filter(event="recovered")["seq"][0]
+    beside = pl.col("machine").is_in(["health", "breaker", "feed", "trading_state"])
 
-    assert before == made.reader.records().filter(beside).collect().height
+    assert told.filter(beside, pl.col("seq") < begun).height
+    assert not told.filter(beside, pl.col("seq") > begun).height
     assert 20 < len(made.venue.sent)
 
 
@@ -261,7 +276,7 @@ def test_what_keeps_failing_is_told_of_once(tmp_path: Path) -> None:
     made.live(12)
 
     told = [one for one in moves_of(made, "health") if one[0] == "strategy:strategy"]
-    assert ["healthy", "unhealthy"] == [event for _, event, _ in told]
+    assert ["not_ready", "healthy", "unhealthy"] == [event for _, event, _ in told]
     assert ("failing for 3 loops or more: desk.spot",) == guard_of(made).health.reasons(
         "strategy:strategy"
     )

@@ -600,7 +600,7 @@ def test_a_reading_that_fails_at_recovery_blocks_it(tmp_path: Path) -> None:
     made.venue.read = read  # type: ignore[method-assign]  # it is down
     assert "STOPPED" == made.live(1)
     assert "recover blocked finish" == made.story
-    assert "opening balance: down" == made.loop.reason
+    assert "position query: down" == made.loop.reason
 
     made.venue.read = real  # type: ignore[method-assign]  # it is up again
     made.mailbox.replies["HALTED"] = ["resume"]

@@ -28,7 +28,8 @@ def plain(folder: Path) -> Path:
 
 def lost(folder: Path) -> Path:
     """A send that gets lost, an answer that gets lost, a venue that does not find an order."""
-    made = Inside(folder, written(folder))
+    said = '[loopback.venues.binance]\nidempotency = "D"\nrecv_window_s = 1\n'
+    made = Inside(folder, written(folder, said))
     before, after = Delivery(before=Break.DROP), Delivery(after=Break.DROP)
     made.service.script.arm(
         [
@@ -38,6 +39,15 @@ def lost(folder: Path) -> Path:
         ]
     )
     made.live(5)
+    return made.log
+
+
+def repeated(folder: Path) -> Path:
+    """A send that gets lost, and goes out once more."""
+    made = Inside(folder, written(folder))
+    lost_once = Fault(name="unsent", on=Route.SUBMIT, delivery=Delivery(before=Break.DROP))
+    made.service.script.arm([lost_once])
+    made.live(1)
     return made.log
 
 

@@ -22,6 +22,7 @@ from tests.observing.collector import Collector
 from tests.observing.logs import rows
 from tests.observing.test_metrics import RECORDS, TRANSITIONS, by, labelled, positive, samples
 from tests.serving import Serving
+from verifill.anchors import default_place
 from verifill.cli.failures import ExitCode
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.opening import verify_log
@@ -129,7 +130,7 @@ def test_a_running_engine_is_scraped_and_neither_scrapes_nor_kills_disturb_it(
         assert last == found["verifill_log_sequence"][labelled()]
         assert wall_ns / 10**9 == found["verifill_log_last_record_timestamp_seconds"][labelled()]
         assert 0.0 == found["verifill_engine_up"][labelled()]
-        anchored = int(Path(f"{log}.anchor").read_text().splitlines()[-1].split()[0])
+        anchored = int(default_place(log).read_text().splitlines()[-1].split()[0])
         assert last - anchored == found["verifill_anchor_lag_records"][labelled()]
         ((count, least_ns, most_ns),) = rows(log, WAITS)
         assert count == found["verifill_answer_duration_seconds_count"][ACCEPTED]
@@ -142,7 +143,7 @@ def test_a_running_engine_is_scraped_and_neither_scrapes_nor_kills_disturb_it(
         assert samples(again.stdout) == found
         kept.send_signal(signal.SIGTERM)
         assert ENDED == (kept.wait(), kept.communicate()[1])
-    verify_log(log, FileAnchor(Path(f"{log}.anchor")))
+    verify_log(log, FileAnchor(default_place(log)))
 
 
 ACCEPTED = labelled(venue="binance", answer="accepted")

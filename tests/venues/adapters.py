@@ -17,6 +17,7 @@ from tests.venues.exchanges import (
     internal,
     perpetual,
     set_leverage,
+    set_margin_mode,
     spot,
     withdraw,
     world,
@@ -25,6 +26,7 @@ from verifill.venues.contract import Subject
 from verifill.venues.expectation import Assessment, Bound, Expectation
 from verifill.venues.instructions import Instruction
 from verifill.venues.interfaces import Venue
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.market import Books
 from verifill.venues.orders import Cause, LedgerRow, Order, Outcome, Reading, Receipt, Request
 from verifill.venues.rules import VenueRules
@@ -35,6 +37,7 @@ TRIALS = (
     buy("0.5", "64100"),
     internal("100"),
     set_leverage(7),
+    set_margin_mode(MarginMode.ISOLATED),
     go("-0.1"),
     go("0.2", limit="65000"),
     withdraw("10"),
@@ -312,6 +315,14 @@ class NeverKnew(Honest):
         receipt = self.real.query(request)
         absent = receipt.outcome is Outcome.ABSENT
         return Receipt(Outcome.UNKNOWN) if absent else receipt
+
+
+class CountsTwice(NeverKnew):
+    """It does not find what it does not know, and executes a key as often as it comes."""
+
+    def query(self, request: Request) -> Receipt:
+        receipt = super().query(request)
+        return replace(receipt, not_found=True) if receipt.outcome is Outcome.UNKNOWN else receipt
 
 
 class ForksNothing(Honest):

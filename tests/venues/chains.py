@@ -57,6 +57,7 @@ RULES = ChainRules(
             Operation.SPOT_TRADE,
             Operation.PERP_TRADE,
             Operation.SET_LEVERAGE,
+            Operation.SET_MARGIN_MODE,
             Operation.CLAIM_REWARD,
             Operation.CANCEL,
         },

@@ -18,11 +18,13 @@ from verifill.venues.instructions import (
     Operation,
     PerpTrade,
     SetLeverage,
+    SetMarginMode,
     Side,
     SpotTrade,
     Transfer,
 )
 from verifill.venues.keys import Kind, Scales, position_key
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.market import Books
 from verifill.venues.orders import Cause, LedgerRow, Move, Order, Outcome, Reading, Receipt
 from verifill.venues.rules import QUOTE, RATE_UNIT, RECEIVED, Fees, Instrument, VenueRules
@@ -35,15 +37,17 @@ from verifill.venues.simulated.quotes import FixedMarket
 HOUR_NS = 3_600 * 10**9
 START_NS = 1_700_000_000 * 10**9
 CENTS = 2
+SETTINGS = ("leverage", "margin_mode")
 SCALES = Scales(
     {"BTC": 8, "ETH": 18, "USDT": 8, "BNB": 8, "BTCUSDT": 8, "ETHUSDT": 18}
-    | {"BTCUSDT.leverage": 0, "ETHUSDT.leverage": 0}
+    | {f"{symbol}.{what}": 0 for symbol in ("BTCUSDT", "ETHUSDT") for what in SETTINGS}
 )
 OPERATIONS = frozenset(
     {
         Operation.SPOT_TRADE,
         Operation.PERP_TRADE,
         Operation.SET_LEVERAGE,
+        Operation.SET_MARGIN_MODE,
         Operation.INTERNAL_TRANSFER,
         Operation.TRANSFER,
     }
@@ -343,6 +347,11 @@ def withdraw(
 def set_leverage(leverage: int, symbol: str = "BTCUSDT") -> SetLeverage:
     """Of a perpetual."""
     return SetLeverage(account="binance.usdm", symbol=symbol, leverage=leverage)
+
+
+def set_margin_mode(mode: MarginMode, symbol: str = "BTCUSDT") -> SetMarginMode:
+    """Of a perpetual."""
+    return SetMarginMode(account="binance.usdm", symbol=symbol, mode=mode)
 
 
 def amount(key: str, units: int) -> str:

@@ -287,6 +287,6 @@ class Inside(Server):
 
 def attempted(outgoing: Outgoing) -> Attempt:
     """What a client makes of an answer on its way."""
-    if outgoing.ends in {Break.DROP, Break.HOLD} or outgoing.truncated:
+    if outgoing.ends in {Break.DROP, Break.HOLD} or outgoing.truncated or outgoing.drips:
         return Lost(str(outgoing.ends))
     return Answered(outgoing.status, outgoing.body, outgoing.headers.get("Retry-After", ""))

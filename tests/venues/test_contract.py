@@ -70,6 +70,7 @@ WRONG: list[tuple[type[Honest], str]] = [
     (adapters.SendsByAsking, "check_query_agrees_with_submit"),
     (adapters.NeverKnew, "check_an_unknown_order_is_absent"),
     (adapters.SendsByAsking, "check_an_unknown_order_is_absent"),
+    (adapters.CountsTwice, "check_a_key_counts_once"),
     (adapters.ForksNothing, "check_a_fork_changes_nothing"),
 ]
 

@@ -18,13 +18,15 @@ from verifill.venues.instructions import (
     Instruction,
     Late,
     Operation,
+    SetEMode,
     SetLeverage,
+    SetMarginMode,
     Side,
 )
 from verifill.venues.samples import samples
 
 SAMPLES = samples("wallet")
-SIZELESS = (SetLeverage, Claim, ClaimReward, Cancel)
+SIZELESS = (SetLeverage, SetMarginMode, SetEMode, Claim, ClaimReward, Cancel)
 ANY: Any = Union[tuple(type(sample) for sample in SAMPLES)]  # noqa: UP007 - made of a list
 
 

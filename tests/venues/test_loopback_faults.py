@@ -54,7 +54,7 @@ LOST_AFTER = Seen(UNKNOWN, EXECUTED, EXECUTED, 1)
 FINE = Seen(EXECUTED, EXECUTED, EXECUTED, 1)
 REFUSED = Seen(REJECTED, UNKNOWN, ABSENT, 0)
 
-CLASS_K: dict[str, Seen] = {
+PROVEN: dict[str, Seen] = {
     "timeout_before": LOST_BEFORE,
     "timeout_after": LOST_AFTER,
     "dropped_before": LOST_BEFORE,
@@ -62,6 +62,7 @@ CLASS_K: dict[str, Seen] = {
     "status_5xx_before": LOST_BEFORE,
     "status_5xx_after": LOST_AFTER,
     "answer_truncate": LOST_AFTER,
+    "answer_drip": LOST_AFTER,
     "answer_garbage": LOST_AFTER,
     "answer_null_id": LOST_AFTER,
     "answer_no_id": LOST_AFTER,
@@ -82,16 +83,18 @@ CLASS_K: dict[str, Seen] = {
     "funding_in_the_middle": FINE,
     "foreign_transfer": FINE,
 }
-# Where class D differs: what comes late is refused, and a second delivery is a second order.
-CLASS_D = CLASS_K | {
+# Class K proves nothing by not finding it: it may come yet, though but once.
+CLASS_K = {
+    name: seen._replace(later=UNKNOWN if seen.later is ABSENT else seen.later)
+    for name, seen in PROVEN.items()
+}
+# Class D proves it; what comes late is refused, and a second delivery is a second order.
+CLASS_D = PROVEN | {
     "late_arrival": LOST_BEFORE,
     "delivered_twice": Seen(EXECUTED, EXECUTED, EXECUTED, 2),
 }
 # Class N proves nothing, ever.
-CLASS_N = {
-    name: seen._replace(later=UNKNOWN if seen.later is ABSENT else seen.later)
-    for name, seen in (CLASS_K | {"delivered_twice": CLASS_D["delivered_twice"]}).items()
-}
+CLASS_N = CLASS_K | {"delivered_twice": CLASS_D["delivered_twice"]}
 KILLING = {"killed_before", "killed_after"}
 NUMBERS = count(1)
 

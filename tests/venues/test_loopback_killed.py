@@ -77,7 +77,7 @@ def test_a_server_killed_before_it_wrote_has_never_had_the_order(host: Host) -> 
     host.start()
 
     assert Outcome.UNKNOWN is sent.outcome
-    assert Outcome.ABSENT is known(host.exchange(), 1)
+    assert Outcome.UNKNOWN is known(host.exchange(), 1)
     assert (0, 2 * 10**8) == (host.effect(1), host.total(BTC))
 
 
@@ -123,8 +123,9 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_answered(host: Host, after_
     assert sum(done) * 999 == bought
     for order, one, count in zip(orders, told, done, strict=False):
         if one is Outcome.UNKNOWN:
-            expected = Outcome.EXECUTED if count else Outcome.ABSENT
-            assert expected is again.query(order).outcome
+            expected = (Outcome.EXECUTED, False) if count else (Outcome.UNKNOWN, True)
+            receipt = again.query(order)
+            assert expected == (receipt.outcome, receipt.not_found)
 
 
 def test_the_server_outlives_its_client_and_ends_cleanly(host: Host) -> None:
@@ -320,6 +321,51 @@ def test_a_key_of_another_order_is_looked_up_and_not_taken_for_refused(tmp_path:
 
     assert Outcome.UNKNOWN is receipt.outcome
     assert "DUPLICATE" in receipt.reason
+
+
+LATE = Fault(name="late", handling=Handling(late_s=30), delivery=Delivery(after=Break.DROP))
+
+
+def test_class_k_takes_the_same_again_for_the_same_order_whenever_it_comes(tmp_path: Path) -> None:
+    server = Inside(tmp_path)
+    client, order = server.exchange(), server.exchange().order(1, buy("0.01"))
+    server.arm(LATE)
+    first = client.submit(order).outcome
+    found = client.query(order)
+    second = server.exchange().submit(order)  # of a new process life
+    server.wait(60)
+
+    assert (Outcome.UNKNOWN, Outcome.UNKNOWN, True) == (first, found.outcome, found.not_found)
+    assert Outcome.EXECUTED is second.outcome
+    assert second == client.query(order) == client.submit(order)
+    assert 1 == server.effect(1)
+
+
+def test_a_cancel_uses_up_the_key_of_what_has_not_come_yet(tmp_path: Path) -> None:
+    server = Inside(tmp_path)
+    client, order = server.exchange(), server.exchange().order(1, buy("0.01"))
+    server.arm(LATE)
+    client.submit(order)
+    told = [client.cancel(order.key), client.query(order)]
+    server.wait(60)
+    told += [client.query(order), client.submit(order)]
+    server.close()
+    again = Inside(tmp_path)  # from its journal
+    told += [again.exchange().query(order)]
+
+    assert [Outcome.ABSENT] * 5 == [receipt.outcome for receipt in told]
+    assert 0 == again.effect(1)
+
+
+def test_no_time_proves_that_a_transfer_to_another_venue_is_not_under_way(tmp_path: Path) -> None:
+    server = Inside(tmp_path, klass=Idempotency.D)
+    client = server.exchange()
+    server.arm("timeout_before")
+    order = client.order(1, withdraw("10"))
+    client.submit(order)
+    server.wait(1_000)
+
+    assert [Outcome.UNKNOWN] * 3 == [client.query(order).outcome for _ in range(3)]
 
 
 def test_a_proof_of_class_d_is_two_not_founds_after_deadline_and_lag(tmp_path: Path) -> None:

@@ -101,6 +101,21 @@ def test_an_answer_that_never_comes_is_lost_and_not_asked_for_again(host: Host) 
     assert "timed out" in attempt.reason
 
 
+def test_an_answer_that_drips_is_lost_when_its_time_is_over_and_keeps_nobody_waiting(
+    host: Host,
+) -> None:
+    host.arm(Fault(name="drip", on=Route.STATUS, delivery=Delivery(mangle=Mangle.DRIP)))
+    with stranger(host) as patient:
+        drips = b"".join(patient.recv(1 << 12) for _ in range(4))
+        host.arm(Fault(name="drip", on=Route.STATUS, delivery=Delivery(mangle=Mangle.DRIP)))
+        attempt = Http(host.ready.port, timeout_s=0.5)("GET", "/binance/status")
+
+        assert isinstance(attempt, Lost)
+        assert "TimeoutError" in attempt.reason
+        assert () == host.exchange().start_up_failures()
+    assert drips.endswith(b" ")
+
+
 def test_an_answer_that_breaks_off_is_lost(host: Host) -> None:
     host.arm(Fault(name="half", on=Route.STATUS, delivery=Delivery(mangle=Mangle.TRUNCATE)))
     attempt = host.transport()("GET", "/binance/status")

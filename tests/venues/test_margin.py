@@ -6,6 +6,7 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tests.venues.exchanges import (
     HOUR_NS,
@@ -16,6 +17,7 @@ from tests.venues.exchanges import (
     PRICES,
     START_NS,
     World,
+    amount,
     deltas,
     go,
     internal,
@@ -23,17 +25,21 @@ from tests.venues.exchanges import (
     rates,
     rich,
     set_leverage,
+    set_margin_mode,
     spot,
     summed,
     world,
 )
 from verifill.engine.errors import ConfigError
 from verifill.venues.data.history import SeriesPoints
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.orders import Cause, LedgerRow, Outcome
 from verifill.venues.rules import Fees
+from verifill.venues.time_in_force import TimeInForce
 
 FREE = evolve(perpetual(), fees=Fees(rate=0))
 OTHER = evolve(perpetual("ETHUSDT"), fees=Fees(rate=0))
+MODE = "binance.usdm:Setting:BTCUSDT.margin_mode"
 ETH_PERP = "binance.usdm:Perp:ETHUSDT"
 
 
@@ -115,6 +121,122 @@ def test_margin_in_use_cannot_be_taken_out() -> None:
 
     assert Outcome.REJECTED_DEFINITIVE is venue.send(too_much).receipt.outcome
     assert Outcome.EXECUTED is venue.send(all_there_is).receipt.outcome
+
+
+# Isolated margin.
+
+
+def isolated(margin: str = "40000") -> World:
+    """A perpetual with a margin of its own, and one that shares what else there is."""
+    venue = world(
+        {PERP: "0", ETH_PERP: "0", MARGIN: margin},
+        instruments=[FREE, OTHER],
+        prices=PRICES | {OTHER.data: 3_200_00},
+    )
+    venue.send(set_margin_mode(MarginMode.ISOLATED))
+    return venue
+
+
+def test_a_margin_mode_is_a_setting_that_moves_no_balance() -> None:
+    venue = isolated()
+
+    assert "2" == venue.total(MODE)
+    assert {MODE: "-1"} == venue.send(set_margin_mode(MarginMode.CROSS)).moved
+    assert {} == venue.send(set_margin_mode(MarginMode.CROSS)).moved
+
+
+def test_it_cannot_be_changed_while_there_is_a_position_or_an_order_that_rests() -> None:
+    venue = isolated()
+    venue.send(go("1"))
+    cross = set_margin_mode(MarginMode.CROSS)
+
+    assert Outcome.REJECTED_DEFINITIVE is venue.send(cross).receipt.outcome
+    venue.send(go("-1"))
+    rests = {"time_in_force": TimeInForce.GTC, "timeout_s": 60}
+    venue.send(structs.replace(go("1", limit="63000"), **rests))
+    assert Outcome.REJECTED_DEFINITIVE is venue.send(cross).receipt.outcome
+    assert "2" == venue.total(MODE)
+
+
+def test_an_isolated_position_loses_no_more_than_its_margin() -> None:
+    """1 BTC at 5x has a fifth of its value; the price falls by a quarter at once."""
+    venue = isolated()
+    venue.send(go("1"))
+    before, price = Decimal(venue.total(MARGIN)), venue.market.prices[PERP_DATA]
+    venue.market.prices[PERP_DATA] = price * 3 // 4
+    venue.wait(1)
+
+    assert "0" == venue.total(PERP)
+    assert before - Decimal(price) / 100 / 5 == Decimal(venue.total(MARGIN))
+
+
+def test_an_isolated_position_is_closed_though_the_account_could_carry_it() -> None:
+    """Cross, the same fall is carried."""
+    for mode, left in ((MarginMode.ISOLATED, "0"), (MarginMode.CROSS, "1")):
+        venue = isolated()
+        venue.send(set_margin_mode(mode))
+        venue.send(go("1"))
+        venue.market.prices[PERP_DATA] = venue.market.prices[PERP_DATA] * 804 // 1000
+        venue.wait(1)
+        assert left == venue.total(PERP)
+
+
+def test_what_an_isolated_position_gains_or_has_as_margin_carries_no_other() -> None:
+    venue = isolated("13000")
+    venue.send(go("1"))
+    venue.market.prices[PERP_DATA] *= 2
+
+    assert Outcome.REJECTED_DEFINITIVE is venue.send(go("1", "ETHUSDT")).receipt.outcome
+    assert venue.exchange.margin.equity(MARGIN) < 300 * 10**8
+
+
+def test_a_shared_margin_that_is_lost_leaves_the_isolated_one() -> None:
+    venue = isolated("20000")
+    venue.send(go("1"))
+    venue.send(go("10", "ETHUSDT"))
+    venue.market.prices[OTHER.data] //= 4
+    venue.wait(1)
+
+    assert ("1", "0") == (venue.total(PERP), venue.total(ETH_PERP))
+    assert 0 == venue.exchange.margin.free(MARGIN)
+
+
+def test_the_margin_of_an_isolated_position_cannot_be_taken_out() -> None:
+    opening = {"binance.spot:BaseToken:USDT": "0", PERP: "0", MARGIN: "20000"}
+    venue = world(opening, instruments=[FREE, spot()])
+    venue.send(set_margin_mode(MarginMode.ISOLATED))
+    venue.send(go("1"))
+    venue.market.prices[PERP_DATA] *= 2  # what it gained is not there either
+    free = venue.exchange.margin.free(MARGIN)
+    too_much = internal(amount(MARGIN, free + 1), account="binance.usdm", to="binance.spot")
+    all_there_is = internal(amount(MARGIN, free), account="binance.usdm", to="binance.spot")
+
+    assert Outcome.REJECTED_DEFINITIVE is venue.send(too_much).receipt.outcome
+    assert Outcome.EXECUTED is venue.send(all_there_is).receipt.outcome
+
+
+def test_what_funding_has_taken_a_liquidation_cannot_take_again() -> None:
+    """An account is never short, though the margin of a position was more than it has left."""
+    venue = world(
+        {PERP: "0", MARGIN: "13000"},
+        instruments=[FREE],
+        funding={PERP_DATA: rates("0.1")},
+    )
+    venue.send(set_margin_mode(MarginMode.ISOLATED))
+    venue.send(go("1"))
+    venue.wait(2 * HOUR_NS)
+    assert Decimal(venue.total(MARGIN)) < 7_000
+    venue.market.prices[PERP_DATA] //= 2
+    venue.wait(1)
+
+    assert ("0", "0") == (venue.total(PERP), venue.total(MARGIN))
+
+
+def test_the_ratio_of_an_account_is_the_least_of_its_margins() -> None:
+    venue = isolated("1000000")
+    venue.send(go("1"))
+
+    assert Decimal(30) < venue.exchange.margins()["binance.usdm"] < Decimal(50)
 
 
 # Funding.

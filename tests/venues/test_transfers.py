@@ -29,7 +29,7 @@ from verifill.engine.errors import ConfigError, InstructionError
 from verifill.venues.instructions import MAX, Amount, InternalTransfer, Late, Transfer
 from verifill.venues.orders import Move, Outcome
 from verifill.venues.simulated.model import ExchangeModel
-from verifill.venues.transfers import LeverageTerms, TransferTerms, leverage_key
+from verifill.venues.transfers import LeverageTerms, MarginModeTerms, TransferTerms, leverage_key
 
 ETHER = "binance.spot:BaseToken:ETH"
 SLOW = ExchangeModel(withdrawal_ns=HOUR_NS, withdrawal_fees={"ETH": 6 * 10**14})
@@ -244,3 +244,5 @@ def test_terms_refuse_what_is_not_theirs() -> None:
         TransferTerms(SCALES, {}).resolve(buy(), 1, None)
     with pytest.raises(InstructionError, match="SPOT_TRADE is not SET_LEVERAGE"):
         LeverageTerms(10).resolve(buy(), 1, None)
+    with pytest.raises(InstructionError, match="SPOT_TRADE is not SET_MARGIN_MODE"):
+        MarginModeTerms().resolve(buy(), 1, None)

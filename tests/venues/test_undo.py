@@ -23,6 +23,7 @@ from tests.venues.exchanges import (
     rich,
     sell,
     set_leverage,
+    set_margin_mode,
     spot,
     withdraw,
     world,
@@ -42,8 +43,10 @@ from verifill.venues.instructions import (
     Withdraw,
     Wrap,
 )
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.undo import SWAP_LOSS, Reversal, reverse, spends
 
+MODE = "binance.usdm:Setting:BTCUSDT.margin_mode"
 ETH, WETH, WEETH = (f"wallet:BaseToken:{asset}" for asset in ("ETH", "WETH", "weETH"))
 FIVE = Decimal(5)
 
@@ -117,6 +120,14 @@ def test_an_internal_transfer_goes_back() -> None:
 def test_a_leverage_is_set_to_what_it_was() -> None:
     assert {} == take_back(rich(), set_leverage(20))
     assert set_leverage(5) == reversal(set_leverage(20), {LEVERAGE: 15}).instruction
+
+
+def test_a_margin_mode_is_set_to_what_it_was() -> None:
+    isolated = set_margin_mode(MarginMode.ISOLATED)
+
+    assert {} == take_back(rich(), isolated)
+    assert set_margin_mode(MarginMode.CROSS) == reversal(isolated, {MODE: 1}).instruction
+    assert isolated == reversal(isolated, {}).instruction
 
 
 def test_an_allowance_is_taken_away() -> None:

@@ -7,7 +7,7 @@ Roundings: docs/reference/roundings.md.
 """
 
 from verifill.venues.calls.indices import Indices, PublicIndices, display
-from verifill.venues.calls.protocols import Accrual, Lender, Pool, Reserve, Staking, Wrapper
+from verifill.venues.calls.protocols import Accrual, EMode, Lender, Pool, Reserve, Staking, Wrapper
 from verifill.venues.calls.rules import GAS, ChainRules
 from verifill.venues.calls.terms import ChainTerms
 
@@ -16,6 +16,7 @@ __all__ = [
     "Accrual",
     "ChainRules",
     "ChainTerms",
+    "EMode",
     "Indices",
     "Lender",
     "Pool",

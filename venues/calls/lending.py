@@ -1,4 +1,4 @@
-"""Terms of a lending market: supply, withdraw, borrow, repay, in shares (R3).
+"""Terms of a lending market: supply, withdraw, borrow, repay, in shares (R3), and its mode.
 
 Roundings of shares are the market's own, each against the one who acts: supply down,
 withdraw up, borrow up, repay down (Aave v3.5, `TokenMath`). The bounds allow two units of
@@ -9,7 +9,8 @@ rounded down (see docs/reference/roundings.md), or up to two units against the o
 from verifill.venues.calls.call import ROUNDING, Bounds, Public, base, exactly, held
 from verifill.venues.calls.indices import shares_down, shares_up, worth
 from verifill.venues.expectation import Bound, Origin
-from verifill.venues.instructions import Borrow, Repay, Supply, Withdraw
+from verifill.venues.instructions import Borrow, Repay, SetEMode, Supply, Withdraw
+from verifill.venues.keys import emode_key
 from verifill.venues.market import Books
 from verifill.venues.orders import MAX_UNITS, Order
 
@@ -118,3 +119,20 @@ class RepayCall:
         bounds = self._public.spend(asked.account, asked.asset, asked.market, paid)
         bounds[reserve.debt_key] = burnt
         return bounds
+
+
+class EModeCall:
+    """SET_EMODE: no balance moves, the setting itself is verified (R13)."""
+
+    def __init__(self, public: Public) -> None:
+        self._public = public
+
+    def deny(self, asked: SetEMode, order: Order) -> str:  # noqa: ARG002 - one protocol
+        """To a mode that the market has."""
+        self._public.chain.emode(asked.market, asked.category)
+        return ""
+
+    def expect(self, asked: SetEMode, order: Order, books: Books) -> Bounds:
+        """From what it is to what was asked for."""
+        key = emode_key(asked.market)
+        return {key: exactly(order.quantity - held(books, key))}

@@ -47,6 +47,11 @@ class Staking:
     least_payout: int = RATE_UNIT
     rebase: str = ""
 
+    @property
+    def share_series(self) -> str:
+        """The series of what a share of the token is worth, such as `share:eETH`, if it is kept."""
+        return f"share:{self.into}"
+
 
 class Accrual(StrEnum):
     """Where the indices of a reserve come from."""
@@ -118,6 +123,27 @@ class Reserve:
     def borrowed(self) -> str:
         """The name of its borrow index, such as `borrow:aave_v3:WETH`."""
         return f"borrow:{self.market}:{self.asset}"
+
+
+@frozen(kw_only=True)
+class EMode:
+    """An efficiency mode of a lending market: other ratios for assets that move alike.
+
+    Who is in it borrows its assets only.
+
+    Attributes:
+        market: the market.
+        category: its number there; 0 is none.
+        assets: those that it is for.
+        ltv: how much may be borrowed on their supplied value, in 1e-8.
+        threshold: share of it that the debt must stay within, in 1e-8.
+    """
+
+    market: str
+    category: int
+    assets: tuple[str, ...] = ()
+    ltv: int = 0
+    threshold: int = 0
 
 
 @frozen(kw_only=True)

@@ -6,9 +6,9 @@ from typing import TypeVar
 from attrs import Factory, field, frozen
 
 from verifill.engine.errors import ConfigError, InstructionError
-from verifill.venues.calls.protocols import Lender, Pool, Reserve, Staking, Wrapper
+from verifill.venues.calls.protocols import EMode, Lender, Pool, Reserve, Staking, Wrapper
 from verifill.venues.instructions import Operation
-from verifill.venues.keys import Kind, allowance, flash_debt, position_key
+from verifill.venues.keys import Kind, allowance, emode_key, flash_debt, position_key
 from verifill.venues.rules import RATE_UNIT, VenueRules
 
 Named = TypeVar("Named", bound=tuple[str, ...])
@@ -31,6 +31,7 @@ GAS: Mapping[Operation, int] = {
     Operation.WITHDRAW: 270_000,
     Operation.BORROW: 350_000,
     Operation.REPAY: 220_000,
+    Operation.SET_EMODE: 100_000,
     Operation.FLASH_BORROW: 140_000,
     Operation.FLASH_REPAY: 100_000,
 }
@@ -52,6 +53,7 @@ class ChainRules:
         wrappers: see `Wrapper`; so are the following.
         stakings: see `Staking`.
         reserves: see `Reserve`.
+        emodes: see `EMode`.
         pools: see `Pool`.
         lenders: see `Lender`.
         approvals: account -> spenders that take its tokens only within an allowance; a
@@ -69,6 +71,7 @@ class ChainRules:
     wrappers: tuple[Wrapper, ...] = ()
     stakings: tuple[Staking, ...] = ()
     reserves: tuple[Reserve, ...] = ()
+    emodes: tuple[EMode, ...] = ()
     pools: tuple[Pool, ...] = ()
     lenders: tuple[Lender, ...] = ()
     approvals: Mapping[str, tuple[str, ...]] = field(factory=dict[str, tuple[str, ...]])
@@ -117,6 +120,12 @@ class ChainRules:
         there = {(r.market, r.asset): r for r in self.reserves if r.debt_token}
         return self._pick("market that lends", (market, asset), there)
 
+    def emode(self, market: str, category: int) -> EMode:
+        """An efficiency mode of a lending market; 0 is none, where there is another one."""
+        none = {(e.market, "0"): EMode(market=e.market, category=0) for e in self.emodes}
+        there = {(e.market, str(e.category)): e for e in self.emodes}
+        return self._pick("efficiency mode", (market, str(category)), none | there)
+
     def pool(self, name: str, asset: str, into: str) -> Pool:
         """The pool of that name, if it exchanges these two assets, either way."""
         there = {(p.name, *sorted((p.base, p.quote))): p for p in self.pools}
@@ -152,6 +161,7 @@ class ChainRules:
         }
         lent = {r.a_key for r in self.reserves if r.a_token}
         owed = {r.debt_key for r in self.reserves if r.debt_token}
+        modes = {emode_key(e.market) for e in self.emodes}
         flash = {flash_debt(asset) for lender in self.lenders for asset in lender.assets}
         queued = {
             position_key(account, Kind.CLAIM, staking.into)
@@ -159,7 +169,7 @@ class ChainRules:
             for account, assets in self.holdings.items()
             if staking.into in assets
         }
-        return frozenset(held | lent | owed | flash | queued | set(self._allowances()))
+        return frozenset(held | lent | owed | modes | flash | queued | set(self._allowances()))
 
     def _allowances(self) -> Iterator[str]:
         taken = self.taken_assets()
@@ -175,6 +185,8 @@ class ChainRules:
         for wrapper in self.wrappers:
             if wrapper.asset != self.native:
                 taken.setdefault(wrapper.into, set()).add(wrapper.asset)
+        for staking in self.stakings:
+            taken.setdefault(staking.into, set()).add(staking.into)
         for reserve in self.reserves:
             taken.setdefault(reserve.market, set()).add(reserve.asset)
         for pool in self.pools:
@@ -218,6 +230,7 @@ def _tokens(chain: ChainRules) -> Iterator[str]:
     named = [("wrappers", a) for w in chain.wrappers for a in (w.asset, w.into)]
     named += [("stakings", a) for s in chain.stakings for a in (s.asset, s.into)]
     named += [("reserves", r.asset) for r in chain.reserves]
+    named += [("emodes", a) for e in chain.emodes for a in e.assets]
     named += [("pools", a) for p in chain.pools for a in (p.base, p.quote)]
     named += [("lenders", a) for lender in chain.lenders for a in lender.assets]
     for setting, asset in named:
@@ -240,6 +253,8 @@ def _numbers(chain: ChainRules) -> Iterator[str]:
     shares += [("pools.fee", p.fee, RATE_UNIT) for p in chain.pools]
     shares += [("lenders.premium", lender.premium, RATE_UNIT) for lender in chain.lenders]
     shares += [("stakings.least_payout", s.least_payout, RATE_UNIT) for s in chain.stakings]
+    shares += [("emodes.ltv", e.ltv, e.threshold) for e in chain.emodes]
+    shares += [("emodes.threshold", e.threshold, RATE_UNIT) for e in chain.emodes]
     for setting, value, most in shares:
         if not 0 <= value <= most:
             yield f"{setting} is {value}; allowed is 0 to {most}, in 1e-8"

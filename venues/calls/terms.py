@@ -18,7 +18,7 @@ from verifill.venues.calls.conversions import (
 )
 from verifill.venues.calls.flash import FlashBorrowCall, FlashRepayCall
 from verifill.venues.calls.indices import Indices, display
-from verifill.venues.calls.lending import BorrowCall, RepayCall, SupplyCall, WithdrawCall
+from verifill.venues.calls.lending import BorrowCall, EModeCall, RepayCall, SupplyCall, WithdrawCall
 from verifill.venues.calls.receipts import (
     executed_units,
     flaw_of,
@@ -42,6 +42,7 @@ from verifill.venues.instructions import (
     Late,
     Max,
     Repay,
+    SetEMode,
     Stake,
     Supply,
     Swap,
@@ -55,7 +56,8 @@ from verifill.venues.keys import Kind, Scales, position_key
 from verifill.venues.market import Books, Market
 from verifill.venues.orders import MAX_UNITS, Order, Receipt, Request
 
-LEAST: Mapping[type[Instruction], int] = {Approve: 0}  # an allowance may be taken away
+LEAST: Mapping[type[Instruction], int] = {Approve: 0, SetEMode: 0}
+"""An allowance may be taken away, and a mode be left."""
 
 
 class _Folded(Struct):
@@ -115,6 +117,7 @@ class ChainTerms:
             Withdraw: WithdrawCall(public),
             Borrow: BorrowCall(public),
             Repay: RepayCall(public),
+            SetEMode: EModeCall(public),
             FlashBorrow: FlashBorrowCall(public),
             FlashRepay: FlashRepayCall(public),
         }
@@ -198,6 +201,8 @@ class ChainTerms:
         size = instruction.size
         if isinstance(instruction, Claim):
             return MAX_UNITS
+        if isinstance(instruction, SetEMode):
+            return instruction.category
         if late is not None:
             return late
         if isinstance(size, Max) and isinstance(instruction, Withdraw | Repay):
@@ -287,4 +292,6 @@ def _assets(instruction: Instruction) -> tuple[str, ...]:
     """The assets of the account that an instruction moves, its own first."""
     into = getattr(instruction, "into", None)
     asset = getattr(instruction, "asset", "")
+    if not asset:
+        return ()
     return (asset,) if into is None else (asset, into)

@@ -60,6 +60,12 @@ class Account:
     monotonic_ns: Callable[[], int]
     time: VenueTime = field(init=False, default=Factory(_time, takes_self=True))
 
+    @property
+    def together(self) -> tuple[str, ...]:
+        """The perpetuals whose margin mode is one setting; none where each has its own."""
+        perpetuals = (s for s, listed in self.listed.items() if listed.instrument.perpetual)
+        return tuple(perpetuals) if self.dialect.modes_together else ()
+
     def of(self, symbol: str) -> Listed:
         """What is traded under a symbol.
 

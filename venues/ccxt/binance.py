@@ -20,6 +20,7 @@ from verifill.venues.ccxt.words import (
     bought_and_sold,
     resized,
 )
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.orders import Cause
 
 # https://developers.binance.com/docs/derivatives/usds-margined-futures/account/rest-api/Get-Income-History
@@ -29,6 +30,8 @@ CAUSES: Final = {
     "FUNDING_FEE": Cause.FUNDING,
     "INSURANCE_CLEAR": Cause.LIQUIDATION,
 }
+
+MODES: Final = {"CROSSED": MarginMode.CROSS, "ISOLATED": MarginMode.ISOLATED}
 
 
 class BinanceSpot(Binance):
@@ -87,6 +90,7 @@ class BinanceUsdm(Binance):
     exchange: ClassVar[str] = "binanceusdm"
     options: ClassVar[Plain] = {"fetchMarkets": {"types": ["linear"]}}
     perpetual: ClassVar[bool] = True
+    margin_modes: ClassVar[bool] = True
     reaches: ClassVar[tuple[str, ...]] = ("binance",)
 
     def trades_here(self, exchange: Ccxt) -> bool:
@@ -122,9 +126,17 @@ class BinanceUsdm(Binance):
 
     def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`."""
-        asked = {"symbol": exchange.market(listed.symbol)["id"]}
-        (told,) = exchange.fapiprivate_get_symbolconfig(asked)
-        return whole(told["leverage"], "a leverage")
+        return whole(_config(exchange, listed)["leverage"], "a leverage")
+
+    def margin_mode(self, exchange: Ccxt, listed: Listed) -> MarginMode:
+        """See `Dialect.margin_mode`."""
+        return MODES[_config(exchange, listed)["marginType"]]
+
+    def set_margin_mode(self, exchange: Ccxt, listed: Listed, mode: MarginMode) -> None:
+        """See `Dialect.set_margin_mode`."""
+        word = {MarginMode.CROSS: "CROSSED", MarginMode.ISOLATED: "ISOLATED"}[mode]
+        asked = {"symbol": exchange.market(listed.symbol)["id"], "marginType": word}
+        exchange.fapiprivate_post_margintype(asked)
 
     def entries(
         self,
@@ -158,6 +170,13 @@ class BinanceUsdm(Binance):
         """The orders by which the exchange itself closed positions: liquidation and ADL."""
         asked = {"startTime": since_ms, "endTime": until_ms}
         return frozenset(str(o["orderId"]) for o in exchange.fapiprivate_get_forceorders(asked))
+
+
+def _config(exchange: Ccxt, listed: Listed) -> Plain:
+    """The settings of a perpetual."""
+    asked = {"symbol": exchange.market(listed.symbol)["id"]}
+    (told,) = exchange.fapiprivate_get_symbolconfig(asked)
+    return dict(told)
 
 
 def _income_of(told: Plain) -> tuple[str, int]:

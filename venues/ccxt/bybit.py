@@ -20,6 +20,7 @@ from verifill.venues.ccxt.words import (
     Traded,
     resized,
 )
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.orders import Cause
 
 # https://bybit-exchange.github.io/docs/v5/enum#typeuta-translog
@@ -34,6 +35,8 @@ LOG_MS: Final = 60_000  # the log has times of its own
 FORCED: Final = frozenset({"BustTrade", "AdlTrade", "SessionSettlePnL"})
 TRADES: Final = FORCED | {"Trade"}
 
+MODES: Final = {"REGULAR_MARGIN": MarginMode.CROSS, "ISOLATED_MARGIN": MarginMode.ISOLATED}
+
 
 class Bybit(BybitAccount):
     """The unified account.
@@ -46,6 +49,8 @@ class Bybit(BybitAccount):
     name: ClassVar[str] = "bybit"
     spot: ClassVar[bool] = True
     perpetual: ClassVar[bool] = True
+    margin_modes: ClassVar[bool] = True
+    modes_together: ClassVar[bool] = True
     settled: ClassVar[tuple[str, ...]] = ('"retCode":110043',)
     reaches: ClassVar[tuple[str, ...]] = ("bybitfunding",)
 
@@ -130,6 +135,23 @@ class Bybit(BybitAccount):
     def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`."""
         return whole(_position(exchange, listed)["leverage"], "a leverage")
+
+    def margin_mode(self, exchange: Ccxt, listed: Listed) -> MarginMode:  # noqa: ARG002 - of the account
+        """See `Dialect.margin_mode`.
+
+        Raises:
+            NotObserved: it is another one, such as that of a portfolio.
+        """
+        told = exchange.private_get_v5_account_info()["result"]["marginMode"]
+        if told not in MODES:
+            msg = f"bybit: the margin mode is {told}; known are {', '.join(MODES)}"
+            raise NotObserved(msg)
+        return MODES[told]
+
+    def set_margin_mode(self, exchange: Ccxt, listed: Listed, mode: MarginMode) -> None:  # noqa: ARG002 - of the account
+        """See `Dialect.set_margin_mode`."""
+        word = {MarginMode.CROSS: "REGULAR_MARGIN", MarginMode.ISOLATED: "ISOLATED_MARGIN"}[mode]
+        exchange.private_post_v5_account_set_margin_mode({"setMarginMode": word})
 
     def entries(
         self,

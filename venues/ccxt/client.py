@@ -110,12 +110,11 @@ class Client:
         """Call it once.
 
         Args:
-            timeout_s: for the connection, and for each silence after that.
+            timeout_s: for all of it: connecting, sending and the whole answer.
             call: what to do with the exchange.
             asked: further arguments of it.
         """
-        self.wire.evidence = Evidence()
-        self.exchange.timeout = round(timeout_s * 1_000)
+        self.wire.begin(timeout_s)
         try:
             value: Any = call(self.exchange, *asked)
         except Exception as error:  # noqa: BLE001 - ccxt raises what it likes on what it cannot read

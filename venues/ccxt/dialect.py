@@ -22,11 +22,14 @@ from verifill.venues.ccxt.words import (
     Margin,
     Permissions,
     Plain,
+    Top,
     Traded,
 )
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.rules import Idempotency
 from verifill.venues.time_in_force import TimeInForce
 
+DEPTH: Final = 5  # levels; the fewest that each exchange is known to take
 FORCES: Final[Mapping[TimeInForce, Plain]] = {
     TimeInForce.IOC: {"timeInForce": "IOC"},
     TimeInForce.GTC: {"timeInForce": "GTC"},
@@ -53,6 +56,8 @@ class Dialect(Funds):
         page: how many trades or entries it tells at once.
         barred: what its errors have in their text if the key is not let in.
         in_use: what its errors have in their text if our id is in use: the order may be there.
+        margin_modes: whether the margin mode of a perpetual is a setting, and not of each order.
+        modes_together: whether it is one setting for all perpetuals of the account.
         settled: what its errors have in their text if a setting is what it was to be.
     """
 
@@ -70,6 +75,8 @@ class Dialect(Funds):
     page: ClassVar[int] = 100
     barred: ClassVar[tuple[str, ...]] = ()
     in_use: ClassVar[tuple[str, ...]] = ()
+    margin_modes: ClassVar[bool] = False
+    modes_together: ClassVar[bool] = False
     settled: ClassVar[tuple[str, ...]] = ()
 
     # Before anything is asked.
@@ -112,6 +119,30 @@ class Dialect(Funds):
             symbol: number(told[symbol]["fundingRate"], f"the funding of {symbol}")
             for symbol in symbols
         }
+
+    def top(self, exchange: Ccxt, listed: Listed) -> Top:
+        """The best bid and ask.
+
+        Of a book ccxt makes floats whatever it is told. They are taken by their digits, which
+        are those of the exchange up to 15: enough for what is nobody's amount.
+
+        Raises:
+            NotObserved: a side is empty, or the two cross.
+        """
+        told: Plain = exchange.fetch_order_book(listed.symbol, DEPTH)
+        sides = [
+            [(Decimal(str(price)), Decimal(str(size))) for price, size, *_ in told[side]]
+            for side in ("bids", "asks")
+        ]
+        if not all(sides):
+            msg = f"{listed.symbol}: a side of its book is empty"
+            raise NotObserved(msg)
+        (bid, bid_size), (ask, ask_size) = max(sides[0]), min(sides[1])
+        if bid >= ask:
+            msg = f"{listed.symbol}: its book is crossed, {bid} is bid and {ask} asked"
+            raise NotObserved(msg)
+        contract = self.contract(exchange, listed.symbol)
+        return Top(bid=bid, bid_size=bid_size * contract, ask=ask, ask_size=ask_size * contract)
 
     def candles(
         self,
@@ -229,6 +260,14 @@ class Dialect(Funds):
     def set_leverage(self, exchange: Ccxt, listed: Listed, leverage: int) -> None:
         """Set it."""
         exchange.set_leverage(leverage, listed.symbol)
+
+    def margin_mode(self, exchange: Ccxt, listed: Listed) -> MarginMode:
+        """The margin mode that is set for a perpetual; where `margin_modes`."""
+        raise NotImplementedError
+
+    def set_margin_mode(self, exchange: Ccxt, listed: Listed, mode: MarginMode) -> None:
+        """Set it."""
+        raise NotImplementedError
 
     def trades(
         self,

@@ -16,7 +16,7 @@ from verifill.venues.ccxt.receipts import units
 from verifill.venues.ccxt.words import Ccxt, Entry, Listed, Told, Traded
 from verifill.venues.keys import Kind, Scales, account_of, asset_of, position_key
 from verifill.venues.orders import Cause, LedgerRow, Reading
-from verifill.venues.transfers import leverage_key
+from verifill.venues.transfers import MODES, leverage_key, margin_mode_key
 
 
 class Feed:
@@ -50,9 +50,9 @@ class Feed:
             said |= cursor.plain() if cursor.since_ms else {}
         return said
 
-    def setting(self, account: str, symbol: str) -> int | None:
-        """The leverage that was told last; None before the first reading."""
-        return self._cursors[account].values.get(leverage_key(account, symbol))
+    def setting(self, key: str) -> int | None:
+        """A setting as it was told last; None before the first reading."""
+        return self._cursors[account_of(key)].values.get(key)
 
     def read(self) -> Reading:
         """The accounts now, with the rows since the reading before.
@@ -112,7 +112,7 @@ class _Seen:
         self.as_of_ns = self._until_ms * MS
         self._balances()
         self._sizes()
-        self._leverages()
+        self._all_settings()
         if not self._cursor.since_ms:
             entries += self._entries(begin_ms, now_ms)  # what comes while it begins is of before
         for entry in entries:
@@ -175,17 +175,23 @@ class _Seen:
             if one.symbol in sizes:
                 self.totals[key] = units(sizes[one.symbol], decimals, key)
 
-    def _leverages(self) -> None:
-        """Settings have no ledger: that one is not what was told last is a row of its own."""
+    def _all_settings(self) -> None:
+        name, dialect = self._account.name, self._account.dialect
         for one in self._perpetuals.values():
-            key = leverage_key(self._account.name, one.instrument.symbol)
-            now: int = self._ask(self._account.dialect.leverage, one)
-            before = self._cursor.values.get(key, now)
-            self._settings[key] = self.totals[key] = now
-            if now != before and self._cursor.since_ms:
-                self.rows.append(
-                    LedgerRow(set_to(key, now), key, now - before, Cause.SETTING, self.as_of_ns)
-                )
+            symbol = one.instrument.symbol
+            self._setting(leverage_key(name, symbol), self._ask(dialect.leverage, one))
+            key = margin_mode_key(name, symbol)
+            if key in self._tracked:
+                self._setting(key, MODES[self._ask(dialect.margin_mode, one)])
+
+    def _setting(self, key: str, now: int) -> None:
+        """Settings have no ledger: that one is not what was told last is a row of its own."""
+        before = self._cursor.values.get(key, now)
+        self._settings[key] = self.totals[key] = now
+        if now != before and self._cursor.since_ms:
+            self.rows.append(
+                LedgerRow(set_to(key, now), key, now - before, Cause.SETTING, self.as_of_ns)
+            )
 
     def _ask(self, call: Callable[..., Any], *asked: Told) -> Told:
         return self._account.ask(self._account.positions, call, *asked)

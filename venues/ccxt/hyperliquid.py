@@ -26,9 +26,12 @@ from verifill.venues.ccxt.words import (
     bought_and_sold,
     resized,
 )
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.orders import Cause
 
 UNSIGNED: Final[Plain] = {"builderFee": False, "approvedBuilderFee": False}
+
+MODES: Final = {"cross": MarginMode.CROSS, "isolated": MarginMode.ISOLATED}
 
 
 class Hyperliquid(HyperliquidAccount):
@@ -37,6 +40,7 @@ class Hyperliquid(HyperliquidAccount):
     name: ClassVar[str] = PERP
     options: ClassVar[Plain] = {"fetchMarkets": {"types": ["swap"]}, **UNSIGNED}
     perpetual: ClassVar[bool] = True
+    margin_modes: ClassVar[bool] = True
     reaches: ClassVar[tuple[str, ...]] = (SPOT,)
     withdraws: ClassVar[bool] = True
 
@@ -68,12 +72,21 @@ class Hyperliquid(HyperliquidAccount):
 
     def leverage(self, exchange: Ccxt, listed: Listed) -> int:
         """See `Dialect.leverage`: told of what is flat, too."""
-        asked = {
-            "type": "activeAssetData",
-            "user": user(exchange),
-            "coin": _coin(exchange, listed),
-        }
-        return whole(exchange.publicPostInfo(asked)["leverage"]["value"], "a leverage")
+        return whole(_set(exchange, listed)["value"], "a leverage")
+
+    def set_leverage(self, exchange: Ccxt, listed: Listed, leverage: int) -> None:
+        """See `Dialect.set_leverage`: it is set with the mode, which is left as it is."""
+        mode = self.margin_mode(exchange, listed)
+        exchange.set_leverage(leverage, listed.symbol, {"marginMode": mode.lower()})
+
+    def margin_mode(self, exchange: Ccxt, listed: Listed) -> MarginMode:
+        """See `Dialect.margin_mode`."""
+        return MODES[_set(exchange, listed)["type"]]
+
+    def set_margin_mode(self, exchange: Ccxt, listed: Listed, mode: MarginMode) -> None:
+        """See `Dialect.set_margin_mode`: it is set with the leverage, which is left as it is."""
+        leverage = self.leverage(exchange, listed)
+        exchange.set_margin_mode(mode.lower(), listed.symbol, {"leverage": leverage})
 
     def entries(
         self,
@@ -144,6 +157,13 @@ class HyperliquidSpot(HyperliquidAccount):
 
 def _coin(exchange: Ccxt, listed: Listed) -> str:
     return str(exchange.market(listed.symbol)["baseName"])
+
+
+def _set(exchange: Ccxt, listed: Listed) -> Plain:
+    """Leverage and margin mode of a perpetual, which are one setting."""
+    asked = {"type": "activeAssetData", "user": user(exchange), "coin": _coin(exchange, listed)}
+    told: Plain = exchange.publicPostInfo(asked)["leverage"]
+    return told
 
 
 def _state(exchange: Ccxt) -> Plain:

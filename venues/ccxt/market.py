@@ -10,11 +10,13 @@ from verifill.engine.amounts import EXACT, to_decimal, to_units
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.client import Client, number
 from verifill.venues.ccxt.dialect import Dialect
-from verifill.venues.ccxt.words import Listed, Told
+from verifill.venues.ccxt.words import Listed, Told, Top
 from verifill.venues.simulated.quotes import SERIES_DECIMALS, FixedMarket
 
 MS: Final = 1_000_000
 FUNDING: Final = "funding:"
+TOP: Final = ("bid", "bid_size", "ask", "ask_size")
+"""The top of a book, as series `bid:INSTRUMENT` and so on."""
 
 
 @frozen(kw_only=True)
@@ -48,8 +50,8 @@ class ExchangeMarket(FixedMarket):
     Args:
         publics: of each account.
         price_decimals: instrument -> decimals of its ticks.
-        series: what does not change, such as constants; `funding:INSTRUMENT` among them is
-            taken from the exchange.
+        series: what does not change, such as constants; `funding:INSTRUMENT`, `bid:INSTRUMENT`,
+            `bid_size:`, `ask:` and `ask_size:` among them are taken from the exchange.
         timeframe: of the candles, for `closes`.
 
     Attributes:
@@ -87,7 +89,7 @@ class ExchangeMarket(FixedMarket):
                 tickers = public.ask(public.dialect.tickers, symbols)
                 for one in public.listed:
                     self._take(one, tickers, prices, marks)
-                series |= self._funding(public)
+                series |= self._funding(public) | self._tops(public)
         if not times:
             msg = "nothing is traded, so there are no prices"
             raise NotObserved(msg)
@@ -103,6 +105,20 @@ class ExchangeMarket(FixedMarket):
             return {}
         rates = public.ask(public.dialect.funding, list(wanted.values()))
         return {name: in_ticks(rates[symbol], SERIES_DECIMALS) for name, symbol in wanted.items()}
+
+    def _tops(self, public: Public) -> dict[str, int]:
+        """The tops of the books that somebody may want to know, as of `time_ns` or later."""
+        told: dict[str, int] = {}
+        for one in public.listed:
+            names = {f"{what}:{one.instrument.data}": what for what in TOP}
+            wanted = {name: what for name, what in names.items() if name in self.series}
+            if wanted:
+                top: Top = public.ask(public.dialect.top, one)
+                told |= {
+                    name: in_ticks(getattr(top, what), SERIES_DECIMALS)
+                    for name, what in wanted.items()
+                }
+        return told
 
     def _take(
         self, one: Listed, tickers: Mapping[str, Any], prices: dict[str, int], marks: dict[str, int]

@@ -1,6 +1,9 @@
-"""The leverage of a perpetual: a setting, reconciled as one; its answers prove nothing."""
+"""Leverage and margin mode of a perpetual: settings, reconciled as such; answers prove nothing."""
 
 from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
 
 from verifill.engine.errors import NotObserved
 from verifill.venues.ccxt.absence import Absence
@@ -8,10 +11,48 @@ from verifill.venues.ccxt.account import Account
 from verifill.venues.ccxt.client import Failed
 from verifill.venues.ccxt.feed import Feed, set_to
 from verifill.venues.ccxt.outcomes import refused, unknown
-from verifill.venues.instructions import SetLeverage
+from verifill.venues.ccxt.words import Ccxt, Listed
+from verifill.venues.instructions import SetLeverage, SetMarginMode
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.orders import Cause, Move, Order, Outcome, Receipt
 from verifill.venues.rules import VenueRules
-from verifill.venues.transfers import leverage_key
+from verifill.venues.transfers import MODES, leverage_key, margin_mode_key
+
+
+@frozen
+class Wanted:
+    """A setting of a perpetual, as an order wants it.
+
+    Attributes:
+        account: where.
+        listed: the perpetual.
+        value: leverage or margin mode.
+        keys: the positions that it is, at this exchange.
+    """
+
+    account: Account
+    listed: Listed
+    value: int | MarginMode
+    keys: tuple[str, ...]
+
+    @property
+    def units(self) -> int:
+        """What it is as a position."""
+        return MODES[self.value] if isinstance(self.value, MarginMode) else self.value
+
+    def send(self, exchange: Ccxt) -> None:
+        """Set it."""
+        dialect = self.account.dialect
+        if isinstance(self.value, MarginMode):
+            dialect.set_margin_mode(exchange, self.listed, self.value)
+        else:
+            dialect.set_leverage(exchange, self.listed, self.value)
+
+    def now(self, exchange: Ccxt) -> int | MarginMode:
+        """What it is."""
+        dialect = self.account.dialect
+        of = dialect.margin_mode if isinstance(self.value, MarginMode) else dialect.leverage
+        return of(exchange, self.listed)
 
 
 class Settings:
@@ -30,17 +71,15 @@ class Settings:
         self._receipts: dict[str, Receipt] = {}
 
     def submit(self, order: Order) -> Receipt:
-        """Set it, once; what is there already is not set again."""
-        asked, account = _asked(order), self._account(order)
+        """Set it, once."""
+        wanted = self._wanted(order)
         self._absence.forget(order)
-        sent = account.send(
-            order, account.dialect.set_leverage, account.of(asked.symbol), asked.leverage
-        )
+        sent = wanted.account.send(order, wanted.send)
         if isinstance(sent, Receipt):
             return sent
         if isinstance(sent, Failed):
-            repeat = sent.says(*account.dialect.settled)
-            denied = None if repeat else refused(sent, account.dialect)
+            dialect = wanted.account.dialect
+            denied = None if sent.says(*dialect.settled) else refused(sent, dialect)
             if denied is not None:
                 return denied
         return self.query(order)
@@ -49,31 +88,39 @@ class Settings:
         """Whether it is what was asked for; if not, it may come until its deadline."""
         if order.key in self._receipts:
             return self._receipts[order.key]
-        asked, account = _asked(order), self._account(order)
-        listed = account.of(asked.symbol)
+        wanted = self._wanted(order)
+        account = wanted.account
         try:
             time_ns = account.ask_time_ns()
-            now: int = account.ask(account.orders, account.dialect.leverage, listed)
+            now = account.ask(account.orders, wanted.now)
         except NotObserved as error:
             return unknown(str(error))
-        if now != asked.leverage:
+        if now != wanted.value:
             return self._absence.judged(order, time_ns)
-        key = leverage_key(asked.account, asked.symbol)
-        before = self._feed.setting(asked.account, asked.symbol)
-        moves: tuple[Move, ...] = ()
-        if before not in {None, now}:
-            moves = (Move(set_to(key, now), key, now - (before or 0), Cause.SETTING),)
-        receipt = Receipt(Outcome.EXECUTED, moves=moves)
+        receipt = Receipt(Outcome.EXECUTED, moves=self._moves(wanted))
         self._receipts[order.key] = receipt
         return receipt
 
-    def _account(self, order: Order) -> Account:
-        return self._accounts[order.instruction.account]
+    def _moves(self, wanted: Wanted) -> tuple[Move, ...]:
+        """From what was told last, which is nothing before the first reading."""
+        units = wanted.units
+        before = {key: self._feed.setting(key) for key in wanted.keys}
+        return tuple(
+            Move(set_to(key, units), key, units - was, Cause.SETTING)
+            for key, was in before.items()
+            if was is not None and was != units
+        )
 
-
-def _asked(order: Order) -> SetLeverage:
-    asked = order.instruction
-    if isinstance(asked, SetLeverage):
-        return asked
-    msg = f"{asked.op} is not SET_LEVERAGE"
-    raise TypeError(msg)
+    def _wanted(self, order: Order) -> Wanted:
+        asked: Any = order.instruction
+        account = self._accounts[asked.account]
+        listed = account.of(asked.symbol)
+        if isinstance(asked, SetLeverage):
+            key = leverage_key(asked.account, asked.symbol)
+            return Wanted(account, listed, asked.leverage, (key,))
+        if isinstance(asked, SetMarginMode):
+            symbols = account.together or (asked.symbol,)
+            keys = tuple(margin_mode_key(asked.account, symbol) for symbol in symbols)
+            return Wanted(account, listed, asked.mode, keys)
+        msg = f"{asked.op} is no setting"
+        raise TypeError(msg)

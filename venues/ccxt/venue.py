@@ -19,6 +19,7 @@ from verifill.venues.instructions import (
     InternalTransfer,
     PerpTrade,
     SetLeverage,
+    SetMarginMode,
     SpotTrade,
     Transfer,
 )
@@ -28,7 +29,7 @@ from verifill.venues.orders import Order, Reading, Receipt, Request
 from verifill.venues.rules import VenueRules
 from verifill.venues.terms import Terms
 from verifill.venues.tickets import TradeOrder
-from verifill.venues.transfers import LeverageTerms, TransferTerms
+from verifill.venues.transfers import LeverageTerms, MarginModeTerms, TransferTerms
 
 LEVERAGE_MAX = 125
 RATIO_STEP = Decimal(1).scaleb(-8)
@@ -54,10 +55,12 @@ class Exchange(Adapter):
         self, rules: VenueRules, connection: Connection, *, scales: Scales, market: Market
     ) -> None:
         trades = ExchangeTrades(rules, market)
+        together = {name: a.together for name, a in connection.accounts.items() if a.together}
         terms: dict[type[Instruction], Terms] = {
             SpotTrade: trades,
             PerpTrade: trades,
             SetLeverage: LeverageTerms(LEVERAGE_MAX),
+            SetMarginMode: MarginModeTerms(together),
             InternalTransfer: TransferTerms(scales, {}),
             Transfer: WithdrawalTerms(scales, connection.fees),
         }

@@ -47,11 +47,20 @@ class Wire:
     """
 
     def __init__(self, port: int = 0) -> None:
-        adapters: Any = importlib.import_module("requests.adapters")
-        self._inner: Any = adapters.HTTPAdapter()
+        over: Any = importlib.import_module("verifill.venues.requests_deadline")
+        self._inner: Any = over.DeadlineAdapter()
         self._port = port
         self.evidence = UNSENT
         self.headers: dict[str, str] = {}
+
+    def begin(self, timeout_s: float) -> None:
+        """A call begins; nothing is known of it yet.
+
+        Args:
+            timeout_s: for all of it, whatever it takes.
+        """
+        self.evidence = UNSENT
+        self._inner.begin(timeout_s)
 
     def send(self, request: Told, **options: Told) -> Told:
         """Send one request, once.
@@ -86,6 +95,7 @@ def session_over(wire: Wire) -> Told:
     requests: Any = importlib.import_module("requests")
     session: Any = requests.Session()
     session.trust_env = False  # no proxy, no .netrc of whoever runs us
+    session.max_redirects = 0  # the evidence of a second request would hide the first
     session.adapters.clear()
     for scheme in ("https://", "http://"):
         session.mount(scheme, wire)

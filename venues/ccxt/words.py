@@ -112,6 +112,23 @@ class Margin:
 
 
 @frozen(kw_only=True)
+class Top:
+    """The best that a book offers.
+
+    Attributes:
+        bid: the highest price that somebody pays, in quote.
+        bid_size: for how much of the underlying asset.
+        ask: the lowest price that somebody takes.
+        ask_size: likewise.
+    """
+
+    bid: Decimal
+    bid_size: Decimal
+    ask: Decimal
+    ask_size: Decimal
+
+
+@frozen(kw_only=True)
 class Asked:
     """An order as it is asked for, in words of ccxt.
 

@@ -24,7 +24,7 @@ from verifill.venues.data.tables import open_table
 
 Progress = Callable[[int, int], None]
 
-_NO_POINTS: Final = pl.DataFrame(
+NO_POINTS: Final = pl.DataFrame(
     {
         "name": pl.Series([], dtype=pl.String),
         "time_ns": pl.Series([], dtype=pl.Int64),
@@ -70,18 +70,29 @@ def prepare(
         what = f"gaps is {gaps!r}" if bars else "there is no file of bars"
         msg = f"{what}; give at least one instrument, and gaps as 'error', 'skip' or 'carry'"
         raise ConfigError(msg)
-    with _work_folder(target) as folder:
+    with work_folder(target) as folder:
         header = _write(bars, series, folder, gaps=gaps, progress=progress or _silent)
-        # The header comes last: until it is there, the folder does not claim to be whole.
-        (target / HEADER).unlink(missing_ok=True)
-        for name in (SERIES, MARKET):
-            (folder / name).replace(target / name)
-        (target / HEADER).write_bytes(msgspec.json.format(msgspec.json.encode(header)))
+        place(folder, target, header)
     return History(target)
 
 
+def place(folder: Path, target: Path, header: Header) -> None:
+    """Move what was written into its place, in which an earlier history may be."""
+    # The header comes last: until it is there, the folder does not claim to be whole.
+    (target / HEADER).unlink(missing_ok=True)
+    for name in (SERIES, MARKET):
+        (folder / name).replace(target / name)
+    (target / HEADER).write_bytes(msgspec.json.format(msgspec.json.encode(header)))
+
+
+def sealed(header: Header, market: TableDigest, points: TableDigest) -> Header:
+    """The header with the digest of all that the history holds."""
+    content = [asdict(header), market.hex(), points.hex()]
+    return evolve(header, digest=sha256_hex(canonical_json(content)))
+
+
 @contextmanager
-def _work_folder(target: Path) -> Generator[Path]:
+def work_folder(target: Path) -> Generator[Path]:
     """A folder inside the target that is gone afterwards; so is a target left empty."""
     existed = target.exists()
     try:
@@ -115,7 +126,7 @@ def _write(
         progress(done + sum(converter.size_bytes for converter in converters), total)
 
     points, points_digest = PartWriter(folder / "points"), TableDigest()
-    points.add(_NO_POINTS)
+    points.add(NO_POINTS)
     for file, converter in zip(series, converters, strict=True):
         for frame in converter.frames():
             point_rows = _points(file.name, frame)
@@ -142,8 +153,7 @@ def _write(
         series_decimals={file.name: file.decimals for file in series},
         digest="",
     )
-    content = [asdict(header), market_digest.hex(), points_digest.hex()]
-    return evolve(header, digest=sha256_hex(canonical_json(content)))
+    return sealed(header, market_digest, points_digest)
 
 
 def _series_converter(file: SeriesFile) -> Converter:

@@ -10,9 +10,9 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from verifill.venues.calls.rules import ChainRules
-from verifill.venues.evm.abi import address_in, padded, topic, unhex, word
+from verifill.venues.evm.abi import address_in, topic, unhex, word
 from verifill.venues.evm.rules import MAX_WORD, EvmRules, Speaks, account_at, base_key
-from verifill.venues.keys import Kind, flash_debt, position_key
+from verifill.venues.keys import Kind, account_of, emode_key, flash_debt, position_key
 from verifill.venues.orders import Cause, Move
 
 RAY: Final = 10**27
@@ -26,8 +26,12 @@ WITHDRAWAL: Final = topic("Withdrawal(address,uint256)")
 MINT: Final = topic("Mint(address,address,uint256,uint256,uint256)")
 BURN: Final = topic("Burn(address,address,uint256,uint256,uint256)")
 BEGAN: Final = topic("Began(uint256,address,uint256)")
+EMODE: Final = topic("UserEModeSet(address,uint8)")
+BEGAN_FOR: Final = topic("BeganFor(address,uint256,address,uint256)")
 LOAN: Final = topic("FlashLoan(address,address,address,uint256,uint8,uint256,uint16)")
 QUEUED: Final = topic("WithdrawalRequested(uint256,address,uint256)")
+REQUESTED: Final = topic("WithdrawRequestCreated(uint32,uint256,uint256,address,uint256)")
+PAID: Final = topic("WithdrawRequestClaimed(uint32,uint256,uint256,address,uint256)")
 CLAIMED: Final = topic("WithdrawalClaimed(uint256,address,uint256,uint256)")
 
 Log = Mapping[str, Any]
@@ -101,7 +105,7 @@ class Decoder:
         self._rules = rules
         self._tracked = chain.positions()
         self._tokens = {its.lower(): asset for asset, its in rules.tokens.items()}
-        owner = rules.accounts[rules.owner].lower()
+        self._owner = owner = rules.accounts[rules.owner].lower()
         self._shares: dict[str, _Place] = {}
         for reserve in chain.reserves:
             its = (reserve.a_token, reserve.a_key), (reserve.debt_token, reserve.debt_key)
@@ -111,6 +115,8 @@ class Decoder:
         self._rebasing = rules.rebasing
         speaking = {c.address.lower(): c.speaks for c in rules.contracts.values()}
         self._weth = {at for at, speaks in speaking.items() if speaks is Speaks.WETH}
+        self._steps = {account: safe.steps.lower() for account, safe in rules.safes.items()}
+        self._queues = {c.queue.lower(): n for n, c in rules.contracts.items() if c.queue}
         self._readers: Mapping[str, Callable[[Log], Moved]] = {
             TRANSFER: self._transfer,
             SHARES: self._transfer_of_shares,
@@ -118,21 +124,19 @@ class Decoder:
             WITHDRAWAL: self._withdrawal,
             MINT: self._mint,
             BURN: self._burn,
+            EMODE: self._emode,
             QUEUED: self._queued,
             CLAIMED: self._claimed,
+            REQUESTED: self._requested,
+            PAID: self._requested_paid,
         }
-
-    @property
-    def topics(self) -> list[str]:
-        """Our addresses as topics: a log that has none of them is not about us."""
-        return [padded(address) for address in self._rules.accounts.values()]
 
     def moves(self, mined: Mined) -> tuple[Move, ...]:
         """Every change of a position that we track, the gas among them."""
         reading = _Reading(mined.hash)
         self._paid(mined, reading)
-        for log in mined.receipt["logs"]:
-            self._read(log, reading)
+        for place, log in enumerate(mined.receipt["logs"]):
+            self._read(log, str(place), reading)
         return tuple(move for move in reading.moves if move.key in self._tracked)
 
     def _paid(self, mined: Mined, reading: _Reading) -> None:
@@ -151,24 +155,34 @@ class Decoder:
             if receiver:
                 reading.add("value", base_key(receiver, native), value)
 
-    def _read(self, log: Log, reading: _Reading) -> None:
+    def _read(self, log: Log, ref: str, reading: _Reading) -> None:
+        """One log; `ref` is its place in the receipt, which another block does not change."""
         topics, emitter = log["topics"], log["address"].lower()
         if not topics:
             return
-        what, ref = topics[0], str(int(log["logIndex"], 16))
+        what = topics[0]
         if what == BEGAN and (account := account_at(self._rules, emitter)):
-            step = int(topics[1], 16)
-            reading.step = WHOLE if step == ALONE else step
-            value, target = word(unhex(log["data"])), address_in(topics[2])
-            if value:
-                reading.add(ref, base_key(account, self._chain.native), -value)
-            if value and (receiver := account_at(self._rules, target)):
-                reading.add(ref, base_key(receiver, self._chain.native), value)
+            self._began(account, log, ref, reading)
+        elif what == BEGAN_FOR:
+            account = account_at(self._rules, address_in(topics[1]))
+            if account in self._steps and emitter == self._steps[account]:
+                self._began(account, log, ref, reading)
         elif what == LOAN:
             self._loan(log, ref, reading)
         elif what in self._readers:
             for key, amount in self._readers[what](log):
                 reading.add(ref, key, amount)
+
+    def _began(self, account: str, log: Log, ref: str, reading: _Reading) -> None:
+        """A call of a step begins, with the ether that goes with it."""
+        step, target = log["topics"][-2:]
+        number = int(step, 16)
+        reading.step = WHOLE if number == ALONE else number
+        value = word(unhex(log["data"]))
+        if value:
+            reading.add(ref, base_key(account, self._chain.native), -value)
+        if value and (receiver := account_at(self._rules, address_in(target))):
+            reading.add(ref, base_key(receiver, self._chain.native), value)
 
     def _loan(self, log: Log, ref: str, reading: _Reading) -> None:
         """A flash loan: owed since the step that it came in, no longer in the one that ends it."""
@@ -238,6 +252,14 @@ class Decoder:
             value, interest, index = (word(unhex(log["data"]), at) for at in range(3))
             yield place.key, -ray_divided(value + interest, index)
 
+    def _emode(self, log: Log) -> Moved:
+        """What it is from now on; what it was before is no part of the log."""
+        at = log["address"].lower()
+        markets = [n for n, c in self._rules.contracts.items() if c.address.lower() == at]
+        for market in markets:
+            if address_in(log["topics"][1]) == self._owner:
+                yield emode_key(market), word(unhex(log["data"]))
+
     def _queued(self, log: Log) -> Moved:
         asset = self._tokens.get(log["address"].lower(), "")
         account = account_at(self._rules, address_in(log["topics"][2]))
@@ -251,3 +273,17 @@ class Decoder:
             claimed, paid = (word(unhex(log["data"]), at) for at in range(2))
             yield position_key(account, Kind.CLAIM, asset), -claimed
             yield base_key(account, self._chain.native), paid
+
+    def _requested(self, log: Log) -> Moved:
+        """A request to ether.fi; its owner is no topic."""
+        asset = self._queues.get(log["address"].lower(), "")
+        data = unhex(log["data"])
+        account = account_at(self._rules, f"0x{word(data, 2):040x}")
+        if asset and account:
+            yield position_key(account, Kind.CLAIM, asset), word(data)
+
+    def _requested_paid(self, log: Log) -> Moved:
+        """What it has paid; as much, or more, was asked for."""
+        for key, paid in self._requested(log):
+            yield key, -paid
+            yield base_key(account_of(key), self._chain.native), paid

@@ -1,7 +1,7 @@
 """Orders as calls of contracts: one for a single order, all that it takes within a chain."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import frozen
 
@@ -9,7 +9,8 @@ from verifill.engine.amounts import divide_up
 from verifill.engine.errors import InstructionError
 from verifill.venues.calls.rules import ChainRules
 from verifill.venues.evm.abi import call_of
-from verifill.venues.evm.rules import MAX_WORD, Contract, EvmRules, Speaks
+from verifill.venues.evm.rules import MAX_WORD, STAKED, Contract, EvmRules, Speaks
+from verifill.venues.evm.staked import WRAPPINGS
 from verifill.venues.instructions import (
     Approve,
     Borrow,
@@ -19,6 +20,7 @@ from verifill.venues.instructions import (
     Instruction,
     InternalTransfer,
     Repay,
+    SetEMode,
     Stake,
     Supply,
     Swap,
@@ -34,6 +36,18 @@ VARIABLE = 2  # the kind of debt, as Aave counts them
 CALLS = "(uint256,address,uint256,bytes)[]"
 EXECUTE = f"execute({CALLS},(address,bytes,uint256,uint256,uint256)[],uint256)"
 APPROVE = "approve(address,uint256)"
+
+
+class Staked(Protocol):
+    """Tells what the amounts of staked ether are now."""
+
+    def amount_of(self, asset: str, shares: int) -> int:
+        """The least amount of a rebasing token that is as many shares."""
+        ...
+
+    def claimable(self, asset: str, account: str) -> list[int]:
+        """The requests of an account that its queue has released."""
+        ...
 
 
 @frozen
@@ -64,15 +78,13 @@ class Encoder:
     Args:
         chain: the protocols.
         rules: where they are.
-        amount_of: the amount that shares of a rebasing token are worth now.
+        staked: tells what shares are worth now, and what queues have released.
     """
 
-    def __init__(
-        self, chain: ChainRules, rules: EvmRules, amount_of: Callable[[str, int], int]
-    ) -> None:
+    def __init__(self, chain: ChainRules, rules: EvmRules, staked: Staked) -> None:
         self._chain = chain
         self._rules = rules
-        self._amount_of = amount_of
+        self._staked = staked
         # each is given instructions of its own type only: hence Any
         self._encoders: Mapping[type[Instruction], Callable[[Any, Order, int], Call]] = {
             InternalTransfer: self._transfer,
@@ -83,6 +95,7 @@ class Encoder:
             Withdraw: self._withdraw,
             Borrow: self._borrow,
             Repay: self._repay,
+            SetEMode: self._emode,
             Stake: self._stake,
             Unstake: self._unstake,
             Claim: self._claim,
@@ -166,12 +179,17 @@ class Encoder:
                 return self._rules.contract(asked.market).address, asked.asset
             case Swap():
                 return self._rules.contract(asked.pool).address, asked.asset
+            case Unstake() if self._rules.contract(asked.asset).speaks is Speaks.ETHERFI:
+                return self._rules.contract(asked.asset).address, asked.asset
             case Wrap() if asked.asset != self._chain.native:
                 return self._rules.contract(asked.into).address, asked.asset
             case _:
                 return "", ""
 
     def _flash(self, asked: FlashBorrow, order: Order, inner: list[Call], step: int) -> Call:
+        if asked.account in self._rules.safes:
+            msg = "a flash loan has no way back into a Safe; use an executor of its own"
+            raise InstructionError(msg)
         lender = self._contract(asked.lender, Speaks.AAVE_V3)
         data = call_of(
             "flashLoanSimple(address,address,uint256,bytes,uint16)",
@@ -199,7 +217,7 @@ class Encoder:
 
     def _amount(self, asset: str, units: int) -> int:
         """What a contract is told of an asset: of a rebasing token no shares but an amount."""
-        return self._amount_of(asset, units) if asset in self._rules.rebasing else units
+        return self._staked.amount_of(asset, units) if asset in self._rules.rebasing else units
 
     # One method for each operation.
 
@@ -216,14 +234,14 @@ class Encoder:
         return Call(self._rules.token(asked.asset), 0, call_of(APPROVE, spender, order.quantity))
 
     def _wrap(self, asked: Wrap, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
-        into = self._contract(asked.into, Speaks.WETH, Speaks.WSTETH)
+        into = self._contract(asked.into, Speaks.WETH, *WRAPPINGS)
         if into.speaks is Speaks.WETH:
             return Call(into.address, order.quantity, call_of("deposit()"))
         amount = self._amount(asked.asset, order.quantity)
         return Call(into.address, 0, call_of("wrap(uint256)", amount))
 
     def _unwrap(self, asked: Unwrap, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
-        of = self._contract(asked.asset, Speaks.WETH, Speaks.WSTETH)
+        of = self._contract(asked.asset, Speaks.WETH, *WRAPPINGS)
         name = "withdraw(uint256)" if of.speaks is Speaks.WETH else "unwrap(uint256)"
         return Call(of.address, 0, call_of(name, order.quantity))
 
@@ -255,6 +273,9 @@ class Encoder:
             self._rules.token(asked.asset), _word(order), VARIABLE, self._owner,
         )  # fmt: skip
 
+    def _emode(self, asked: SetEMode, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
+        return self._lending(asked.market, "setUserEMode(uint8)", order.quantity)
+
     @property
     def _owner(self) -> str:
         return self._rules.accounts[self._rules.owner]
@@ -264,17 +285,26 @@ class Encoder:
         return Call(pool.address, 0, call_of(signature, *given))
 
     def _stake(self, asked: Stake, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
-        staked = self._contract(asked.into, Speaks.LIDO)
-        data = call_of("submit(address)", self._rules.accounts[asked.account])
+        staked = self._contract(asked.into, *STAKED)
+        data = call_of("deposit()")
+        if staked.speaks is Speaks.LIDO:
+            data = call_of("submit(address)", self._rules.accounts[asked.account])
         return Call(staked.address, order.quantity, data)
 
     def _unstake(self, asked: Unstake, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
-        staked = self._contract(asked.asset, Speaks.LIDO)
+        staked = self._contract(asked.asset, *STAKED)
         amount = self._amount(asked.asset, order.quantity)
-        return Call(staked.address, 0, call_of("requestWithdrawal(uint256)", amount))
+        if staked.speaks is Speaks.LIDO:
+            return Call(staked.address, 0, call_of("requestWithdrawal(uint256)", amount))
+        to = self._rules.accounts[asked.account]
+        return Call(staked.address, 0, call_of("requestWithdraw(address,uint256)", to, amount))
 
     def _claim(self, asked: Claim, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
-        return Call(self._contract(asked.asset, Speaks.LIDO).address, 0, call_of("claim()"))
+        staked = self._contract(asked.asset, *STAKED)
+        if staked.speaks is Speaks.LIDO:
+            return Call(staked.address, 0, call_of("claim()"))
+        numbers = self._staked.claimable(asked.asset, asked.account)
+        return Call(staked.queue, 0, call_of("batchClaimWithdraw(uint256[])", numbers))
 
     def _swap(self, asked: Swap, order: Order, until_s: int) -> Call:
         router = self._contract(asked.pool, Speaks.UNISWAP_V2, Speaks.UNISWAP_V3)

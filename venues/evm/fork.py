@@ -13,11 +13,12 @@ from verifill.venues.calls.terms import ChainTerms
 from verifill.venues.evm.abi import call_of, given_in
 from verifill.venues.evm.contracts import READER_CODE
 from verifill.venues.evm.encode import EXECUTE, Call, Encoder
+from verifill.venues.evm.executors import executor_of
 from verifill.venues.evm.node import READER, Block, Node, RefusedError
-from verifill.venues.evm.positions import REVEAL, REVEALED, Questions, read_at, rows_of
+from verifill.venues.evm.positions import rows_of
+from verifill.venues.evm.questions import REVEAL, REVEALED, Questions, read_at
 from verifill.venues.evm.reasons import innermost, reason_of
 from verifill.venues.evm.rules import MAX_WORD, EvmRules
-from verifill.venues.evm.sealing import DELEGATION
 from verifill.venues.instructions import FlashBorrow, FlashRepay
 from verifill.venues.keys import flash_debt
 from verifill.venues.orders import (
@@ -126,10 +127,10 @@ class EvmFork(Stated):
         calls = self._encoder.chain(orders, until_s, [look])
         account = orders[0].instruction.account
         address = self._evm.accounts[account]
-        sender = self._evm.accounts[self._evm.sender(account)]
         data = call_of(EXECUTE, [call.plain for call in calls], [], NEVER_LATE)
-        code = {READER: READER_CODE}
-        code |= {} if sender != address else delegated(address, self._evm)
+        own = executor_of(self._evm, account).code()
+        sender = address if own else self._evm.accounts[self._evm.sender(account)]
+        code = {READER: READER_CODE, **own}
         try:
             self._node.view(address, data, self._block, sender=sender, code=code)
         except RefusedError as error:
@@ -140,11 +141,6 @@ class EvmFork(Stated):
             return totals | _owed(orders)
         msg = "a dry run ended without a look at the positions"
         raise NotObserved(msg)
-
-
-def delegated(address: str, evm: EvmRules) -> dict[str, str]:
-    """The code of an account that delegates to the executor, for the length of a call."""
-    return {address: DELEGATION + evm.executor[2:].lower()}
 
 
 def _owed(orders: list[Order]) -> dict[str, int]:

@@ -1,17 +1,21 @@
 """Public data of a chain: what its newest block says of rates, beside whatever else is quoted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
+
+from attrs import frozen
 
 from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import NotObserved
 from verifill.venues.calls.protocols import Accrual
 from verifill.venues.calls.rules import ChainRules
-from verifill.venues.evm.abi import call_of, word
-from verifill.venues.evm.node import Node
-from verifill.venues.evm.positions import read_at
-from verifill.venues.evm.rules import EvmRules, Speaks
+from verifill.venues.evm.abi import WORD, call_of, word
+from verifill.venues.evm.node import Block, Node
+from verifill.venues.evm.questions import read_at
+from verifill.venues.evm.rules import EvmRules
+from verifill.venues.evm.staked import STAKINGS, WRAPPINGS
+from verifill.venues.evm.terms import INCOME, OWED
 from verifill.venues.market import LiveMarket
 from verifill.venues.simulated.quotes import SERIES_DECIMALS, FixedMarket
 
@@ -19,6 +23,76 @@ RESERVE: Final = "getReserveData(address)"
 SUPPLY_RATE: Final = 2  # words of what it answers
 BORROW_RATE: Final = 4
 RAY_PER_RATE: Final = 10**9  # 27 decimals against 18
+ONE_SHARE: Final = 10**18
+
+
+class Rates:
+    """What the contracts tell of rates, and of what shares are worth, as of one block.
+
+    Args:
+        chain: the protocols.
+        rules: where they are.
+
+    Attributes:
+        series: by name, with 18 decimals.
+        block: the block that they are of; None before the first look.
+    """
+
+    def __init__(self, chain: ChainRules, rules: EvmRules) -> None:
+        self._asked = dict(_questions(chain, rules))
+        self.series: dict[str, int] = {}
+        self.block: Block | None = None
+
+    @property
+    def plain(self) -> list[tuple[str, bytes]]:
+        """What is asked, as the reader takes it."""
+        return [(asked.to, asked.data) for asked in self._asked.values()]
+
+    def take(self, answers: Sequence[bytes], block: Block) -> None:
+        """The answers at a block, in the order of the questions."""
+        self.block = block
+        self.series |= {
+            name: word(answer, asked.place) // asked.per
+            for (name, asked), answer in zip(self._asked.items(), answers, strict=True)
+            if len(answer) >= (asked.place + 1) * WORD
+        }
+
+
+@frozen
+class _Asked:
+    """A question about a rate.
+
+    Attributes:
+        to: whom.
+        data: with what.
+        place: the word of the answer.
+        per: what it is divided by to have 18 decimals.
+    """
+
+    to: str
+    data: bytes
+    place: int = 0
+    per: int = 1
+
+
+def _questions(chain: ChainRules, rules: EvmRules) -> Iterator[tuple[str, _Asked]]:
+    for wrapper in chain.wrappers:
+        its = rules.contract(wrapper.into)
+        if wrapper.rate and its.speaks in WRAPPINGS:
+            yield wrapper.rate, _Asked(its.address, call_of(WRAPPINGS[its.speaks].rate))
+    for staking in chain.stakings:
+        if staking.into in rules.rebasing:
+            its = rules.contract(staking.into)
+            worth = call_of(STAKINGS[its.speaks].amount, ONE_SHARE)
+            yield staking.share_series, _Asked(its.address, worth)
+    for reserve in chain.reserves:
+        pool, token = rules.contract(reserve.market).address, rules.token(reserve.asset)
+        if reserve.accrual is Accrual.RATE:
+            data = call_of(RESERVE, token)
+            yield reserve.supply_series, _Asked(pool, data, SUPPLY_RATE, RAY_PER_RATE)
+            yield reserve.borrow_series, _Asked(pool, data, BORROW_RATE, RAY_PER_RATE)
+        for name, asking in ((reserve.supplied(), INCOME), (reserve.borrowed(), OWED)):
+            yield name, _Asked(pool, call_of(asking, token), per=RAY_PER_RATE)
 
 
 class ChainMarket(FixedMarket):
@@ -31,6 +105,9 @@ class ChainMarket(FixedMarket):
         series: what stays as it is: every series of the configuration at its first value.
         now_ns: our wall time, for a node that has fallen behind.
         inner: other prices, as of their own last refresh; none if the chain is all there is.
+
+    Attributes:
+        rates: what the chain tells; every reading of positions looks at them anew, at its block.
     """
 
     def __init__(
@@ -50,18 +127,7 @@ class ChainMarket(FixedMarket):
         self._inner = inner
         self._gas_price = chain.gas_price
         self.clock_ns = 0
-        asked: dict[str, tuple[str, bytes, int, int]] = {}
-        for wrapper in chain.wrappers:
-            its = rules.contract(wrapper.into)
-            if wrapper.rate and its.speaks is Speaks.WSTETH:
-                asked[wrapper.rate] = its.address, call_of("stEthPerToken()"), 0, 1
-        for reserve in chain.reserves:
-            if reserve.accrual is Accrual.RATE:
-                pool = rules.contract(reserve.market).address
-                data = call_of(RESERVE, rules.token(reserve.asset))
-                asked[reserve.supply_series] = pool, data, SUPPLY_RATE, RAY_PER_RATE
-                asked[reserve.borrow_series] = pool, data, BORROW_RATE, RAY_PER_RATE
-        self._asked = asked
+        self.rates = Rates(chain, rules)
 
     def refresh(self) -> None:
         """See `LiveMarket.refresh`.
@@ -75,18 +141,18 @@ class ChainMarket(FixedMarket):
         if self._rules.stale_s and old_s > self._rules.stale_s:
             msg = f"the newest block {block.number} is {old_s} s old; the node has fallen behind"
             raise NotObserved(msg)
-        told = read_at(self._node, [(to, data) for to, data, _, _ in self._asked.values()], block)
-        found = {
-            name: word(answer, place) // per
-            for (name, (_, _, place, per)), answer in zip(self._asked.items(), told, strict=True)
-            if len(answer) > place
-        }
+        self.rates.take(read_at(self._node, self.rates.plain, block), block)
         if inner is not None:
             self.prices, self.marks = dict(inner.prices), dict(inner.marks)
             self.series |= inner.series
             self.clock_ns = inner.clock_ns
-        self.series |= found | {self._gas_price: self._rules.fees.cap}
+        self.series |= self.rates.series | {self._gas_price: self._rules.fees.cap}
         self.time_ns = max(block.time_ns, inner.time_ns if inner else 0)
+
+    def value(self, series: str) -> int:
+        """See `Market.value`; of the chain's rates as of the last look at them."""
+        told = self.rates.series.get(series)
+        return super().value(series) if told is None else told
 
     def close(self, instrument: str) -> Decimal:
         """See `MarketView.close`."""

@@ -18,6 +18,7 @@ from web3.types import RPCEndpoint
 
 from verifill.engine.errors import NotObserved
 from verifill.venues.evm.abi import unhex
+from verifill.venues.requests_deadline import DeadlineAdapter
 
 LATEST: Final = "latest"
 HEIGHTS: Final = 10**9  # of a chain, which stand where a time has nanoseconds
@@ -71,6 +72,16 @@ class Block:
         return self.time_s * HEIGHTS + self.number % HEIGHTS
 
 
+def block_in(told: Mapping[str, Any]) -> Block:
+    """A block as a node tells it."""
+    return Block(
+        int(told["number"], 16),
+        told["hash"],
+        int(told["timestamp"], 16),
+        int(told.get("baseFeePerGas", "0x0"), 16),
+    )
+
+
 def height_in(time_ns: int) -> int:
     """The height of a block in its time."""
     return time_ns % HEIGHTS
@@ -81,14 +92,18 @@ class Node:
 
     Args:
         url: where it is reached; it is in no error and no repr.
-        timeout_s: for the connection, and for each silence after that.
+        timeout_s: of a call: for connecting, sending and the whole answer.
     """
 
     def __init__(self, url: str, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
         self._session = Session()
+        self._session.max_redirects = 0  # that a second request fails says nothing of the first
+        self._way = DeadlineAdapter()
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, self._way)
         self._provider = HTTPProvider(
             url,
-            request_kwargs={"timeout": timeout_s},
             session=self._session,
             exception_retry_configuration=None,
         )
@@ -105,6 +120,7 @@ class Node:
             NotSentError: it was not reached.
             LostError: no answer came that can be read.
         """
+        self._way.begin(self._timeout_s)
         try:
             told: Any = self._provider.make_request(RPCEndpoint(method), list(params))
         except ConnectTimeout as error:
@@ -144,6 +160,7 @@ class Node:
             NotObserved: one of them has no answer; then nothing is known.
         """
         wanted = [(RPCEndpoint(method), params) for method, params in questions]
+        self._way.begin(self._timeout_s)
         try:
             told: Any = self._provider.make_batch_request(wanted)
         except (RequestException, Web3Exception, ValueError, OSError, TypeError) as error:
@@ -166,12 +183,7 @@ class Node:
         if told is None:
             msg = f"there is no block {named}"
             raise NotObserved(msg)
-        return Block(
-            int(told["number"], 16),
-            told["hash"],
-            int(told["timestamp"], 16),
-            int(told.get("baseFeePerGas", "0x0"), 16),
-        )
+        return block_in(told)
 
     def nonce(self, address: str, named: str | int = LATEST) -> int:
         """How many transactions of an account are in blocks up to one, or with the pool's.
@@ -180,15 +192,6 @@ class Node:
             NotObserved: no answer.
         """
         return int(self.ask("eth_getTransactionCount", address, _named(named)), 16)
-
-    def receipt(self, transaction: str) -> Mapping[str, Any] | None:
-        """The receipt of a transaction; None if it is in no block.
-
-        Raises:
-            NotObserved: no answer.
-        """
-        told: Mapping[str, Any] | None = self.ask("eth_getTransactionReceipt", transaction)
-        return told
 
     def view(
         self,
@@ -262,5 +265,6 @@ def _told(error: Exception) -> str:
 
 
 __all__: Sequence[str] = [
-    "LATEST", "READER", "Block", "LostError", "Node", "NotSentError", "RefusedError", "height_in",
+    "LATEST", "READER", "Block", "LostError", "Node", "NotSentError", "RefusedError", "block_in",
+    "height_in",
 ]  # fmt: skip

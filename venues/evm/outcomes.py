@@ -14,12 +14,14 @@ from collections.abc import Callable, Collection, Sequence
 
 from verifill.engine.errors import NotObserved
 from verifill.venues.evm.decode import Mined
+from verifill.venues.evm.effects import Effects
 from verifill.venues.evm.node import LATEST, LostError, Node, NotSentError, RefusedError
 from verifill.venues.evm.positions import Feed
 from verifill.venues.evm.rules import Level
 from verifill.venues.evm.sealing import Sealed, opened
 from verifill.venues.orders import Outcome, Receipt, Trouble
 
+LOOKS = 2  # what is mined while it is asked for need not wait until it is asked for again
 KNOWN = ("already known", "already imported", "known transaction")
 TAKEN = ("nonce too low",)
 UNDERPRICED = ("underpriced", "max fee per gas less than block base fee")
@@ -62,12 +64,16 @@ class Outcomes:
 
     Args:
         node: who is asked.
-        feed: finds transactions by their nonce, and reads what they did.
+        feed: finds transactions by their nonce.
+        effects: reads what they did.
         reason: why a transaction reverted.
     """
 
-    def __init__(self, node: Node, feed: Feed, reason: Callable[[Mined], str]) -> None:
+    def __init__(
+        self, node: Node, feed: Feed, effects: Effects, reason: Callable[[Mined], str]
+    ) -> None:
         self._node = node
+        self._effects = effects
         self._feed = feed
         self._reason = reason
 
@@ -78,17 +84,20 @@ class Outcomes:
             NotObserved: the node does not answer; then nothing is known.
         """
         candidates = [opened(raw) for raw in sealed]
-        for one in reversed(candidates):
-            receipt = self._node.receipt(one.hash)
-            if receipt is not None:
-                return self._mined(self._feed.mined(one.hash), level)
-        one = candidates[-1]
-        if self._node.nonce(one.sender) > one.nonce:
-            return self._taken(one, {each.hash for each in candidates}, level)
-        for each in reversed(candidates):
-            if self._node.ask("eth_getTransactionByHash", each.hash) is not None:
-                return Receipt(Outcome.ACCEPTED, reason=f"{each.hash} waits in the pool")
-        return unknown(f"{one.hash} is in no block and in no pool, and nonce {one.nonce} is unused")
+        one, pooled = candidates[-1], ""
+        for _ in range(LOOKS):
+            pooled = ""
+            for each in reversed(candidates):
+                receipt, told = self._feed.found(each.hash)
+                if receipt is not None and told is not None:
+                    return self._mined(Mined(receipt, told), level)
+                pooled = pooled or (each.hash if told is not None else "")
+            if self._node.nonce(one.sender) > one.nonce:
+                return self._taken(one, {each.hash for each in candidates}, level)
+            if not pooled:
+                reason = f"{one.hash} is in no block and no pool, and nonce {one.nonce} is unused"
+                return unknown(reason)
+        return Receipt(Outcome.ACCEPTED, reason=f"{pooled} waits in the pool")
 
     def _mined(self, mined: Mined, level: Level) -> Receipt:
         """Of a transaction in a block: whether the block stands, and is deep enough."""
@@ -100,7 +109,7 @@ class Outcomes:
         if not deep:
             reason = f"{mined.hash} is in block {number}, which is not {level} yet"
             return Receipt(Outcome.ACCEPTED, reason=reason)
-        moves = self._feed.moves(mined)
+        moves = self._effects.moves(mined)
         if mined.succeeded:
             return Receipt(Outcome.EXECUTED, (), moves, block.time_ns)
         reason = f"{mined.hash} reverted in block {number}: {self._reason(mined)}"
@@ -129,7 +138,7 @@ class Outcomes:
         for winner in winners:
             if winner.hash in ours:
                 return self._mined(winner, level)
-        moves = tuple(move for winner in winners for move in self._feed.moves(winner))
+        moves = tuple(move for winner in winners for move in self._effects.moves(winner))
         reason = (
             f"nonce {one.nonce} was used in block {number}, by {', '.join(used) or 'a consent'}"
         )

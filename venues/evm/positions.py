@@ -4,125 +4,33 @@ The totals are asked of the contracts. The rows are read from the receipts of ev
 that our accounts have sent or that has a log about them, so the two come from different places.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from typing import Any, Final
 
-from attrs import define, field, frozen
-from eth_abi.abi import decode
+from attrs import define, field
 
 from verifill.engine.errors import NotObserved
-from verifill.venues.calls.rules import ChainRules
-from verifill.venues.evm.abi import WORD, call_of, word
-from verifill.venues.evm.contracts import READER_CODE
-from verifill.venues.evm.decode import APPROVAL, TRANSFER, Decoder, Mined
-from verifill.venues.evm.node import READER, Block, Node, RefusedError
+from verifill.venues.evm.abi import padded
+from verifill.venues.evm.decode import Mined
+from verifill.venues.evm.effects import Effects
+from verifill.venues.evm.market import Rates
+from verifill.venues.evm.node import Block, Node
+from verifill.venues.evm.questions import Questions, read_at
 from verifill.venues.evm.rules import EvmRules
-from verifill.venues.keys import Kind, asset_of
-from verifill.venues.orders import Cause, LedgerRow, Move, Reading
+from verifill.venues.orders import LedgerRow, Move, Reading
 
-READ: Final = "read((address,bytes)[])"
-REVEAL: Final = "reveal((address,bytes)[])"
-REVEALED: Final = "Revealed(bytes[])"
 SHOWN: Final = 64  # bits of a block's hash in a cursor
 SPAN: Final = 1_000  # blocks that are asked for logs at once
 DEEP: Final = 64  # blocks that a reorganisation may replace while a run goes on
-CODE: Final[Mapping[str, str]] = {READER: READER_CODE}
-
-
-@frozen
-class Question:
-    """What a contract is asked for.
-
-    Attributes:
-        target: whom; of a balance of ether the account.
-        data: with what; nothing for a balance of ether.
-    """
-
-    target: str
-    data: bytes = b""
-
-    @property
-    def plain(self) -> tuple[str, bytes]:
-        """As the reader takes it."""
-        return self.target, self.data
+Json = Mapping[str, Any]
+Told = dict[str, tuple[int, list[LedgerRow]]]
+"""Transaction -> the cursor of its block, and its rows."""
 
 
 def cursor_of(block: Block) -> int:
     """A block as one number: its height, and enough of its hash to know it again."""
     return block.number << SHOWN | int(block.hash[2 : 2 + SHOWN // 4], 16)
-
-
-class Questions:
-    """What is asked of the contracts about every position that we track.
-
-    Args:
-        chain: the protocols.
-        rules: where they are.
-    """
-
-    def __init__(self, chain: ChainRules, rules: EvmRules) -> None:
-        self._chain = chain
-        self._rules = rules
-        keys = sorted(chain.positions())
-        self.still = {key: 0 for key in keys if key.startswith("flash:")}  # between transactions
-        self.asked = {key: self._question(key) for key in keys if key not in self.still}
-
-    @property
-    def plain(self) -> list[tuple[str, bytes]]:
-        """All of them, as the reader takes them."""
-        return [question.plain for question in self.asked.values()]
-
-    def totals(self, answers: Sequence[bytes]) -> dict[str, int]:
-        """The positions.
-
-        Raises:
-            NotObserved: a contract has not answered; missing is not zero.
-        """
-        found = dict(self.still)
-        for key, answer in zip(self.asked, answers, strict=True):
-            if len(answer) < WORD:
-                msg = f"{self._chain.rules.name}: nothing answers for {key}; missing is not zero"
-                raise NotObserved(msg)
-            found[key] = word(answer)
-        return found
-
-    def _question(self, key: str) -> Question:
-        account, kind, what = key.split(":")
-        asset, rules = asset_of(key), self._rules
-        if kind in (Kind.A_TOKEN, Kind.DEBT):
-            owner = rules.accounts[rules.owner]
-            return Question(rules.token(asset), call_of("scaledBalanceOf(address)", owner))
-        address = rules.accounts[account]
-        if kind == Kind.ALLOWANCE:
-            spender = rules.contract(what.partition("@")[2]).address
-            data = call_of("allowance(address,address)", address, spender)
-            return Question(rules.token(asset), data)
-        if kind == Kind.CLAIM:
-            return Question(rules.token(asset), call_of("waiting(address)", address))
-        if asset == self._chain.native:
-            return Question(address)
-        counted = "sharesOf(address)" if asset in rules.rebasing else "balanceOf(address)"
-        return Question(rules.token(asset), call_of(counted, address))
-
-
-def read_at(node: Node, questions: Iterable[tuple[str, bytes]], at: Block) -> Sequence[bytes]:
-    """The answers to questions at one block, in one call.
-
-    Raises:
-        NotObserved: no answer.
-    """
-    asked = list(questions)
-    try:
-        told = node.view(READER, call_of(READ, asked), at, code=CODE)
-    except RefusedError as error:
-        raise NotObserved(str(error)) from None
-    return answers_in(told)
-
-
-def answers_in(told: bytes) -> Sequence[bytes]:
-    """The answers that the reader gives, or reveals."""
-    answers: Sequence[bytes] = decode(["bytes[]"], told)[0]
-    return answers
 
 
 @define
@@ -131,23 +39,16 @@ class Feed:
 
     Attributes:
         cursor: the block that was read last; None before the first.
-        block: the same, as it was.
     """
 
     _node: Node
     _rules: EvmRules
     _questions: Questions
-    _decoder: Decoder
-    _native: str
+    _effects: Effects
+    _rates: Rates
     cursor: int | None = None
-    block: Block | None = None
-    _read: dict[tuple[str, str], tuple[Move, ...]] = field(
-        factory=dict[tuple[str, str], tuple[Move, ...]]
-    )
-    _seen: list[int] = field(factory=list[int])
-    _told: dict[str, tuple[int, list[LedgerRow]]] = field(
-        factory=dict[str, tuple[int, list[LedgerRow]]]
-    )
+    _seen: list[int] = field(factory=list[int], init=False)
+    _told: Told = field(factory=dict[str, tuple[int, list[LedgerRow]]])
 
     def read(self) -> Reading:
         """The accounts at the newest block, with the rows since the reading before.
@@ -156,36 +57,72 @@ class Feed:
             NotObserved: nothing can be known of them now.
         """
         head = self._node.block()
-        totals = self._questions.totals(read_at(self._node, self._questions.plain, head))
-        since = self.cursor
-        rows: tuple[LedgerRow, ...] = ()
-        if since is not None and since != cursor_of(head):
-            rows = self._rows(since, head)
-            if self._node.block(head.number).hash != head.hash:
-                msg = f"block {head.number} was replaced while it was read"
-                raise NotObserved(msg)
-        self.cursor, self.block = cursor_of(head), head
-        self._seen = [*self._seen[-DEEP:], self.cursor]
+        asked = self._questions.plain
+        answers = read_at(self._node, [*asked, *self._rates.plain], head)
+        totals = self._questions.totals(answers[: len(asked)])
+        if not self._seen:
+            self._begin(cursor_of(head) if self.cursor is None else self.cursor)
+        told, rows = self._told, tuple[LedgerRow, ...]()
+        if self.cursor is not None and self.cursor != cursor_of(head):
+            told, rows = self._since(self.cursor, head)
+        self._rates.take(answers[len(asked) :], head)
+        # Nothing stays of a reading that came to nothing: its rows would never be told.
+        self.cursor, self._told = cursor_of(head), told
+        if self._seen[-1] != self.cursor:
+            self._seen = [*self._seen[-DEEP:], self.cursor]
         return Reading(head.time_ns, totals, rows)
 
-    def _rows(self, since: int, head: Block) -> tuple[LedgerRow, ...]:
-        begin = since >> SHOWN
-        undone: list[LedgerRow] = []
-        if not self._stands(since):
-            if not self._told:  # what an earlier life has booked is not known one by one
-                return ()
-            undone = self._undone(begin)
-            standing = [one for one in self._seen if self._stands(one)]
-            begin = standing[-1] >> SHOWN if standing else max(0, begin - DEEP)
-        rows: list[LedgerRow] = []
-        for mined in self._mined(begin + 1, head.number):
-            if mined.hash in self._told:
-                continue
-            block = self._node.block(int(mined.receipt["blockNumber"], 16))
-            made = rows_of(self.moves(mined), block.time_ns)
-            self._told[mined.hash] = cursor_of(block), made
-            rows += made
-        return tuple(_netted(undone, rows))
+    def _begin(self, cursor: int) -> None:
+        """Learn what the blocks up to a reading have in them, in case they are replaced.
+
+        Where a node has no state of so long ago, or where the block is replaced already, it stays
+        unknown: then a reorganisation of them is a difference that no row explains.
+        """
+        height = cursor >> SHOWN
+        base = max(0, height - DEEP)
+        self._seen = [cursor]
+        if not self._stands(cursor):
+            return
+        with suppress(NotObserved):
+            told, low = self._told_in(base + 1, height), cursor_of(self._node.block(base))
+            if self._stands(cursor):
+                self._told, self._seen = told, [low, cursor]
+
+    def _since(self, since: int, head: Block) -> tuple[Told, tuple[LedgerRow, ...]]:
+        """What has been told once this reading is, and what of that is new.
+
+        Raises:
+            NotObserved: the chain has changed meanwhile, or there is no answer.
+        """
+        oldest = (since >> SHOWN) - DEEP
+        told = {one: its for one, its in self._told.items() if its[0] >> SHOWN >= oldest}
+        standing = next((one for one in reversed(self._seen) if self._stands(one)), None)
+        if standing is None:  # what was before this life is not known one by one
+            return told, ()
+        gone = (
+            [] if standing == since else [n for n, its in told.items() if not self._stands(its[0])]
+        )
+        undone = [_undone(row) for one in gone for row in told.pop(one)[1]]
+        new = self._told_in((standing >> SHOWN) + 1, head.number, told, head)
+        if self._node.block(head.number).hash != head.hash:
+            msg = f"block {head.number} was replaced while it was read"
+            raise NotObserved(msg)
+        rows = [row for _, made in new.values() for row in made]
+        return told | new, tuple(_netted(undone, rows))
+
+    def _told_in(
+        self, first: int, last: int, told: Collection[str] = (), head: Block | None = None
+    ) -> Told:
+        """The rows of blocks, but of transactions that were told; the newest block is known."""
+        new: Told = {}
+        for mined in self._mined(first, last):
+            if mined.hash not in told:
+                known = head is not None and mined.receipt["blockHash"] == head.hash
+                number = int(mined.receipt["blockNumber"], 16)
+                block = head if head is not None and known else self._node.block(number)
+                made = rows_of(self._effects.moves(mined), block.time_ns)
+                new[mined.hash] = cursor_of(block), made
+        return new
 
     def _stands(self, cursor: int) -> bool:
         """Whether the block of a cursor is still that of its height."""
@@ -194,71 +131,32 @@ class Feed:
         except NotObserved:
             return False  # the chain is shorter now
 
-    def _undone(self, begin: int) -> list[LedgerRow]:
-        """What the rows of blocks that are no more had said, taken back."""
-        gone: list[LedgerRow] = []
-        for one, (cursor, rows) in list(self._told.items()):
-            if cursor >> SHOWN < begin - DEEP:
-                del self._told[one]
-            elif not self._stands(cursor):
-                del self._told[one]
-                gone += [LedgerRow(r.ref, r.key, -r.amount, r.cause, r.time_ns) for r in rows]
-        return gone
-
-    def moves(self, mined: Mined) -> tuple[Move, ...]:
-        """What a transaction did to our positions, its allowances among them.
-
-        Raises:
-            NotObserved: the allowances around it cannot be read.
-        """
-        place = mined.hash, str(mined.receipt["blockHash"])
-        if place not in self._read:  # a receipt and a reading are both about it
-            self._read = {place: (*self._decoder.moves(mined), *self._allowances(mined))}
-        return self._read[place]
-
-    def _allowances(self, mined: Mined) -> Iterable[Move]:
-        """Allowances before and after its block: tokens tell when they are set, not when used."""
-        touched = {
-            log["address"].lower()
-            for log in mined.receipt["logs"]
-            if log["topics"] and log["topics"][0] in (APPROVAL, TRANSFER)
-        }
-        asked = {
-            key: question.plain
-            for key, question in self._questions.asked.items()
-            if f":{Kind.ALLOWANCE}:" in key and question.target.lower() in touched
-        }
-        if not asked:
-            return
-        number = int(mined.receipt["blockNumber"], 16)
-        before, after = (
-            [word(one) for one in read_at(self._node, asked.values(), self._node.block(at))]
-            for at in (number - 1, number)
-        )
-        for key, was, now in zip(asked, before, after, strict=True):
-            if was != now:
-                yield Move(f"{mined.hash}:{key}", key, now - was, Cause.CALL)
-
     def _mined(self, first: int, last: int) -> list[Mined]:
         """Every transaction in these blocks that is ours or about us, in order."""
         if first > last:
             return []
-        found = {
-            one: 0 for span in range(first, last + 1, SPAN) for one in self._logged(span, last)
-        }
         addresses = list(self._rules.accounts.values())
-        counts = self._node.asks(
-            *(
-                ("eth_getTransactionCount", [address, hex(at)])
-                for address in addresses
-                for at in (first - 1, last)
-            )
-        )
+        counts = [
+            ("eth_getTransactionCount", [address, hex(at)])
+            for address in addresses
+            for at in (first - 1, last)
+        ]
+        named: dict[str, int] = {}
+        used: list[str] = []
+        for begin in range(first, last + 1, SPAN):
+            logs = self._logs(begin, last)
+            asked = [*logs, *counts] if begin == first else logs
+            answers = self._node.asks(*asked)
+            named |= {log["transactionHash"]: 0 for told in answers[: len(logs)] for log in told}
+            used += answers[len(logs) :]
+        found = {one: self.mined(one) for one in named}
         for place, address in enumerate(addresses):
-            begin, end = (int(count, 16) for count in counts[2 * place : 2 * place + 2])
-            found |= dict.fromkeys(self._sent(address, (begin, end), first, last), 0)
-        mined = [self.mined(one) for one in found]
-        return sorted(mined, key=_place)
+            nonces = int(used[2 * place], 16), int(used[2 * place + 1], 16)
+            sent = sum(one.transaction["from"].lower() == address.lower() for one in found.values())
+            if sent < nonces[1] - nonces[0]:  # there is more than logs tell of
+                others = self._sent(address, nonces, first, last)
+                found |= {one: self.mined(one) for one in others if one not in found}
+        return sorted(found.values(), key=_place)
 
     def mined(self, transaction: str) -> Mined:
         """A transaction that is in a block.
@@ -266,22 +164,29 @@ class Feed:
         Raises:
             NotObserved: it is in none.
         """
-        receipt, told = self._node.asks(
-            ("eth_getTransactionReceipt", [transaction]),
-            ("eth_getTransactionByHash", [transaction]),
-        )
+        receipt, told = self.found(transaction)
         if receipt is None or told is None:
             msg = f"{transaction} is in no block any more"
             raise NotObserved(msg)
         return Mined(receipt, told)
 
-    def _logged(self, first: int, last: int) -> Iterable[str]:
-        """Transactions with a log that names one of our addresses."""
-        ours = self._decoder.topics
+    def found(self, transaction: str) -> tuple[Json | None, Json | None]:
+        """The receipt and the transaction itself; None where the node has none.
+
+        Raises:
+            NotObserved: no answer.
+        """
+        receipt, told = self._node.asks(
+            ("eth_getTransactionReceipt", [transaction]),
+            ("eth_getTransactionByHash", [transaction]),
+        )
+        return receipt, told
+
+    def _logs(self, first: int, last: int) -> list[tuple[str, object]]:
+        """The questions for transactions with a log that names one of our addresses."""
+        ours = [padded(address) for address in self._rules.accounts.values()]
         span = {"fromBlock": hex(first), "toBlock": hex(min(first + SPAN - 1, last))}
-        questions = [span | {"topics": [*[None] * at, ours]} for at in range(1, 4)]
-        for logs in self._node.asks(*(("eth_getLogs", [one]) for one in questions)):
-            yield from (log["transactionHash"] for log in logs)
+        return [("eth_getLogs", [span | {"topics": [*[None] * at, ours]}]) for at in range(1, 4)]
 
     def _sent(self, address: str, nonces: tuple[int, int], first: int, last: int) -> Iterable[str]:
         """Transactions that an account has sent, in the blocks in which its nonce has grown.
@@ -329,6 +234,11 @@ def rows_of(moves: Iterable[Move], time_ns: int) -> list[LedgerRow]:
 def _place(mined: Mined) -> tuple[int, int]:
     receipt = mined.receipt
     return int(receipt["blockNumber"], 16), int(receipt["transactionIndex"], 16)
+
+
+def _undone(row: LedgerRow) -> LedgerRow:
+    """What a row of a block that is no more had said, taken back."""
+    return LedgerRow(row.ref, row.key, -row.amount, row.cause, row.time_ns)
 
 
 def _netted(undone: list[LedgerRow], rows: list[LedgerRow]) -> Iterable[LedgerRow]:

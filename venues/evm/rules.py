@@ -22,6 +22,11 @@ class Speaks(StrEnum):
     WETH = "weth"  # deposit and withdraw, one to one
     WSTETH = "wsteth"  # wrap and unwrap, by a rate
     LIDO = "lido"  # submit, and a queue back
+    ETHERFI = "etherfi"  # deposit, and requests to withdraw as tokens of their own
+    WEETH = "weeth"  # wrap and unwrap, by a rate
+
+
+STAKED = (Speaks.LIDO, Speaks.ETHERFI)
 
 
 class Level(StrEnum):
@@ -46,12 +51,27 @@ class Contract:
         address: where it is.
         quoter: of Uniswap V3: who tells what a swap gives.
         fee: of Uniswap V3: which pool, by its fee in millionths.
+        queue: of ether.fi: who keeps the requests to withdraw.
     """
 
     speaks: Speaks
     address: str
     quoter: str = ""
     fee: int = 3_000
+    queue: str = ""
+
+
+@frozen(kw_only=True)
+class Safe:
+    """What a Safe runs several calls with.
+
+    Attributes:
+        multisend: where its `MultiSendCallOnly` is.
+        steps: where the contract `Steps` of venues/evm/contracts is.
+    """
+
+    multisend: str
+    steps: str
 
 
 @frozen(kw_only=True)
@@ -100,6 +120,7 @@ class EvmRules:
         deadline_s: how long after it is made a swap or a chain of steps may take effect.
         stale_s: a newest block that is older says that the node has fallen behind; 0: never.
         owned: account that is an executor of its own -> the account that owns it, and sends for it.
+        safes: account that is a Safe -> see `Safe`; it is among the owned ones too.
         by_way_of_zero: tokens whose allowance is changed by way of zero only.
     """
 
@@ -116,12 +137,13 @@ class EvmRules:
     deadline_s: int = 600
     stale_s: int = 300
     owned: Mapping[str, str] = Factory(dict[str, str])
+    safes: Mapping[str, Safe] = Factory(dict[str, Safe])
     by_way_of_zero: frozenset[str] = field(factory=frozenset[str])
 
     @property
     def rebasing(self) -> frozenset[str]:
         """Assets whose balances follow a rate: they are counted in shares, which stand still."""
-        return frozenset(n for n, c in self.contracts.items() if c.speaks is Speaks.LIDO)
+        return frozenset(n for n, c in self.contracts.items() if c.speaks in STAKED)
 
     def sender(self, account: str) -> str:
         """The account that signs and sends what another one does."""
@@ -169,12 +191,18 @@ def check_rules(chain: ChainRules, rules: EvmRules) -> None:
     wanted[f"owner {rules.owner}"] = rules.owner in rules.accounts
     for key in sorted(chain.positions()):
         kind, asset = key.split(":")[1], asset_of(key)
-        if kind != "debt" and asset != chain.native:
+        if kind not in ("debt", Kind.SETTING) and asset != chain.native:
             wanted[f"token {asset}"] = asset in rules.tokens
     named = [r.market for r in chain.reserves] + [p.name for p in chain.pools]
     named += [x.name for x in chain.lenders] + [w.into for w in chain.wrappers]
     named += [s.into for s in chain.stakings]
     wanted |= {f"contract {name}": name in rules.contracts for name in named}
+    for name, contract in rules.contracts.items():
+        if contract.speaks is Speaks.ETHERFI:
+            wanted[f"contracts.{name}.queue"] = bool(contract.queue)
+    for account, safe in rules.safes.items():
+        wanted[f"accounts.{account}.owner"] = account in rules.owned
+        wanted[f"accounts.{account}.steps"] = bool(safe.steps)
     missing = [what for what, there in wanted.items() if not there]
     if missing:
         msg = f"{chain.rules.name}.evm: no address is declared of {', '.join(missing)}"

@@ -17,13 +17,13 @@ from hexbytes import HexBytes
 
 from verifill.engine.errors import InstructionError, NotObserved
 from verifill.venues.evm.abi import unhex
+from verifill.venues.evm.executors import DELEGATION
 from verifill.venues.evm.keys import Signer
-from verifill.venues.evm.node import Node, RefusedError
+from verifill.venues.evm.node import LATEST, Block, Node, RefusedError, block_in
 from verifill.venues.evm.reasons import reason_of
 from verifill.venues.evm.rules import EvmRules
 
 PENDING: Final = "pending"
-DELEGATION: Final = "0xef0100"  # how the code of an account begins that delegates (EIP-7702)
 TRANSFER_GAS: Final = 21_000
 
 
@@ -85,6 +85,19 @@ class Wanted:
     delegate: str = ""
 
 
+@frozen
+class Place:
+    """Where the next transaction of an account goes.
+
+    Attributes:
+        nonce: its place in the account's sequence.
+        block: the newest block.
+    """
+
+    nonce: int
+    block: Block
+
+
 class Lane:
     """Makes and signs transactions, one at a time for each account.
 
@@ -99,27 +112,47 @@ class Lane:
         self._rules = rules
         self._signers = signers
 
-    def seal(self, wanted: Wanted, tried: Callable[[], None]) -> str:
+    def place(self, account: str) -> Place:
+        """Where the next transaction of an account goes, if nothing of it waits in the pool.
+
+        Raises:
+            NotObserved: nothing can be known of the account now.
+            InstructionError: nobody signs for the account, or its lane is not free.
+        """
+        address = self._signer(account).address
+        mined, pooled, block = self._node.asks(
+            ("eth_getTransactionCount", [address, LATEST]),
+            ("eth_getTransactionCount", [address, PENDING]),
+            ("eth_getBlockByNumber", [LATEST, False]),
+        )
+        nonce, waiting = int(mined, 16), int(pooled, 16)
+        if waiting > nonce:
+            msg = (
+                f"{waiting - nonce} transaction of {account} waits in the pool, which is of nobody "
+                "here; let it be mined, or replace it"
+            )
+            raise InstructionError(msg)
+        return Place(nonce, block_in(block))
+
+    def seal(self, wanted: Wanted, place: Place, tried: Callable[[], None]) -> str:
         """Sign a new transaction, if it would take effect now.
 
         Args:
             wanted: what is to be made.
+            place: where it goes.
             tried: runs it without effect; what it raises is passed on.
 
         Raises:
-            NotObserved: nothing can be known of the account or of the fees now.
-            InstructionError: nobody signs for the account, its lane is not free, or the fee that
-                is asked for is beyond the cap.
+            NotObserved: a unit of gas costs more than the cap now.
+            InstructionError: nobody signs for the account.
         """
-        signer = self._signer(wanted.account)
-        nonce = self._free(wanted.account, signer.address)
-        block = self._node.block()
+        signer, block = self._signer(wanted.account), place.block
         fee, tip = self._rules.fees.first(block.base_fee)
         if fee < block.base_fee:
             msg = f"a unit of gas costs {block.base_fee} wei, the cap is {self._rules.fees.cap}"
             raise NotObserved(msg)
         tried()
-        return self._signed(signer, self._fields(wanted, signer, nonce, fee, tip))
+        return self._signed(signer, self._fields(wanted, signer, place.nonce, fee, tip))
 
     def more(self, account: str, sealed: Sequence[str]) -> str | None:
         """The newest of these bytes with a higher offer; None beyond the cap.
@@ -162,17 +195,6 @@ class Lane:
             return self._signers[account]
         msg = f"nobody signs for {account!r}: no key of it is declared"
         raise InstructionError(msg)
-
-    def _free(self, account: str, address: str) -> int:
-        """The next nonce, if nothing of the account waits in the pool."""
-        nonce, waiting = (self._node.nonce(address, tag) for tag in ("latest", PENDING))
-        if waiting > nonce:
-            msg = (
-                f"{waiting - nonce} transaction of {account} waits in the pool, which is of nobody "
-                "here; let it be mined, or replace it"
-            )
-            raise InstructionError(msg)
-        return nonce
 
     def _fields(
         self, wanted: Wanted, signer: Signer, nonce: int, fee: int, tip: int

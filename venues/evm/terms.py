@@ -6,7 +6,7 @@ V3.0: to the nearest; two units at most, each way).
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from verifill.engine.amounts import divide_down, divide_up
 from verifill.engine.errors import InstructionError, NotObserved
@@ -18,8 +18,9 @@ from verifill.venues.calls.lending import BorrowCall, RepayCall, SupplyCall, Wit
 from verifill.venues.calls.protocols import Reserve
 from verifill.venues.calls.tokens import ApproveCall
 from verifill.venues.evm.abi import call_of, word
-from verifill.venues.evm.node import LATEST, Node, RefusedError
-from verifill.venues.evm.positions import read_at
+from verifill.venues.evm.node import LATEST, Node
+from verifill.venues.evm.questions import read_at
+from verifill.venues.evm.quotes import Quoting
 from verifill.venues.evm.rules import EvmRules, Speaks
 from verifill.venues.expectation import Bound, Origin
 from verifill.venues.instructions import (
@@ -42,7 +43,6 @@ from verifill.venues.orders import MAX_UNITS, Order
 from verifill.venues.rules import RATE_UNIT
 
 INCOME: Final = "getReserveNormalizedIncome(address)"
-WORTH: Final = "getPooledEthByShares(uint256)"
 OWED: Final = "getReserveNormalizedVariableDebt(address)"
 
 
@@ -63,107 +63,33 @@ class ChainIndices:
             self._asked[reserve.supplied()] = pool, call_of(INCOME, token)
             self._asked[reserve.borrowed()] = pool, call_of(OWED, token)
         self._known: dict[str, int] = {}
+        self._named: str | int = LATEST
 
     def observe(self, named: str | int = LATEST) -> None:
-        """Look at them, as they are at a block.
-
-        Raises:
-            NotObserved: they cannot be known.
-        """
-        if not self._asked:
-            return
-        told = read_at(self._node, self._asked.values(), self._node.block(named))
-        try:
-            self._known = {n: word(answer) for n, answer in zip(self._asked, told, strict=True)}
-        except ValueError as error:
-            msg = f"the index of a lending market: {error}"
-            raise NotObserved(msg) from None
+        """From now on as they are at a block; they are looked at when one of them is needed."""
+        self._named, self._known = named, {}
 
     def supply(self, reserve: Reserve) -> int:
-        """See `Indices.supply`."""
-        return self._known.get(reserve.supplied(), RAY)
+        """See `Indices.supply`.
+
+        Raises:
+            NotObserved: it cannot be known; likewise for the other one.
+        """
+        return self._of(reserve.supplied())
 
     def borrow(self, reserve: Reserve) -> int:
         """See `Indices.borrow`."""
-        return self._known.get(reserve.borrowed(), RAY)
+        return self._of(reserve.borrowed())
 
-
-Quoted = Swap | Wrap | Unwrap | Stake | Unstake
-
-
-class Quoting(Protocol):
-    """Tells what something would give now."""
-
-    def amount_of(self, asset: str, shares: int) -> int:
-        """The least amount of a rebasing token that is as many shares."""
-        ...
-
-    def __call__(self, asked: Quoted, units: int) -> int:
-        """Units that would come out.
-
-        Raises:
-            InstructionError: nothing would, and why.
-        """
-        ...
-
-
-class Quotes:
-    """What a pool or a wrapper would give at the newest block; implements `Quoting`.
-
-    Args:
-        node: where it is asked for.
-        rules: where the contracts are.
-
-    Attributes:
-        named: the block it is asked for at.
-    """
-
-    def __init__(self, node: Node, rules: EvmRules) -> None:
-        self._node = node
-        self._rules = rules
-        self.named: str | int = LATEST
-
-    def amount_of(self, asset: str, shares: int) -> int:
-        """The least amount of a rebasing token that is as many shares, where one is worth one.
-
-        Raises:
-            InstructionError: nothing tells it.
-        """
-        token = self._rules.token(asset)
-        try:
-            return word(self._node.view(token, call_of(WORTH, shares), self.named)) + 1
-        except (RefusedError, ValueError) as error:
-            msg = f"no amount is told for shares of {asset}: {error}"
-            raise InstructionError(msg) from None
-
-    def __call__(self, asked: Quoted, units: int) -> int:
-        """See `Quoting`."""
-        to, data, place = self._question(asked, units)
-        try:
-            return word(self._node.view(to, data, self.named), place)
-        except (RefusedError, ValueError) as error:
-            msg = f"no quote for {asked.op} {asked.asset} into {asked.into}: {error}"
-            raise InstructionError(msg) from None
-
-    def _question(self, asked: Quoted, units: int) -> tuple[str, bytes, int]:
-        """Whom to ask, with what, and which word of the answer it is."""
-        rules = self._rules
-        if isinstance(asked, Stake):
-            return rules.token(asked.into), call_of("getSharesByPooledEth(uint256)", units), 0
-        if isinstance(asked, Unstake):
-            return rules.token(asked.asset), call_of(WORTH, units), 0
-        if isinstance(asked, Wrap):
-            return rules.token(asked.into), call_of("getWstETHByStETH(uint256)", units), 0
-        if isinstance(asked, Unwrap):
-            return rules.token(asked.asset), call_of("getStETHByWstETH(uint256)", units), 0
-        router = rules.contract(asked.pool)
-        path = rules.token(asked.asset), rules.token(asked.into)
-        if router.speaks is Speaks.UNISWAP_V2:
-            asking = call_of("getAmountsOut(uint256,address[])", units, list(path))
-            return router.address, asking, 3  # an array of two, the second
-        of = "(address,address,uint256,uint24,uint160)"
-        asking = call_of(f"quoteExactInputSingle({of})", (*path, units, router.fee, 0))
-        return router.quoter, asking, 0
+    def _of(self, name: str) -> int:
+        if not self._known:
+            told = read_at(self._node, self._asked.values(), self._named)
+            try:
+                self._known = {n: word(answer) for n, answer in zip(self._asked, told, strict=True)}
+            except ValueError as error:
+                msg = f"the index of a lending market: {error}"
+                raise NotObserved(msg) from None
+        return self._known[name]
 
 
 class _Drifting:
@@ -328,11 +254,15 @@ class ChainUnstake(_Drifting, UnstakeCall):
 
     def expect(self, asked: Unstake, order: Order, books: Books) -> Bounds:  # noqa: ARG002 - one protocol
         """A claim by a rate that may move."""
-        claim = position_key(asked.account, Kind.CLAIM, asked.asset)
-        return {
+        amount = self.around(self._quotes(asked, order.quantity))
+        bounds = {
             base(asked.account, asked.asset): self.taken(asked.asset, order.quantity),
-            claim: self.around(self._quotes(asked, order.quantity)),
+            position_key(asked.account, Kind.CLAIM, asked.asset): amount,
         }
+        permitted = self._public.chain.allowance_key(asked.account, asked.asset, asked.asset)
+        if permitted:  # an allowance is an amount, not shares
+            bounds[permitted] = Bound(-amount.high, -amount.low, Origin.ROUNDING)
+        return bounds
 
 
 class ChainFlashRepay(_Drifting, FlashRepayCall):

@@ -15,18 +15,24 @@ from verifill.venues.calls.stated import Stated
 from verifill.venues.calls.terms import ChainTerms
 from verifill.venues.evm.abi import call_of, unhex, word
 from verifill.venues.evm.decode import ALONE, Decoder, Mined
-from verifill.venues.evm.encode import EXECUTE, Encoder
-from verifill.venues.evm.fork import EvmFork, delegated
+from verifill.venues.evm.effects import Effects
+from verifill.venues.evm.encode import Encoder
+from verifill.venues.evm.executors import Check, executor_of
+from verifill.venues.evm.fork import EvmFork
 from verifill.venues.evm.keys import Signer
+from verifill.venues.evm.market import Rates
 from verifill.venues.evm.node import LATEST, Node, RefusedError, height_in
 from verifill.venues.evm.outcomes import Outcomes, sent, unknown
-from verifill.venues.evm.positions import Feed, Questions
+from verifill.venues.evm.positions import Feed
+from verifill.venues.evm.questions import Questions
+from verifill.venues.evm.quotes import Quotes
 from verifill.venues.evm.reasons import reason_of
 from verifill.venues.evm.rules import MAX_WORD, EvmRules, base_key, check_rules
 from verifill.venues.evm.sealing import Lane, Wanted, opened, refused
-from verifill.venues.evm.terms import ChainIndices, Quotes, own_calls
+from verifill.venues.evm.starting import start_up_failures
+from verifill.venues.evm.terms import ChainIndices, own_calls
 from verifill.venues.expectation import Assessment, Expectation
-from verifill.venues.instructions import Borrow, Withdraw
+from verifill.venues.instructions import Borrow, SetEMode, Withdraw
 from verifill.venues.interfaces import Venue
 from verifill.venues.keys import Scales
 from verifill.venues.market import Books, Market
@@ -37,7 +43,6 @@ ACCOUNT_DATA: Final = "getUserAccountData(address)"
 HEALTH: Final = 5  # the word of it that is the health factor
 HEALTH_DECIMALS: Final = 18
 BALANCE: Final = "balanceOf(address)"
-Check = tuple[str, bytes, int, int, int]
 
 
 class EvmChain(Stated):
@@ -50,6 +55,7 @@ class EvmChain(Stated):
         signers: account -> who signs for it.
         scales: decimals of the assets.
         market: public data.
+        rates: what of it the chain tells; looked at with every reading, at its block.
         since: the cursor of an earlier life; None to begin with what comes from now on.
 
     Raises:
@@ -65,6 +71,7 @@ class EvmChain(Stated):
         *,
         scales: Scales,
         market: Market,
+        rates: Rates,
         since: int | None = None,
     ) -> None:
         check_rules(chain, evm)
@@ -79,13 +86,12 @@ class EvmChain(Stated):
         given = (chain, scales, market)
         super().__init__(chain.rules, ChainTerms(*given, indices=self._indices, own=own))
         self._dry = ChainTerms(*given, indices=self._indices, own=own, dry=True)
-        self._encoder = Encoder(chain, evm, quotes.amount_of)
+        self._encoder = Encoder(chain, evm, quotes)
         self._questions = Questions(chain, evm)
         self._lane = Lane(node, evm, signers)
-        self._feed = Feed(
-            node, evm, self._questions, Decoder(chain, evm), chain.native, cursor=since
-        )
-        self._outcomes = Outcomes(node, self._feed, self._why)
+        effects = Effects(node, self._questions, Decoder(chain, evm))
+        self._feed = Feed(node, evm, self._questions, effects, rates, cursor=since)
+        self._outcomes = Outcomes(node, self._feed, effects, self._why)
         self._flying: dict[str, Request] = {}
         self._rehearsal: EvmFork | None = None
 
@@ -133,11 +139,13 @@ class EvmChain(Stated):
 
     def seal(self, request: Request) -> tuple[str, ...]:
         """See `Sealing.seal`."""
-        wanted = self._wanted(request)
+        place = self._lane.place(self._signing(request))
+        wanted = self._wanted(request, place.block.time_s + self._evm.deadline_s)
 
         def tried() -> None:
             sender = self._evm.accounts[wanted.account]
-            code = delegated(sender, self._evm) if wanted.delegate else {}
+            executor = executor_of(self._evm, wanted.account)
+            code = executor.code() if wanted.delegate else dict[str, str]()
             asked = {"from": sender, "to": wanted.to, "value": hex(wanted.value)}
             try:
                 needed = self._node.gas(asked | {"data": "0x" + wanted.data.hex()}, code)
@@ -147,7 +155,7 @@ class EvmChain(Stated):
                 msg = f"it would take {needed} units of gas, declared are {wanted.gas}; raise gas"
                 raise InstructionError(msg)
 
-        return (self._lane.seal(wanted, tried),)
+        return (self._lane.seal(wanted, place, tried),)
 
     def again(self, request: Request) -> tuple[str, ...]:
         """See `Sealing.again`: the same bytes where they are in no pool, else more is offered."""
@@ -250,46 +258,14 @@ class EvmChain(Stated):
 
     def start_up_failures(self) -> tuple[str, ...]:
         """See `Venue.start_up_failures`: chain, keys, and contracts that are there."""
-        name = self.rules.name
-        try:
-            chain_id = int(self._node.ask("eth_chainId"), 16)
-            if chain_id != self._evm.chain_id:
-                return (f"{name}: the node is of chain {chain_id}, not {self._evm.chain_id}",)
-            named = [(n, c.address) for n, c in self._evm.contracts.items()]
-            named += [(n, address) for n, address in self._evm.tokens.items()]
-            named += [(account, self._evm.accounts[account]) for account in self._evm.owned]
-            named += [("executor", self._evm.executor)] if self._evm.executor else []
-            bare = [n for n, at in named if self._node.ask("eth_getCode", at, "latest") == "0x"]
-        except NotObserved as error:
-            return (f"{name}: {error}",)
-        failures = [f"{name}: there is no contract at the address of {n}" for n in bare]
-        failures += self._not_owned()
-        for account, signer in self._signers.items():
-            if signer.address.lower() != self._evm.accounts[account].lower():
-                failures.append(f"{name}: the key of {account} is of another address")
-        return tuple(failures)
-
-    def _not_owned(self) -> list[str]:
-        """Executors of their own that obey somebody else."""
-        failures: list[str] = []
-        for account, owner in self._evm.owned.items():
-            address = self._evm.accounts[account]
-            try:
-                told = self._node.view(address, call_of("owner()"), LATEST).hex()
-            except (RefusedError, NotObserved) as error:
-                told = str(error)
-            if told[-40:] != self._evm.accounts[owner][2:].lower():
-                failures.append(f"{self.rules.name}: {account} is no executor that {owner} owns")
-        return failures
+        return start_up_failures(self.rules.name, self._node, self._evm, self._signers)
 
     # How a transaction is made.
 
-    def _wanted(self, request: Request) -> Wanted:
+    def _wanted(self, request: Request, until_s: int) -> Wanted:
         gas = self._chain.gas_base + sum(
             self._chain.gas[order.instruction.op] for order in orders_of(request)
         )
-        block = self._node.block()
-        until_s = block.time_s + self._evm.deadline_s
         account, sender = sender_of(request), self._signing(request)
         checks: list[Check] = []
         if isinstance(request, Order):
@@ -306,7 +282,7 @@ class EvmChain(Stated):
             account=sender,
             to=self._evm.accounts[account],
             value=0,
-            data=call_of(EXECUTE, [call.plain for call in calls], checks, until_s),
+            data=executor_of(self._evm, account).data(calls, checks, until_s),
             gas=gas,
             delegate="" if delegates else self._evm.executor,
         )
@@ -331,7 +307,7 @@ class EvmChain(Stated):
                 least = max(0, done.totals[key] - change * self._evm.drift // RATE_UNIT - 2)
                 checks.append((token, call_of(BALANCE, address), 0, least, MAX_WORD))
         steps = [order.instruction for order in bundle.orders if self._evm.health_min]
-        risky = {step.market for step in steps if isinstance(step, Borrow | Withdraw)}
+        risky = {step.market for step in steps if isinstance(step, Borrow | SetEMode | Withdraw)}
         for market in sorted(risky):
             pool, owner = self._evm.contract(market).address, self._evm.accounts[self._evm.owner]
             asked = call_of(ACCOUNT_DATA, owner)

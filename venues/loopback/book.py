@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct, structs
 
 from verifill.engine.errors import InstructionError, UserDefect
-from verifill.venues.instructions import InternalTransfer, SetLeverage, Transfer
+from verifill.venues.instructions import InternalTransfer, SetLeverage, SetMarginMode, Transfer
 from verifill.venues.interfaces import Recallable, Venue
 from verifill.venues.keys import account_of
 from verifill.venues.loopback.entries import Entry, fills_of, sizes, together
@@ -43,7 +43,11 @@ from verifill.venues.simulated.ledger import Accounts
 from verifill.venues.trades import TRADES
 
 KEY = re.compile(r"[a-z0-9]{32}")
-KEPT = (InternalTransfer, Transfer, SetLeverage)
+NEVER = Receipt(
+    Outcome.ABSENT, reason="cancelled before it came, which has used its key up", retryable=True
+)
+SETTINGS = (SetLeverage, SetMarginMode)
+KEPT = (InternalTransfer, Transfer, *SETTINGS)
 
 
 class Simulated(Venue, Protocol):
@@ -112,6 +116,7 @@ class Book:
         self._idempotency = idempotency
         self._entries: dict[str, list[Entry]] = {}
         self._standing: list[tuple[str, Entry]] = []
+        self._used_up: set[str] = set()
         self._orders = 0
         self._numbers = 0
         self.arrivals: dict[str, int] = {}
@@ -135,10 +140,17 @@ class Book:
     def find(self, key: str) -> Answer:
         """What became of the last order of a key."""
         entries = [entry for entry in self._entries.get(key, ()) if entry.found_ns <= self.now_ns]
+        if key in self._used_up:
+            return self._never(key)
         return self._ack(key, entries[-1]) if entries else NotFound(key, self.now_ns)
 
     def cancel(self, key: str) -> Answer:
-        """Take what rests of an order out of the book; one that is final stays as it is."""
+        """Take what rests of an order out of the book; one that is final stays as it is.
+
+        In class K a key under which nothing came yet is used up by it: what comes is not taken.
+        """
+        if self._idempotency is Idempotency.K and key not in self._entries:
+            self._used_up.add(key)
         for entry in self._entries.get(key, ()):
             entry.rest = 0
             if isinstance(self._venue, Recallable):
@@ -162,7 +174,8 @@ class Book:
 
     def situation(self) -> list[tuple[str, str, int, int, Receipt]]:
         """Of every order: key, id, what rests of it, when it can be found, what became of it."""
-        return [
+        none = [(key, "", 0, 0, NEVER) for key in sorted(self._used_up)]
+        return none + [
             (key, entry.order, entry.rest, entry.found_ns, self._receipt(entry))
             for key, entries in self._entries.items()
             for entry in entries
@@ -186,6 +199,8 @@ class Book:
         if not KEY.fullmatch(key):
             return Refusal(Code.BAD_REQUEST, f"key {key!r} is not 32 characters of a-z and 0-9")
         self.arrivals[key] = self.arrivals.get(key, 0) + 1
+        if key in self._used_up:
+            return self._never(key)
         before = self._entries.get(key, [])
         if self._idempotency is Idempotency.K and before:
             return self._again(asked, before[-1])
@@ -242,7 +257,7 @@ class Book:
 
     def _order(self, sent: SentOrder) -> Order:
         asked = sent.instruction
-        plain = sent.quantity == MAX_UNITS or isinstance(asked, SetLeverage)
+        plain = sent.quantity == MAX_UNITS or isinstance(asked, SETTINGS)
         order = self._venue.resolve(asked, self._number(), None if plain else sent.quantity)
         if (order.quantity, order.limit) != (sent.quantity, sent.limit):
             msg = (
@@ -345,6 +360,10 @@ class Book:
         if entry.handling.refused:
             receipt = Receipt(Outcome.REJECTED_DEFINITIVE, reason="rejected")
         return Ack(key, entry.order, receipt, self.now_ns)
+
+    def _never(self, key: str) -> Ack:
+        """What is told of a key that a cancel has used up."""
+        return Ack(key, f"{self._venue.rules.name}-none", NEVER, self.now_ns)
 
     def _receipt(self, entry: Entry) -> Receipt:
         """What became of an order so far."""

@@ -28,7 +28,7 @@ FORKED: Final = msgspec.json.Decoder(Forked)
 
 
 class LoopbackChain(RemoteVenue, Stated):
-    """A chain that a server simulates; implements `Venue` and `Forkable`.
+    """A chain that a server simulates; implements `Venue`, `Resting` and `Forkable`.
 
     Args:
         chain: its static data, with class, lag and window among its rules.

@@ -91,6 +91,7 @@ class Mangle(StrEnum):
     """How an answer is spoilt."""
 
     TRUNCATE = "truncate"  # half of it
+    DRIP = "drip"  # a byte of it now and then, and never all of it
     GARBAGE = "garbage"  # a page of a proxy, with status 200
     NULL_ID = "null_id"  # the order's id is null
     NO_ID = "no_id"  # or missing

@@ -28,6 +28,7 @@ class Outgoing:
         headers: besides the usual.
         ends: how the connection ends without it.
         truncated: whether only half of the body is sent.
+        drips: whether blanks are sent before the body, one now and then, until the client goes.
         twice: whether it is sent two times over.
     """
 
@@ -36,6 +37,7 @@ class Outgoing:
     headers: Mapping[str, str] = field(factory=dict[str, str])
     ends: Break | None = None
     truncated: bool = False
+    drips: bool = False
     twice: bool = False
 
 
@@ -79,6 +81,8 @@ def mangled(outgoing: Outgoing, how: Mangle | None) -> Outgoing:
             return Outgoing(body=PAGE)
         case Mangle.TRUNCATE:
             return Outgoing(status=outgoing.status, body=outgoing.body, truncated=True)
+        case Mangle.DRIP:
+            return Outgoing(status=outgoing.status, body=outgoing.body, drips=True)
         case Mangle.TWICE:
             return Outgoing(status=outgoing.status, body=outgoing.body, twice=True)
         case Mangle.NULL_ID | Mangle.NO_ID | Mangle.FILL_TWICE:

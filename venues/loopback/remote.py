@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from verifill.engine.clock import NANOSECONDS, off_by_ns
 from verifill.engine.errors import EngineDefect, NotObserved
+from verifill.venues.instructions import Transfer
 from verifill.venues.loopback.lines import Lines
 from verifill.venues.loopback.outcomes import answer, submitted, told, unknown
 from verifill.venues.loopback.transport import Answered, Attempt, Transport
@@ -34,11 +35,14 @@ from verifill.venues.loopback.wire import (
     encode,
     sent,
 )
-from verifill.venues.orders import Fill, Outcome, Reading, Receipt, Request
+from verifill.venues.orders import Bundle, Fill, Outcome, Reading, Receipt, Request
 from verifill.venues.rules import Idempotency, VenueRules
 
-PROOFS: Final = 2  # not-founds after the deadline that make a proof, for class D
+PROOFS: Final = 2  # not-founds after the deadline that make a proof
 OFFSET_MAX_MS: Final = 1_000
+NOT_FOUND: Final = Receipt(
+    Outcome.UNKNOWN, reason="not found; it may arrive yet, but once only", not_found=True
+)
 
 M = TypeVar("M", bound=Struct)
 
@@ -184,7 +188,7 @@ class Remote:
         """What the venue knows of it now, or what it proves that it does not."""
         key = _key(request)
         target = f"/{self._rules.name}/query?{urlencode({'key': key})}"
-        return self._known(self._transport("GET", target), key, request.deadline_ns)
+        return self._known(self._transport("GET", target), key, _until_ns(request))
 
     def cancel(self, key: str) -> Receipt:
         """Cancel what rests under a key, and tell what became of it; one attempt."""
@@ -242,7 +246,7 @@ class Remote:
         }
         return tuple(f"{name}: {text}" for text, failed in failures.items() if failed)
 
-    def _known(self, attempt: Attempt, key: str, deadline_ns: int) -> Receipt:
+    def _known(self, attempt: Attempt, key: str, deadline_ns: int | None) -> Receipt:
         said = answer(attempt, key)
         if isinstance(said, Ack | NotFound):
             self._time.heard(said.time_ns)
@@ -253,20 +257,28 @@ class Remote:
             return self._absent(key, said.time_ns, deadline_ns)
         return unknown(str(said))
 
-    def _absent(self, key: str, time_ns: int, deadline_ns: int) -> Receipt:
-        """What it proves that a key is not found at this venue time."""
+    def _absent(self, key: str, time_ns: int, deadline_ns: int | None) -> Receipt:
+        """What it proves that a key is not found at this venue time.
+
+        Args:
+            key: of a request.
+            time_ns: venue time.
+            deadline_ns: of the request; 0 if it has none of its own, None if no time is a proof.
+        """
         rules = self._rules
-        if rules.idempotency is Idempotency.N:
-            return unknown("not found, which proves nothing at this venue")
+        if rules.idempotency is Idempotency.K:
+            return NOT_FOUND
+        if rules.idempotency is Idempotency.N or deadline_ns is None:
+            return unknown("not found, which proves nothing here")
         # without a deadline of its own: when it was sent is not known, but that it was before now
         latest = Window(deadline_ns or time_ns + rules.recv_window_s * NANOSECONDS)
         window = self._windows.setdefault(key, latest)
         proven_ns = window.deadline_ns + rules.query_lag_s * NANOSECONDS
-        if time_ns <= proven_ns and (rules.recv_window_s or rules.query_lag_s):
+        if time_ns <= proven_ns:
             window.not_found = 0
             return unknown("not found, too early to prove anything")
         window.not_found += 1
-        if rules.idempotency is Idempotency.D and window.not_found < PROOFS:
+        if window.not_found < PROOFS:
             return unknown("not found after its deadline; asked once more it is a proof")
         return Receipt(Outcome.ABSENT, reason="no such order, by proof", retryable=True)
 
@@ -289,6 +301,13 @@ def ask(transport: Transport, path: str, asked: dict[str, str], kind: type[M]) -
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         msg = f"{path}: the answer cannot be read: {error}"
         raise NotObserved(msg) from None
+
+
+def _until_ns(request: Request) -> int | None:
+    """Its deadline; None of a transfer to another venue: it may be under way at any time."""
+    if not isinstance(request, Bundle) and isinstance(request.instruction, Transfer):
+        return None
+    return request.deadline_ns
 
 
 def _key(request: Request) -> str:

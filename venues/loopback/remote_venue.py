@@ -1,6 +1,6 @@
 """What the adapters of an exchange and of a chain have in common: the way to the server."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from verifill.venues.instructions import Instruction, Transfer
@@ -45,6 +45,18 @@ class RemoteVenue:
     def query(self, request: Request) -> Receipt:
         """See `OrderHandler.query`."""
         return self.remote.query(request)
+
+    def open_orders(self) -> Sequence[str]:
+        """See `Resting.open_orders`.
+
+        Raises:
+            NotObserved: nothing can be known of them now.
+        """
+        return tuple(dict.fromkeys(order.key for order in self.remote.open_orders()))
+
+    def cancel(self, key: str) -> Receipt:
+        """See `Resting.cancel`."""
+        return self.remote.cancel(key)
 
     def read(self) -> Reading:
         """See `PositionFeed.read`.

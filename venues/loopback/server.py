@@ -32,6 +32,7 @@ LOOK_S = 0.1  # how often it looks whether it is to stop
 SILENT_S = 1  # how long a client may take to say what it wants; others wait meanwhile
 BODY_MAX = 1 << 20
 HELD_MAX = 64
+DRIPS_MAX = 1 << 20  # blanks that are announced before an answer which drips
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection
 
 Answers = Callable[[str, str, bytes], Outgoing]
@@ -67,6 +68,7 @@ class Listener(TCPServer):
         self.answers = answers
         self.failure: BaseException | None = None
         self.held: deque[Any] = deque(maxlen=HELD_MAX)
+        self.dripping: list[Any] = []
         super().__init__((HOST, port), Handler)
 
     @property
@@ -85,6 +87,14 @@ class Listener(TCPServer):
         if len(self.held) == HELD_MAX:
             self.held.popleft().close()
         self.held.append(request)
+
+    def drip(self) -> None:
+        """Send one more blank of each answer that only drips."""
+        for request in [*self.dripping]:
+            try:
+                request.send(b" ")
+            except OSError:  # its client has gone, or it is one too many that are held
+                self.dripping.remove(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002 - as the base class has it
         """A client that goes away is nothing; a journal that cannot be written is the end."""
@@ -123,6 +133,10 @@ class Handler(BaseHTTPRequestHandler):
         elif outgoing.ends is Break.DROP:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             self.connection.close()
+        elif outgoing.drips:
+            self._send(outgoing)
+            listener.hold(self.connection)
+            listener.dripping.append(self.connection)
         else:
             self._send(outgoing)
             if outgoing.twice:
@@ -132,11 +146,13 @@ class Handler(BaseHTTPRequestHandler):
         body = outgoing.body
         self.send_response(outgoing.status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        blanks = DRIPS_MAX if outgoing.drips else 0
+        self.send_header("Content-Length", str(len(body) + blanks))
         for name, value in outgoing.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if outgoing.truncated else body)
+        if not outgoing.drips:
+            self.wfile.write(body[: len(body) // 2] if outgoing.truncated else body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - as the base class has it
         """Say nothing: the journal says it."""
@@ -228,6 +244,8 @@ class Server:
                 listener.handle_request()
             if listener.failure:
                 raise listener.failure
+        if self._public:
+            self._public.drip()
 
 
 def die() -> NoReturn:

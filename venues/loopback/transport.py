@@ -10,8 +10,9 @@ from typing import Final, Protocol
 
 from attrs import frozen
 
+from verifill.venues.deadline import ANSWER_MAX, Deadline, WholeAnswer
+
 HOST: Final = "127.0.0.1"
-BODY_MAX: Final = 1 << 26
 
 
 @frozen
@@ -65,7 +66,7 @@ class Http:
 
     Args:
         port: where it listens.
-        timeout_s: for the connection, and for each silence after that.
+        timeout_s: for connecting, sending and the whole answer.
     """
 
     def __init__(self, port: int, timeout_s: float = 10.0) -> None:
@@ -74,25 +75,31 @@ class Http:
 
     def __call__(self, method: str, target: str, body: bytes = b"") -> Attempt:
         """See `Transport`."""
+        deadline = Deadline(self.timeout_s)
         connection = HTTPConnection(HOST, self._port, timeout=self.timeout_s)
+        connection.response_class = WholeAnswer
         try:
             connection.connect()
         except OSError as error:
             return NotSent(f"{HOST}:{self._port}: {error}")
         connection.auto_open = 0  # what is lost is not sent again on a new connection
         try:
-            return _exchange(connection, method, target, body)
+            return _exchange(connection, deadline, method, target, body)
         except (OSError, HTTPException) as error:
             return Lost(f"{type(error).__name__}: {error}")
         finally:
             connection.close()
 
 
-def _exchange(connection: HTTPConnection, method: str, target: str, body: bytes) -> Attempt:
+def _exchange(
+    connection: HTTPConnection, deadline: Deadline, method: str, target: str, body: bytes
+) -> Attempt:
     headers = {"Content-Type": "application/json", "Connection": "close"}
+    connection.sock.settimeout(deadline.left_s)
     connection.request(method, target, body or None, headers)
+    connection.sock.settimeout(deadline.left_s)
     response = connection.getresponse()
-    said = response.read(BODY_MAX)
+    said = response.read(ANSWER_MAX)
     if response.length:
         return Lost(f"the answer breaks off {response.length} bytes before its end")
     return Answered(response.status, said, response.getheader("Retry-After") or "")

@@ -3,7 +3,7 @@
 Both implement `venues.interfaces.Venue`; the one for a chain is `Forkable` too.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from verifill.venues.adapter import Adapter
 from verifill.venues.instructions import (
@@ -11,6 +11,7 @@ from verifill.venues.instructions import (
     InternalTransfer,
     PerpTrade,
     SetLeverage,
+    SetMarginMode,
     SpotTrade,
     Transfer,
 )
@@ -22,7 +23,7 @@ from verifill.venues.orders import Bundle, Order, Receipt, Request
 from verifill.venues.rules import VenueRules
 from verifill.venues.terms import Terms
 from verifill.venues.trades import TradeTerms
-from verifill.venues.transfers import LeverageTerms, TransferTerms
+from verifill.venues.transfers import LeverageTerms, MarginModeTerms, TransferTerms
 
 LEVERAGE_MAX = 125
 
@@ -57,6 +58,7 @@ class LoopbackExchange(RemoteVenue, Adapter):
             InternalTransfer: transfer,
             Transfer: transfer,
             SetLeverage: LeverageTerms(LEVERAGE_MAX),
+            SetMarginMode: MarginModeTerms(),
         }
         RemoteVenue.__init__(self, remote, routes)
         Adapter.__init__(self, rules, terms)
@@ -73,18 +75,6 @@ class LoopbackExchange(RemoteVenue, Adapter):
             known = ", ".join(sorted(self.rules.accounts))
             return f"{asked.to!r} is no account of {self.rules.name}; it has {known}"
         return self.no_route(asked)
-
-    def open_orders(self) -> Sequence[str]:
-        """See `Resting.open_orders`.
-
-        Raises:
-            NotObserved: nothing can be known of them now.
-        """
-        return tuple(dict.fromkeys(order.key for order in self.remote.open_orders()))
-
-    def cancel(self, key: str) -> Receipt:
-        """See `Resting.cancel`."""
-        return self.remote.cancel(key)
 
     def recall(self, request: Request) -> Receipt:
         """See `Recallable.recall`."""

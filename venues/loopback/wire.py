@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from verifill.venues.instructions import AnyInstruction
+from verifill.venues.any_instruction import AnyInstruction
 from verifill.venues.orders import Bundle, Fill, LedgerRow, Order, Receipt, Request
 
 

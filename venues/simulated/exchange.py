@@ -12,12 +12,15 @@ from verifill.venues.adapter import Adapter, single
 from verifill.venues.instructions import (
     Instruction,
     InternalTransfer,
+    Operation,
     PerpTrade,
     SetLeverage,
+    SetMarginMode,
     SpotTrade,
     Transfer,
 )
 from verifill.venues.keys import Kind, Scales, position_key
+from verifill.venues.margin_mode import MarginMode
 from verifill.venues.market import Market
 from verifill.venues.orders import (
     Cause,
@@ -37,7 +40,14 @@ from verifill.venues.simulated.resting import RestingOrders
 from verifill.venues.terms import Terms
 from verifill.venues.tickets import TradeOrder
 from verifill.venues.trades import TRADES, TradeTerms
-from verifill.venues.transfers import LeverageTerms, TransferTerms, leverage_key
+from verifill.venues.transfers import (
+    MODES,
+    LeverageTerms,
+    MarginModeTerms,
+    TransferTerms,
+    leverage_key,
+    margin_mode_key,
+)
 
 LEVERAGE_MAX: Final = 125
 
@@ -46,6 +56,8 @@ ORDERS_KEPT: Final = 1_024
 # bound once: Python 3.11 looks enum members up slowly, and the kernel what it has not compiled
 ACCEPTED: Final = Outcome.ACCEPTED
 SPOT: Final = SpotTrade
+
+SETTINGS: Final = (SetLeverage, SetMarginMode)
 
 
 class SimulatedExchange(Adapter):
@@ -104,6 +116,7 @@ class SimulatedExchange(Adapter):
             InternalTransfer: transfer,
             Transfer: transfer,
             SetLeverage: leverage,
+            SetMarginMode: MarginModeTerms(),
         }
         super().__init__(rules, terms)
         for account in rules.accounts:
@@ -113,12 +126,15 @@ class SimulatedExchange(Adapter):
     def _with_settings(
         rules: VenueRules, model: ExchangeModel, opening: Mapping[str, int]
     ) -> dict[str, int]:
-        """The opening positions, with the leverage of every perpetual among them."""
+        """The opening positions, with the settings of every perpetual among them."""
         totals = dict(opening)
         for instrument in rules.instruments.values():
             if instrument.perpetual:
                 key = leverage_key(instrument.account, instrument.symbol)
                 totals.setdefault(key, model.default_leverage)
+                if Operation.SET_MARGIN_MODE in rules.operations:
+                    key = margin_mode_key(instrument.account, instrument.symbol)
+                    totals.setdefault(key, MODES[MarginMode.CROSS])
         return totals
 
     # What is known without the market, beyond the terms.
@@ -161,8 +177,9 @@ class SimulatedExchange(Adapter):
             return self._transfer(order, instruction)
         if isinstance(instruction, Transfer):
             return self._withdraw(order, instruction)
-        if isinstance(instruction, SetLeverage):
-            return self._set_leverage(order, instruction)
+        if isinstance(instruction, SETTINGS):
+            return self._set(order, instruction)
+
         return Receipt(Outcome.REJECTED_DEFINITIVE, reason="not supported")
 
     def recall(self, request: Request) -> Receipt:
@@ -255,10 +272,10 @@ class SimulatedExchange(Adapter):
 
     def _withdrawable(self, key: str) -> int:
         """Free balance: what carries open perpetuals stays."""
-        total = self.accounts.totals[key]
         if not self.margin.open_positions(key):
-            return total
-        return min(total, self.margin.equity(key) - self.margin.needed(key))
+            return self.accounts.totals[key]
+        shared = self.margin.equity(key) - self.margin.needed(key)
+        return min(self.margin.free(key), shared)
 
     def _credit(self, passage: Passage) -> Move:
         """Take in what the network brings, which is told of the time before the venues are."""
@@ -266,12 +283,26 @@ class SimulatedExchange(Adapter):
         key = position_key(passage.to, Kind.BASE, passage.asset)
         return self._move(passage.ref, key, passage.amount, Cause.TRANSFER)
 
-    def _set_leverage(self, order: Order, setting: SetLeverage) -> Receipt:
-        key = leverage_key(setting.account, setting.symbol)
-        ref = f"{self.rules.name}-leverage-{order.number}"
+    def _set(self, order: Order, setting: SetLeverage | SetMarginMode) -> Receipt:
+        where = setting.account, setting.symbol
+        key = leverage_key(*where)
+        if isinstance(setting, SetMarginMode):
+            key = margin_mode_key(*where)
+            # so the exchanges that this is modelled on
+            if self._in_use(*where):
+                reason = f"{setting.symbol} has a position or an order that rests"
+                return Receipt(Outcome.REJECTED_DEFINITIVE, reason=reason)
+        ref = f"{self.rules.name}-{key.rpartition('.')[2]}-{order.number}"
         change = order.quantity - self.accounts.totals[key]
         move = self._move(ref, key, change, Cause.SETTING)
         return Receipt(Outcome.EXECUTED, (), (move,), self.accounts.now_ns)
+
+    def _in_use(self, account: str, symbol: str) -> bool:
+        """Whether a perpetual has a position, or an order that rests."""
+        resting = [one.trade for one in self._standing.values()]
+        if any((one.account, one.symbol) == (account, symbol) for one in resting):
+            return True
+        return self.accounts.totals[self.rules.instrument(account, symbol).base_key] != 0
 
     def _move(self, ref: str, key: str, amount: int, cause: Cause) -> Move:
         self.accounts.post(ref, key, amount, cause)

@@ -1,7 +1,9 @@
 """Margin of perpetuals at a simulated exchange: entry values, funding, liquidation.
 
 The margin is the wallet balance of the margin asset in the perpetual's account (never
-"equity"); all positions of an account that share a margin asset share the margin.
+"equity"); all positions of an account that share a margin asset share the margin, but for
+those whose margin is isolated: one of these has its entry value over its leverage, which is
+no margin of the others, and all that it can lose.
 Rules: average cost, profits rounded down; funding = -size x mark x rate, rounded down
 for whoever pays or receives; liquidation closes every position at the last price when
 wallet balance plus unrealised profit falls below the maintenance margin, and takes no
@@ -19,7 +21,7 @@ from verifill.venues.market import Market
 from verifill.venues.orders import Cause
 from verifill.venues.rules import RATE_DECIMALS, RATE_UNIT, Instrument
 from verifill.venues.simulated.ledger import Accounts
-from verifill.venues.transfers import leverage_key
+from verifill.venues.transfers import ISOLATED, leverage_key, margin_mode_key
 
 SERIES_UNIT = 10**18
 NEVER_NS = 2**63
@@ -72,6 +74,8 @@ class Margin:
         self.bases = dict(bases)
         for instrument in self._perpetuals:
             _check(instrument, accounts.totals, bases)
+        modes = {i.base_key: margin_mode_key(i.account, i.symbol) for i in self._perpetuals}
+        self._modes = {base: key for base, key in modes.items() if key in accounts.totals}
         self._payments = _payments(self._perpetuals, funding)
         self._next = next(self._payments, None)
         self._begun = False
@@ -110,17 +114,27 @@ class Margin:
         totals = self._accounts.totals
         for instrument in self._perpetuals:
             if totals[instrument.base_key]:
-                self._liquidate(instrument.quote_key)
+                self._liquidate(instrument)
 
     def open_positions(self, quote_key: str) -> list[Instrument]:
         """The perpetuals with a position that share this margin."""
         totals = self._accounts.totals
         return [i for i in self._perpetuals if i.quote_key == quote_key and totals[i.base_key]]
 
+    def isolated(self, instrument: Instrument) -> bool:
+        """Whether a perpetual has a margin of its own."""
+        key = self._modes.get(instrument.base_key)
+        return key is not None and self._accounts.totals[key] == ISOLATED
+
+    def free(self, quote_key: str) -> int:
+        """Wallet balance without the margins of isolated positions."""
+        held = self.open_positions(quote_key) if self._modes else []
+        own = sum(self._own(i) for i in held if self.isolated(i))
+        return self._accounts.totals[quote_key] - own
+
     def equity(self, quote_key: str) -> int:
-        """Wallet balance plus unrealised profit at the last prices."""
-        wallet = self._accounts.totals[quote_key]
-        return wallet + sum(self._unrealised(i) for i in self.open_positions(quote_key))
+        """What is shared as margin: wallet balance plus unrealised profit at the last prices."""
+        return self.free(quote_key) + sum(self._unrealised(i) for i in self._sharing(quote_key))
 
     def ratios(self) -> dict[str, Decimal]:
         """Account -> equity over maintenance margin, rounded down; the least of its margins.
@@ -129,18 +143,18 @@ class Margin:
         """
         least: dict[str, Decimal] = {}
         for quote_key in sorted({instrument.quote_key for instrument in self._perpetuals}):
-            maintenance = self._maintenance(quote_key)
-            if maintenance:
-                ratio = to_decimal(self.equity(quote_key) * RATE_UNIT // maintenance, RATE_DECIMALS)
-                account = account_of(quote_key)
-                least[account] = min(ratio, least.get(account, ratio))
+            for worth, maintenance in self._pools(quote_key):
+                if maintenance:
+                    ratio = to_decimal(worth * RATE_UNIT // maintenance, RATE_DECIMALS)
+                    account = account_of(quote_key)
+                    least[account] = min(ratio, least.get(account, ratio))
         return least
 
     def needed(self, quote_key: str) -> int:
-        """Initial margin of the open positions, at the last prices."""
+        """Initial margin of the positions that share it, at the last prices."""
         return sum(
             self.initial(i, abs(self._size(i)), self._market.price(i.data))
-            for i in self.open_positions(quote_key)
+            for i in self._sharing(quote_key)
         )
 
     def initial(self, instrument: Instrument, quantity: int, price: int) -> int:
@@ -163,31 +177,58 @@ class Margin:
             ref = f"funding-{instrument.symbol}-{time_ns}"
             self._accounts.post(ref, instrument.quote_key, amount, Cause.FUNDING)
 
-    def _maintenance(self, quote_key: str) -> int:
-        """Maintenance margin of the open positions, at the last prices."""
-        return sum(
-            instrument.value_up(abs(self._size(instrument)), self._market.price(instrument.data))
+    def _sharing(self, quote_key: str) -> list[Instrument]:
+        """The perpetuals with a position that have no margin of their own."""
+        held = self.open_positions(quote_key)
+        return [i for i in held if not self.isolated(i)] if self._modes else held
+
+    def _own(self, instrument: Instrument) -> int:
+        """The margin of an isolated position: its entry value over its leverage."""
+        basis = abs(self.bases.get(instrument.base_key, 0))
+        leverage = self._accounts.totals[leverage_key(instrument.account, instrument.symbol)]
+        return basis // (instrument.scale * leverage)
+
+    def _pools(self, quote_key: str) -> Iterator[tuple[int, int]]:
+        """What margins, and the maintenance margin: of what is shared, and of each isolated one."""
+        shared = sum(self._maintenance(i) for i in self._sharing(quote_key))
+        yield self.equity(quote_key), shared
+        for instrument in self.open_positions(quote_key):
+            if self.isolated(instrument):
+                worth = self._own(instrument) + self._unrealised(instrument)
+                yield worth, self._maintenance(instrument)
+
+    def _maintenance(self, instrument: Instrument) -> int:
+        """Maintenance margin of an open position, at the last price."""
+        price = self._market.price(instrument.data)
+        return (
+            instrument.value_up(abs(self._size(instrument)), price)
             * instrument.maintenance
             // RATE_UNIT
-            for instrument in self.open_positions(quote_key)
         )
 
-    def _liquidate(self, quote_key: str) -> None:
-        if self.equity(quote_key) < self._maintenance(quote_key):
-            held = self.open_positions(quote_key)
+    def _liquidate(self, instrument: Instrument) -> None:
+        quote_key = instrument.quote_key
+        if self.isolated(instrument):
+            own = self._own(instrument)
+            if own + self._unrealised(instrument) < self._maintenance(instrument):
+                self._close(instrument, own)
+            return
+        shared = self._sharing(quote_key)
+        if self.equity(quote_key) < sum(map(self._maintenance, shared)):
             # profits first, so that they pay for the losses
-            for instrument in sorted(held, key=self._unrealised, reverse=True):
-                self._close(instrument)
+            for one in sorted(shared, key=self._unrealised, reverse=True):
+                self._close(one, self.free(quote_key))
 
-    def _close(self, instrument: Instrument) -> None:
+    def _close(self, instrument: Instrument, most: int) -> None:
+        """Close a position at the last price; it costs no more than is left of its margin."""
         totals, post = self._accounts.totals, self._accounts.post
         price = self._market.price(instrument.data)
         size = totals[instrument.base_key]
         ref = f"liquidation-{instrument.symbol}-{self._accounts.now_ns}"
         realised = self.trade(instrument, -size, price)
         post(ref, instrument.base_key, -size, Cause.LIQUIDATION)
-        taken = max(realised, -totals[instrument.quote_key])
-        post(ref, instrument.quote_key, taken, Cause.LIQUIDATION)
+        most = max(min(most, totals[instrument.quote_key]), 0)
+        post(ref, instrument.quote_key, max(realised, -most), Cause.LIQUIDATION)
 
 
 def _check(instrument: Instrument, opening: Mapping[str, int], bases: Mapping[str, int]) -> None:

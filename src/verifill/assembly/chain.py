@@ -7,7 +7,7 @@ from attrs import AttrsInstance, asdict
 from verifill.assembly.amounts import Amounts, rate_of
 from verifill.config import ChainConfig, Config, ReserveConfig
 from verifill.engine.errors import ConfigError
-from verifill.venues.calls import GAS, ChainRules, Lender, Pool, Reserve, Staking, Wrapper
+from verifill.venues.calls import GAS, ChainRules, EMode, Lender, Pool, Reserve, Staking, Wrapper
 from verifill.venues.calls.scales import check_scales
 from verifill.venues.rules import VenueRules
 
@@ -70,6 +70,10 @@ def _protocols(amounts: Amounts, name: str) -> dict[str, Any]:
         "stakings": tuple(
             Staking(**_said(staking, least_payout=rate_of(staking.least_payout)))
             for staking in chain.stakings
+        ),
+        "emodes": tuple(
+            EMode(**_said(emode, ltv=rate_of(emode.ltv), threshold=rate_of(emode.threshold)))
+            for emode in chain.emodes
         ),
         "pools": tuple(Pool(**_said(pool, fee=rate_of(pool.fee))) for pool in chain.pools),
         "lenders": tuple(

@@ -155,7 +155,7 @@ def with_chain(
     prices = inner.market if inner else None
     its: dict[str, Any] = {"series": hosting.series(), "now_ns": times.wall_ns}
     market = ChainMarket(node, rules, way.rules, **its, inner=prices)
-    its = {"scales": hosting.amounts.scales, "market": market}
+    its = {"scales": hosting.amounts.scales, "market": market, "rates": market.rates}
     chain = EvmChain(rules, way.rules, node, way.signers, **its, since=cursors.get(way.name))
     return WithChain(market, chain, inner)
 
@@ -167,6 +167,7 @@ def _rules(evm: EvmConfig, first: str) -> "EvmRules":
         EvmRules,
         Fees,
         Level,
+        Safe,
         Speaks,
     )
 
@@ -178,7 +179,11 @@ def _rules(evm: EvmConfig, first: str) -> "EvmRules":
         tokens=dict(evm.tokens),
         contracts={
             name: Contract(
-                speaks=Speaks(its.speaks), address=its.address, quoter=its.quoter, fee=its.fee
+                speaks=Speaks(its.speaks),
+                address=its.address,
+                quoter=its.quoter,
+                fee=its.fee,
+                queue=its.queue,
             )
             for name, its in evm.contracts.items()
         },
@@ -194,6 +199,11 @@ def _rules(evm: EvmConfig, first: str) -> "EvmRules":
         deadline_s=evm.deadline_s,
         stale_s=evm.stale_s,
         owned={account: its.owner for account, its in evm.accounts.items() if its.owner},
+        safes={
+            account: Safe(multisend=its.multisend, steps=its.steps)
+            for account, its in evm.accounts.items()
+            if its.multisend
+        },
         by_way_of_zero=frozenset(evm.by_way_of_zero),
     )
 

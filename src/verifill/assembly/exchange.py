@@ -5,6 +5,7 @@ from decimal import Decimal
 from attrs import frozen
 
 from verifill.assembly.amounts import Amounts, nanoseconds, rate_of
+from verifill.assembly.setting_keys import settings_of
 from verifill.config import InstrumentConfig
 from verifill.venues.data import History, SeriesPoints
 from verifill.venues.keys import Kind, position_key
@@ -12,7 +13,6 @@ from verifill.venues.rules import Fees, Instrument, VenueRules
 from verifill.venues.simulated.liquidity import Chance, Participation
 from verifill.venues.simulated.model import ExchangeModel, Liquidity, unlimited
 from verifill.venues.simulated.timeline import Timeline
-from verifill.venues.transfers import leverage_key
 
 FUNDING = "funding:"
 
@@ -27,8 +27,7 @@ def exchange_positions(amounts: Amounts, name: str) -> dict[str, int]:
         if instrument.perpetual:
             account, symbol = instrument.account, instrument.symbol
             totals[position_key(account, Kind.PERP, symbol)] = 0
-            totals[leverage_key(account, symbol)] = instrument.leverage
-    return totals
+    return totals | settings_of(exchange)
 
 
 @frozen

@@ -105,8 +105,15 @@ class Hosting:
         return [
             link
             for name, chain in self.chains.items()
-            for link in links_of_chain(chain, opening_indices(self.amounts, name))
+            for link in links_of_chain(
+                chain, opening_indices(self.amounts, name), self._shared(name)
+            )
         ]
+
+    def _shared(self, chain: str) -> frozenset[str]:
+        """Whose shares a chain as it is tells the worth of; a simulated one has no such series."""
+        evm = self.config.chains[chain].evm
+        return evm.shared if evm and self.config.environment else frozenset()
 
     def routes(self) -> tuple[tuple[str, str], ...]:
         """(destination account, asset) pairs that transfers may take."""

@@ -13,6 +13,7 @@ from verifill.venues.ccxt.dialect import Dialect
 from verifill.venues.ccxt.dialects import DIALECTS
 from verifill.venues.ccxt.market import ExchangeMarket, Public
 from verifill.venues.ccxt.words import Listed
+from verifill.venues.instructions import Operation
 from verifill.venues.market import LiveMarket
 
 DEV: Final = "dev"
@@ -68,6 +69,13 @@ def dialects_of(config: Config, venue: str) -> dict[str, Dialect]:
         if not (dialect.perpetual if traded.perpetual else dialect.spot):
             kind = "perpetuals" if traded.perpetual else "spot pairs"
             problem = f'{key}."{traded.account}" is "{dialect.name}", which has no {kind}'
+            raise config.error(problem)
+        sets = Operation.SET_MARGIN_MODE in config.exchanges[venue].operations
+        if traded.perpetual and sets and not dialect.margin_modes:
+            problem = (
+                f'{key}."{traded.account}" is "{dialect.name}", where a margin mode is of each '
+                f"order and not set; leave SET_MARGIN_MODE out of exchanges.{venue}.operations"
+            )
             raise config.error(problem)
     return found
 

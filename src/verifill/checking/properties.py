@@ -11,7 +11,7 @@ from verifill.checking.scopes import HEALS
 from verifill.faults.judge import Verdict, books_differ, judged, verdict_of
 from verifill.faults.lives import End
 from verifill.faults.story import Planned, Sent, Story, follow, of_loops, told
-from verifill.machines.tight_loop import Tight
+from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.venues.rules import Idempotency
 
 STUCK: Final = frozenset(
@@ -62,6 +62,17 @@ def _broken(run: Run, story: Story, verdict: Verdict) -> Iterator[str]:
     if again:
         yield f"cycle: it comes back to a situation that it was in, {again}, and would for ever"
     yield from _sends(run.sends, story)
+    yield from _requests(run)
+
+
+def _requests(run: Run) -> Iterator[str]:
+    """Where a key went out more than once: whether its venue takes it once, and always the same."""
+    wire = run.world.wire
+    for key, count in wire.sent.items():
+        if count > 1 and not wire.once(key):
+            yield f"again: {key} went out {count} times to a venue that is not of class K"
+        if len(wire.bodies[key]) > 1:
+            yield f"request: {key} went out with {len(wire.bodies[key])} different requests"
 
 
 def _healed(run: Run) -> bool:
@@ -82,14 +93,21 @@ def _sends(sends: Sequence[Send], story: Story) -> Iterator[str]:
     """What is wrong with when each order went out."""
     plans: list[Planned] = []
     left = deque(sends)
-    state, intents = "START", dict[str, int]()
-    for row, _ in follow(story.rows, plans):
+    state, intents, let = "START", dict[str, int](), set[str]()
+    for row, memory in follow(story.rows, plans):
         if row["event"] and of_loops(row):
             state = row["to"]
         if row["kind"] == "INTENT":
             intents[row["intent_id"]] = row["instance"]
+            let.add(row["intent_id"])
+        if row["event"] == TightEvent.REPEAT and memory:
+            let.add(memory["leg"]["key"])
         while left and left[0].seq == row["seq"]:
-            yield from _sent(left.popleft(), intents, state, plans)
+            send = left.popleft()
+            yield from _sent(send, intents, state, plans)
+            if send.key in intents and send.key not in let:
+                yield f"again: {send.key} went out once more at {send.seq}, and no move let it"
+            let.discard(send.key)
 
 
 def _sent(

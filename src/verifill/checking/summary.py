@@ -17,6 +17,7 @@ ALWAYS: Final[Sequence[str]] = (
     "the next one is sent only after the one before is DONE, or is its verified remainder",
     "at most one effect for each intent, and for each instruction",
     "no effect without a durable intent",
+    "an intent goes out again only in class K, the same under its own key, let by a durable move",
     "no instruction skipped, none called DONE that was not",
     "what was acknowledged is in the log, and its chain and anchor hold",
     "every transition is a row of the table",

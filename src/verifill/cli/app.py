@@ -19,6 +19,7 @@ from verifill.cli.operators import ops
 from verifill.cli.options import examples
 from verifill.cli.papers import EXAMPLES as PAPER_EXAMPLES
 from verifill.cli.papers import paper
+from verifill.cli.sweep import sweep
 from verifill.cli.venues import venue
 
 HELP = """Run trading strategies of which every instruction is verified."""
@@ -47,6 +48,7 @@ app.add_typer(data, name="data")
 app.add_typer(venue, name="venue")
 app.add_typer(ops, name="ops")
 app.add_typer(faults, name="faults")
+app.add_typer(sweep, name="sweep")
 app.command(epilog=audit.VERIFY)(audit.verify)
 app.command(epilog=checking.EPILOG)(checking.check)
 app.command(epilog=replaying.EPILOG)(replaying.replay)

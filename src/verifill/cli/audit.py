@@ -22,7 +22,9 @@ def verify(
     *,
     anchor: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The anchor of a live log.  [default: LOG.anchor]"),
+        typer.Option(
+            metavar="FILE", help="The anchor of a live log.  [default: what the log says]"
+        ),
     ] = None,
     no_anchor: Annotated[
         bool,

@@ -18,8 +18,8 @@ from verifill.cli.screen import aside, ending, moment, number, pairs, screen
 from verifill.config import load_config
 from verifill.ending import Ending
 from verifill.engine.errors import UserDefect
-from verifill.engine.paths import Move
 from verifill.machines.tight_loop import Tight
+from verifill.report.states import entered
 from verifill.result import MARKET, RunResult
 from verifill.running import Progress, run_backtest
 from verifill.venues.data.history import History
@@ -149,15 +149,8 @@ def pace(ran_s: float, instructions: int) -> str:
 
 def _failed(result: RunResult) -> int:
     """How many instructions ended FAILED; not those of which a part took effect."""
-    states = result.header["nesting"]["states"]
-    count = dict.fromkeys(range(len(states)), 0)  # path -> failures on it
-    for number_of, (parent, _source, _event, target, move) in enumerate(
-        result.log.paths, len(states)
-    ):
-        ends = move == Move.MOVED and states[target].endswith(FAILED)
-        count[number_of] = count[parent] + ends
-    taken = result.log.stream("paths").group_by("path").len().collect()
-    return sum(count[path] * times for path, times in taken.iter_rows())
+    counts = entered(result.log).items()
+    return sum(times for state, times in counts if state.endswith(FAILED))
 
 
 def _worth(result: RunResult, quote: str) -> Iterator[tuple[str, object]]:

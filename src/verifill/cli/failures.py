@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
 from enum import IntEnum
+from pathlib import Path
 from typing import ParamSpec
 
 import typer
@@ -16,6 +17,8 @@ import typer
 from verifill.engine.errors import (
     EngineDefect,
     EnvironmentDefect,
+    LogError,
+    NoLog,
     UserDefect,
     VerifillError,
 )
@@ -25,7 +28,7 @@ class ExitCode(IntEnum):
     """What the command says by ending."""
 
     COMPLETED = 0
-    ENDED_EARLY = 1  # the run ended FAILED, HELD or STRANDED
+    ENDED_EARLY = 1  # the run ended FAILED, HELD or STRANDED, or live: HALTED
     BAD_INPUT = 2
     ENVIRONMENT = 3
     DEFECT = 4
@@ -38,7 +41,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES = """Exit codes:
   0    completed
-  1    the run ended FAILED, HELD or STRANDED
+  1    the run ended FAILED, HELD or STRANDED; a live one was HALTED when it was stopped
   2    usage or input: command line, configuration, data, strategy
   3    the machine: disk, permission, memory
   4    a defect of Verifill; please report it
@@ -100,11 +103,20 @@ def _tell(error: Exception) -> ExitCode:
     """Say what went wrong; the exit code that goes with it."""
     if DEBUG.get():
         sys.stderr.write("".join(traceback.format_exception(error)))
+    if isinstance(error, NoLog) and (words := _lost(Path(error.folder))):
+        error = LogError(words)
     code = _code(error)
     _say(str(error) if isinstance(error, VerifillError) else _unexpected(error, code))
     if code is ExitCode.DEFECT and isinstance(error, VerifillError):
         _say(REPORT)
     return code
+
+
+def _lost(folder: Path) -> str:
+    """What is known of a log that was in this folder and is gone; empty if there was none."""
+    from verifill.anchors import lost_words  # noqa: PLC0415 - only needed here
+
+    return lost_words(folder)
 
 
 def _code(error: Exception) -> ExitCode:

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from verifill.anchors import anchor_to_ask
 from verifill.observing.extras import extra
 from verifill.observing.stopping import until_stopped
 
@@ -17,7 +18,8 @@ def metrics(folder: Path, *, host: str, port: int, anchor: Path | None, once: bo
         LogError: it is no log, or cannot be read.
         ConfigError: it is the log of a backtest, or nobody can listen there.
     """
-    exporter = Exporter(folder, anchor or Path(f"{folder}.anchor"))
+    place = anchor_to_ask(folder, anchor)
+    exporter = Exporter(folder, place.path if place else None)
     if once:
         sys.stdout.write(exporter.text())
         return

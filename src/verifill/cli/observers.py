@@ -28,7 +28,7 @@ def metrics(
     ] = PORT,
     host: Annotated[str, typer.Option(metavar="HOST", help="Likewise.")] = "127.0.0.1",
     anchor: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The anchor.  [default: LOG.anchor]")
+        Path | None, typer.Option(metavar="FILE", help="The anchor.  [default: what the log says]")
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Print them, and end.")] = False,
 ) -> None:
@@ -120,7 +120,7 @@ def serve(
     quote: Annotated[str, options.QUOTE] = "",
     market: Annotated[Path | None, options.MARKET] = None,
     anchor: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The anchor.  [default: LOG.anchor]")
+        Path | None, typer.Option(metavar="FILE", help="The anchor.  [default: what the log says]")
     ] = None,
     no_anchor: Annotated[bool, typer.Option("--no-anchor", help="Ask no anchor.")] = False,
 ) -> None:

@@ -12,6 +12,7 @@ from verifill.cli.failures import ExitCode
 from verifill.engine.commands import CommandName
 from verifill.engine.inbox import Answer, answer_of
 from verifill.engine.inbox import post as to_inbox
+from verifill.engine.log.durable_reader import check_readable
 from verifill.engine.log.lock import is_held
 
 LOOK_S = 0.05  # between two looks for the answer
@@ -31,6 +32,7 @@ def post(
     Raises:
         CommandError: it is no command that the log takes; nothing was posted.
         LogError: the folder is no log.
+        LogError: nobody answered, and the log is damaged: no engine can go on with it.
         InboxError: the inbox cannot be used.
         typer.Exit: it was refused, or not answered in time.
     """
@@ -42,6 +44,7 @@ def post(
     if wait_s:
         _tell(folder, number, _answer(folder, number, wait_s))
     else:
+        check_readable(folder)
         _say(f"look for its answer with: verifill ops answer {folder} {number}")
 
 
@@ -50,7 +53,7 @@ def look(folder: Path, number: int) -> None:
 
     Raises:
         CommandError: there is no such command.
-        LogError: the folder is no log.
+        LogError: the folder is no log, or one that is damaged, and nobody answered.
         InboxError: the inbox cannot be read.
         typer.Exit: it was refused, or is not answered yet.
     """
@@ -67,6 +70,7 @@ def _answer(folder: Path, number: int, wait_s: int) -> Answer | None:
 
 def _tell(folder: Path, number: int, found: Answer | None) -> None:
     if found is None:
+        check_readable(folder)
         engine = "the engine has not come to it" if is_held(folder) else "no engine runs there now"
         _say(
             f"command {number} still waits: {engine}. It is not lost; look again with: "

@@ -51,7 +51,8 @@ AnchorFile = Annotated[
     typer.Option(
         "--anchor",
         metavar="FILE",
-        help="Where else the log's progress is kept, best on another disk.  [default: LOG.anchor]",
+        help="Where else the log's progress is kept, best on another disk.  [default: the "
+        "configuration's, or a file in your folder for state]",
     ),
 ]
 Ticks = Annotated[int, typer.Option(min=0, help="Stop after so many ticks; 0: never.")]

@@ -43,7 +43,7 @@ def report(  # noqa: PLR0913 - each is an option of the command
     anchor: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="For a page: anchor of a live log.  [default: LOG.anchor]"
+            metavar="FILE", help="For a page: anchor of a live log.  [default: what the log says]"
         ),
     ] = None,
     no_anchor: Annotated[

@@ -15,6 +15,7 @@ from verifill.cli.screen import ending, moment, number, pairs, screen, table
 from verifill.engine.inbox import Posted
 from verifill.guarded import Seen
 from verifill.status import Status, status_of
+from verifill.unfinished import Recovery
 
 
 def status(folder: Path, *, last: int, as_json: bool) -> None:
@@ -91,6 +92,13 @@ def _head(found: Status) -> Iterator[tuple[str, object]]:
         ("key of its send", work.intent),
     )
     yield from ((name, str(value)) for name, value in under_way if value is not None)
+    if found.recovery:
+        yield "recovery", _recovery(found.recovery)
+    if found.in_flight:
+        order = found.in_flight
+        since = "" if order.since_ns is None else f", since {moment(order.since_ns)} UTC"
+        where = f"{order.venue}, {order.account}" if order.venue else order.account
+        yield "order in flight", f"{order.key} at {where}{since}"
     if found.failure:
         told = found.failure
         yield "last failure", f"{told.kind} at record {told.seq}: {told.payload}"
@@ -100,6 +108,19 @@ def _head(found: Status) -> Iterator[tuple[str, object]]:
     if found.inbox:
         yield "inbox", found.inbox
     yield "records", f"{number(found.last_seq)}, read from {number(found.read_from)}"
+
+
+def _recovery(recovery: Recovery) -> str:
+    """What was found and what became of it, in one line."""
+    fates = (
+        ("adopted", recovery.adopted),
+        ("voided", recovery.voided),
+        ("held", recovery.held),
+    )
+    became = [f"{fate} {', '.join(keys)}" for fate, keys in fates if keys]
+    return "; ".join(
+        ["complete" if recovery.complete else "not complete", *recovery.found, *became]
+    )
 
 
 def _record(row: Mapping[str, Any]) -> tuple[object, ...]:

@@ -9,9 +9,9 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
+from verifill.anchors import anchor_to_ask
 from verifill.cli.failures import ExitCode
 from verifill.cli.screen import number, pairs, screen, table
-from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.verify.log import as_plain
 from verifill.engine.verify.log import verify as check_log
 from verifill.engine.verify.verdict import Check, Verdict
@@ -24,7 +24,7 @@ def verify(folder: Path, *, anchor: Path | None, no_anchor: bool, root: str, as_
         LogError: there is no log, or nothing can be said about it.
         Exit: with 1, if it does not conform.
     """
-    place = None if no_anchor else FileAnchor(anchor or Path(f"{folder.resolve()}.anchor"))
+    place = None if no_anchor else anchor_to_ask(folder, anchor)
     verdict = check_log(folder, anchor=place, root=root)
     if as_json:
         sys.stdout.write(json.dumps(as_plain(verdict), indent=2) + "\n")

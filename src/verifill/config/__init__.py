@@ -3,6 +3,7 @@
 from verifill.config.breakers import BreakersConfig, FeedsConfig
 from verifill.config.chains import (
     ChainConfig,
+    EModeConfig,
     LenderConfig,
     PoolConfig,
     ReserveConfig,
@@ -13,7 +14,7 @@ from verifill.config.config import Config
 from verifill.config.environments import EnvironmentConfig
 from verifill.config.evm import EvmAccountConfig, EvmConfig, EvmContractConfig
 from verifill.config.exchanges import ExchangeConfig, ExchangeMarketConfig, InstrumentConfig
-from verifill.config.loading import load_config
+from verifill.config.loading import config_of, load_config, read_toml
 from verifill.config.loopback import LoopbackConfig, LoopbackVenueConfig
 from verifill.config.retries import ModesConfig, RetriesConfig, RetryConfig
 from verifill.config.settings import (
@@ -33,6 +34,7 @@ __all__ = [
     "ChainConfig",
     "Config",
     "DataConfig",
+    "EModeConfig",
     "EnvironmentConfig",
     "EvmAccountConfig",
     "EvmConfig",
@@ -57,5 +59,7 @@ __all__ = [
     "StrategyConfig",
     "ToleranceConfig",
     "WrapperConfig",
+    "config_of",
     "load_config",
+    "read_toml",
 ]

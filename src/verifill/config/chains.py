@@ -88,6 +88,25 @@ class ReserveConfig:
 
 
 @frozen(kw_only=True)
+class EModeConfig:
+    """An efficiency mode of a lending market.
+
+    Attributes:
+        market: The market.
+        category: Its number there.
+        assets: Those that it is for; in it no other can be borrowed.
+        ltv: Part of their supplied value that may be borrowed.
+        threshold: Part of it that the debt must stay within.
+    """
+
+    market: str = field(validator=Name())
+    category: int = field(validator=Within(1, 255))
+    assets: tuple[str, ...] = field(validator=All(Some(), Each(Name())))
+    ltv: Decimal = field(default=Decimal(0), validator=RATE)
+    threshold: Decimal = field(default=Decimal(0), validator=RATE)
+
+
+@frozen(kw_only=True)
 class PoolConfig:
     """A pool that exchanges two assets both ways.
 
@@ -135,6 +154,7 @@ class ChainConfig:
         wrappers: Assets that can be wrapped.
         stakings: Assets that can be staked.
         reserves: What can be lent and borrowed.
+        emodes: Efficiency modes of the markets.
         pools: What can be swapped.
         lenders: Flash loans.
         approvals: By account: the spenders that take its tokens only within an allowance.
@@ -159,6 +179,7 @@ class ChainConfig:
     wrappers: tuple[WrapperConfig, ...] = ()
     stakings: tuple[StakingConfig, ...] = ()
     reserves: tuple[ReserveConfig, ...] = ()
+    emodes: tuple[EModeConfig, ...] = ()
     pools: tuple[PoolConfig, ...] = ()
     lenders: tuple[LenderConfig, ...] = ()
     approvals: Mapping[str, tuple[str, ...]] = field(factory=nothing)

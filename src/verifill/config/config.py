@@ -18,6 +18,7 @@ from verifill.engine.errors import ConfigError
 from verifill.machines.policies import Policies
 
 LOG = "log"  # where a run is written does not change the run
+ANCHOR = "anchor"  # nor does where its progress is kept
 FILE = "file"
 HOSTED = (
     "seed",
@@ -31,7 +32,7 @@ HOSTED = (
     "loopback",
 )
 LOOPBACK = "loopback"  # a server's settings do not change a backtest
-ELSEWHERE = frozenset({LOG, FILE, LOOPBACK, "ccxt", "environment", "environments"})
+ELSEWHERE = frozenset({LOG, ANCHOR, FILE, LOOPBACK, "ccxt", "environment", "environments"})
 
 
 @frozen(kw_only=True)
@@ -48,6 +49,11 @@ class Config(Settings):
     def log_folder(self) -> Path:
         """Where the log goes."""
         return self.path(self.log or Path("runs") / self.file.stem)
+
+    @property
+    def anchor_file(self) -> Path | None:
+        """Where the anchor of the log goes; None for the usual place."""
+        return self.path(self.anchor) if self.anchor else None
 
     @property
     def digest(self) -> str:

@@ -15,8 +15,18 @@ from verifill.engine.errors import ConfigError
 from verifill.venues.instructions import Operation
 
 ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+SHARED: Final = ("aave_v3", "lido", "etherfi")
 LEVELS: Final = ("INCLUDED", "SAFE", "FINAL")
-SPEAKS: Final = ("aave_v3", "uniswap_v2", "uniswap_v3", "weth", "wsteth", "lido")
+SPEAKS: Final = (
+    "aave_v3",
+    "uniswap_v2",
+    "uniswap_v3",
+    "weth",
+    "wsteth",
+    "lido",
+    "etherfi",
+    "weeth",
+)
 
 
 class Address(Rule):
@@ -53,8 +63,10 @@ class EvmAccountConfig:
         key: The variable that holds its private key.
         keystore: Its encrypted key file, instead of `key`.
         unlock: The variable that holds what opens the file.
-        owner: The account that owns it and sends for it: its address is that of an executor of its
-            own, a contract of venues/evm/contracts that was made with this owner.
+        owner: The account that owns it and sends for it: its address is that of a Safe, or of an
+            executor of its own, a contract of venues/evm/contracts that was made with this owner.
+        multisend: Of a Safe that the owner owns alone: the address of its `MultiSendCallOnly`.
+        steps: Of a Safe: the address of the contract `Steps` of venues/evm/contracts.
     """
 
     address: str = field(validator=All(Some(), Address()))
@@ -62,6 +74,8 @@ class EvmAccountConfig:
     keystore: Path | None = None
     unlock: str = field(default="", validator=FromVariable())
     owner: str = ""
+    multisend: str = field(default="", validator=Address())
+    steps: str = field(default="", validator=Address())
 
 
 @frozen(kw_only=True)
@@ -70,17 +84,19 @@ class EvmContractConfig:
 
     Attributes:
         speaks: What it understands: `aave_v3` (a lending market, and its flash loans), `uniswap_v2`
-            and `uniswap_v3` (routers), `weth`, `wsteth` (a wrapper with a rate), `lido` (staking,
-            with a queue).
+            and `uniswap_v3` (routers), `weth`, `wsteth` and `weeth` (wrappers with a rate), `lido`
+            and `etherfi` (staking, with a queue).
         address: Its address.
         quoter: Of Uniswap V3: the address of the quoter.
         fee: Of Uniswap V3: the pool, by its fee in millionths.
+        queue: Of ether.fi: the address of the requests to withdraw.
     """
 
     speaks: str = field(validator=OneOf(SPEAKS))
     address: str = field(validator=All(Some(), Address()))
     quoter: str = field(default="", validator=Address())
     fee: int = field(default=3_000, validator=Within(1, 1_000_000))
+    queue: str = field(default="", validator=Address())
 
 
 @frozen(kw_only=True)
@@ -126,3 +142,8 @@ class EvmConfig:
     deadline_s: int = field(default=600, validator=Within(1, 86_400))
     stale_s: int = field(default=300, validator=Within(0, 86_400))
     by_way_of_zero: tuple[str, ...] = field(default=(), validator=Each(Name()))
+
+    @property
+    def shared(self) -> frozenset[str]:
+        """The staking tokens and lending markets whose shares the chain tells the worth of."""
+        return frozenset(n for n, its in self.contracts.items() if its.speaks in SHARED)

@@ -17,9 +17,11 @@ EXCHANGE_OPERATIONS: Final = (
     Operation.SPOT_TRADE,
     Operation.PERP_TRADE,
     Operation.SET_LEVERAGE,
+    Operation.SET_MARGIN_MODE,
     Operation.INTERNAL_TRANSFER,
     Operation.TRANSFER,
 )
+USUAL: Final = tuple(o for o in EXCHANGE_OPERATIONS if o is not Operation.SET_MARGIN_MODE)
 
 
 def nothing() -> Mapping[Any, Any]:
@@ -151,7 +153,8 @@ class ExchangeConfig:
         accounts: Its accounts, each with the assets that it can hold; those of its instruments
             are added.
         instruments: What can be traded.
-        operations: What is supported; everything an exchange can do if left out.
+        operations: What is supported; if left out, everything an exchange can do but
+            SET_MARGIN_MODE, which makes margin modes positions that are verified.
         windows_s: By operation: seconds until an effect is overdue; 60 if left out.
         soft_windows_s: By operation: seconds until something pending is told to be slow; never if
             left out.
@@ -164,7 +167,7 @@ class ExchangeConfig:
     )
     instruments: tuple[InstrumentConfig, ...] = ()
     operations: tuple[Operation, ...] = field(
-        default=EXCHANGE_OPERATIONS, validator=Each(OneOf(EXCHANGE_OPERATIONS))
+        default=USUAL, validator=Each(OneOf(EXCHANGE_OPERATIONS))
     )
     windows_s: Mapping[Operation, int] = field(factory=nothing, validator=Each(Within(1, YEAR_S)))
     soft_windows_s: Mapping[Operation, int] = field(

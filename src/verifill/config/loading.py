@@ -20,7 +20,7 @@ from typed_settings.loaders import EnvLoader, Loader, TomlFormat
 from typed_settings.types import LoadedSettings, LoaderMeta, OptionInfo, OptionList
 
 from verifill.config.config import Config
-from verifill.config.exact import Place, checked, settings_of
+from verifill.config.exact import Place, checked, read, settings_of
 from verifill.config.settings import Settings
 from verifill.engine.errors import ConfigError
 
@@ -50,6 +50,34 @@ def load_config(path: Path | str, environment: Mapping[str, str] | None = None) 
         raise ConfigError(msg) from error
     said = {field.name: getattr(settings, field.name) for field in attrs.fields(Settings)}
     return Config(**said, file=file)
+
+
+def config_of(table: Mapping[str, object], file: Path) -> Config:
+    """The configuration that a file would be that said this; the environment is not asked.
+
+    Args:
+        table: what it would say, as plain values.
+        file: its name; relative paths start at its folder.
+
+    Raises:
+        ConfigError: a setting is unknown, missing or not allowed.
+    """
+    settings: Settings = read(Settings, table, Place(str(file)))
+    said = {field.name: getattr(settings, field.name) for field in attrs.fields(Settings)}
+    return Config(**said, file=file)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file says, as plain values.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"{path}: {_unreadable(error)}"
+        raise ConfigError(msg) from error
 
 
 class TomlFile:

@@ -155,6 +155,8 @@ class Settings:
         seed: Where chance begins, in everything that is random.
         log: The folder of the log; `runs/NAME-OF-THE-FILE` if left out. The digest of the
             configuration leaves it out.
+        anchor: The file that keeps the progress of a live log elsewhere, best on another disk; one
+            in the user's folder for state if left out. The digest leaves it out, too.
         environment: The environment whose endpoints a live run uses, one of `environments`. The
             digest of the configuration leaves both out.
         loop: How the loop runs.
@@ -182,6 +184,7 @@ class Settings:
     quote: str = ""
     seed: int = field(default=0, validator=Within(0))
     log: Path | None = None
+    anchor: Path | None = None
     environment: str = ""
     loop: LoopConfig = LoopConfig()
     retry: ModesConfig = field(factory=ModesConfig)

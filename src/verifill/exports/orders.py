@@ -1,9 +1,10 @@
 """A log as a table of order records: what was asked of venues, and what came of it.
 
 A row is written once and never changed. What is known better later is a row of its own, which
-names the row that it corrects: an outcome, a part that was filled, a second send under a new
-key, the remainder or the compensation of another instruction. Rehearsals reach no venue and
-have no rows. The names of columns are ours; they are of no regulation.
+names the row that it corrects: an outcome, a part that was filled, the same request once more
+under its own key, a second send under a new key, the remainder or the compensation of another
+instruction. Rehearsals reach no venue and have no rows. The names of columns are ours; they are
+of no regulation.
 """
 
 import json
@@ -20,7 +21,7 @@ from verifill.engine.log.expand import Nesting
 from verifill.engine.log.reader import Log
 from verifill.exports.entries import entries
 from verifill.machines.leg import REHEARSAL
-from verifill.machines.tight_loop import Tight
+from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.observing.decisions import Decisions
 from verifill.observing.following import Entry
 from verifill.observing.places import INSTRUCTION_ENDS, TIGHT_LOOP, Places
@@ -58,7 +59,7 @@ COLUMNS: Final[Mapping[str, Any]] = {
     "refs": pl.String,
     "reason": pl.String,
 }
-SENT, SENT_AGAIN, JUDGED, ENDED = "SENT", "SENT_AGAIN", "JUDGED", "ENDED"
+SENT, REPEATED, SENT_AGAIN, JUDGED, ENDED = "SENT", "REPEATED", "SENT_AGAIN", "JUDGED", "ENDED"
 BATCH: Final = 10_000
 
 Row = dict[str, Any]
@@ -138,7 +139,9 @@ class _Table:
             order.wanted = None
         if self._places.has_moved(entry):
             before, after = self._places.of(entry.source), self._places.of(entry.target)
-            if before.tight == Tight.RECONCILE:
+            if entry.event == TightEvent.REPEAT:
+                yield self._row(order, _at(entry) | {"record": REPEATED})
+            elif before.tight == Tight.RECONCILE:
                 yield self._row(order, self._judged(entry, order, after.tight))
             elif after.tight in INSTRUCTION_ENDS:
                 yield self._row(order, _at(entry) | {"record": ENDED, "state": after.tight})

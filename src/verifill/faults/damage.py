@@ -83,8 +83,8 @@ Damage = Callable[[World, str, str], None]
 DAMAGES: Mapping[str, tuple[Damage, str]] = {
     **{f"bit flips in {name}": (flip, name) for name in (DATABASE, HEADER, ANCHOR, MARK)},
     f"bit flips in {WAL}": (flip, WAL),
-    **{f"{name} ends early": (cut, name) for name in (DATABASE, HEADER)},
-    **{f"{name} is gone": (remove, name) for name in (DATABASE, HEADER, ANCHOR)},
+    **{f"{name} ends early": (cut, name) for name in (DATABASE, HEADER, MARK)},
+    **{f"{name} is gone": (remove, name) for name in (DATABASE, HEADER, ANCHOR, MARK)},
     "first record deleted": (delete, FIRST),
     "record deleted": (delete, MIDDLE),
     "last record deleted": (delete, LAST),
@@ -153,24 +153,24 @@ def _header_of(world: World) -> object:
 
 
 def _anchored(world: World) -> object:
-    """Whether its last whole line is one that was published; an earlier one anchors less."""
+    """Whether its first and its last whole line are such that were published."""
     if not world.anchor.exists():
         return None
     lines = world.anchor.read_bytes().split(b"\n")[:-1]
-    return lines[-1].decode("ascii", "replace") in [
-        f"{n} {d}" for n, d in world.disk.acknowledged.items()
-    ]
+    published = [f"{n} {d}" for n, d in world.disk.acknowledged.items()]
+    return [lines[at].decode("ascii", "replace") in published for at in (0, -1)]
 
 
-def _nothing_of(_world: World) -> object:
-    """A mark that is damaged says so by its checksum, and is not believed: the anchor is."""
-    return None
+def _marked(world: World) -> object:
+    """Its bytes tell by their checksum that they are what was written, so that each counts."""
+    mark = world.log / MARK
+    return mark.read_bytes() if mark.exists() else None
 
 
 SAYS: Mapping[str, Callable[[World], object]] = {
     HEADER: _header_of,
     ANCHOR: _anchored,
-    MARK: _nothing_of,
+    MARK: _marked,
 }
 """File -> what it says; of the database and its log of writes, the records."""
 QUERIES = (
@@ -187,8 +187,8 @@ HAZARDS = (
         name="bit flips",
         group=Group.DAMAGE,
         what="a bit of the database, the header, the anchor or the mark is another while no engine "
-        "runs; harmless where SQLite reads what it read before, in an earlier line of the anchor, "
-        "and in the mark",
+        "runs; harmless where SQLite reads what it read before, and in a line of the anchor that "
+        "is neither its first nor its last",
         rows=("P5", "C29"),
         scenes=scenes("three"),
         spots=spots(*(f"bit flips in {name}" for name in (DATABASE, HEADER, ANCHOR, MARK))),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from verifill.faults.hazard import Expected, Group, Hazard, Scene, Spot, Whole, scenes
 from verifill.faults.judge import Verdict
-from verifill.faults.kills import ENDS, INTENT, MADE, move
+from verifill.faults.kills import ENDS, MADE, move
 from verifill.faults.lives import World
 from verifill.faults.moments import Place
 
@@ -34,13 +34,12 @@ def play(world: World, spot: Spot) -> None:
 
 
 def ended(scene: Scene, spot: Spot, _whole: Whole) -> Expected:
-    """As if nothing had happened: the log decides what was sent."""
+    """As if nothing had happened: the log decides what was sent, under which key."""
     if spot.nth <= MADE:
         return frozenset({Verdict.REFUSED})
     if scene.plan in ENDS:
         return frozenset({ENDS[scene.plan]})
-    resent = HOW[spot.how][1] and spot.move == INTENT
-    return frozenset({Verdict.RESENT if resent else Verdict.DONE})
+    return frozenset({Verdict.DONE})
 
 
 HAZARDS = (

@@ -4,6 +4,7 @@ Columns are counts of what must never happen. A verdict is how the run ended, an
 compared with the one that is pinned for the cell.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
@@ -53,7 +54,8 @@ class Counts:
     """What must be zero.
 
     Attributes:
-        double: sends of one key, and effects of one instruction, beyond the first.
+        double: effects of one key, and of one instruction, beyond the first; calls under one key
+            that are no repeat by the log, of a venue of class K, with the same request.
         skipped: entries of plans without a fate, or DONE without having been done.
         lost: records that were acknowledged and are not in the log; sends without an INTENT there.
         wrong: terminal states and books that the venues contradict.
@@ -94,8 +96,7 @@ def judged(world: World, story: Story, by_venue: int = 0) -> Counts:
     """
     counts = Counts(undetected=world.undetected)
     effects = world.wire.effects()
-    sends = sum(count - 1 for count in world.wire.sent.values())
-    counts.double = sends + too_many(world, story) - by_venue
+    counts.double = _calls_too_many(world, story) + too_many(world, story) - by_venue
     counts.skipped = sum(map(_skipped, _over(story)))
     counts.lost = _lost(world, story)
     counts.wrong = _wrong(story, effects)
@@ -165,6 +166,15 @@ def _moves(table: Table[Any, Any]) -> Iterator[tuple[str, str, str]]:
 def _over(story: Story) -> list[Planned]:
     """The plans of which nothing is to come."""
     return list(story.plans) if story.state in AT_REST else list(story.plans[:-1])
+
+
+def _calls_too_many(world: World, story: Story) -> int:
+    """Sends under one key beyond the first and its repeats; and requests under it that differ."""
+    wire = world.wire
+    repeats = Counter(key for sent in story.sent for key in sent.repeats)
+    calls = sum(max(0, count - 1 - repeats[key]) for key, count in wire.sent.items())
+    others = sum(len(bodies) - 1 for bodies in wire.bodies.values())
+    return calls + others + sum(count for key, count in repeats.items() if not wire.once(key))
 
 
 def too_many(world: World, story: Story) -> int:

@@ -49,8 +49,9 @@ def play(world: World, spot: Spot) -> Verdict:
 def foreseen(world: World) -> Verdict:
     """How a run must end whose log is left like this, if it is planned again where need be.
 
-    An order that is open in the log and that no venue has is sent again. One of which the log
-    says already that nothing happened is planned anew, and that one is sent once.
+    An order that is open in the log and that no venue has is sent again; in class K under its own
+    key. One of which the log says already that nothing happened is planned anew, and that one is
+    sent once.
     """
     if not world.log.exists():
         return Verdict.DONE  # it is made in the next life
@@ -60,17 +61,24 @@ def foreseen(world: World) -> Verdict:
     except (LogError, sqlite3.Error):
         return Verdict.REFUSED
     effects = world.wire.effects()
-    again = any(_sent_again(sent, story.state, effects) for sent in story.sent)
+    again = any(_sent_again(sent, story.state, effects, world) for sent in story.sent)
     return Verdict.RESENT if again else Verdict.DONE
 
 
-def _sent_again(sent: Sent, state: str, effects: Mapping[str, int]) -> bool:
-    """Whether it was sent again, or will be: nobody has it, or its chain goes on with it."""
+def _sent_again(sent: Sent, state: str, effects: Mapping[str, int], world: World) -> bool:
+    """Whether it has a second key, or will have: nobody has it, or its chain goes on with it."""
     if len(sent.keys) > 1:
         return True
     if sent.leaf in TERMINAL:
         return sent.leaf == Tight.RETRY_RESEND and state == f"ATOMIC.STEP.{Tight.SEND}"
-    return not any(effects.get(key) for key in sent.keys)
+    return not (_counts_once(world) or any(effects.get(key) for key in sent.keys))
+
+
+def _counts_once(world: World) -> bool:
+    """Whether the exchange executes a key at most once, as the chain of these plans does."""
+    hosting = world.hosting
+    exchange = next(iter(hosting.exchanges), "")
+    return hosting.config.loopback.of(exchange).idempotency is Idempotency.K
 
 
 @contextmanager
@@ -81,13 +89,16 @@ def copied(world: World) -> Generator[Path]:
 
 
 def ended(scene: Scene, spot: Spot, whole: Whole) -> Expected:
-    """As if nothing had happened; what was never sent is sent in the next life."""
+    """As if nothing had happened; what was never sent is sent in the next life.
+
+    In class K under its own key, which is no second send.
+    """
     first = spot.ats[0]
     if _unmade(first):
         return frozenset({Verdict.REFUSED})
     if scene.plan in ENDS:
         return frozenset({ENDS[scene.plan]})
-    if not _between(first, whole):
+    if scene.klass is Idempotency.K or not _between(first, whole):
         return frozenset({Verdict.DONE})
     if scene.klass is Idempotency.N:
         return frozenset({Verdict.HELD})
@@ -121,7 +132,7 @@ def in_recovery(whole: Whole, _seed: int) -> Iterator[Spot]:
                         yield Spot(ats=(first, At(place, second, late)))
 
 
-RECOVERY = {Place.COMMIT: 7, Place.READING: 6, Place.QUESTION: 1, Place.LOOK: 3, Place.ANCHOR: 1}
+RECOVERY = {Place.COMMIT: 11, Place.READING: 6, Place.QUESTION: 1, Place.LOOK: 3, Place.ANCHOR: 1}
 """How many moments of a recovery are tried: more than one has, for what comes just after it."""
 
 ALL = ("one", "three", "saga", "saga taken back", "one transaction", "withdrawal", "wrap", "revert")
@@ -146,7 +157,10 @@ HAZARDS = (
         group=Group.KILL,
         what="the process is gone around a send, and again at any moment of its recovery",
         rows=("P1", "C23"),
-        scenes=scenes("three", "saga", "saga taken back", "one transaction"),
+        scenes=(
+            *scenes("three", "saga", "saga taken back", "one transaction"),
+            *scenes("three", "saga", klass=Idempotency.D, lag_s=5),
+        ),
         spots=in_recovery,
         play=play,
         expects=ended,

@@ -77,9 +77,11 @@ def foretold(scene: Scene, spot: Spot, whole: Whole) -> Expected:
     sends = [fault for fault in faults if fault.on is Route.SUBMIT]
     lost = {fault.nth for fault in sends if fault.name in LOST}
     limited = {fault.nth for fault in sends if fault.name == LIMITED}
-    silent = lost if scene.klass is Idempotency.N else set[int]()
+    silent = set[int]() if scene.klass is Idempotency.D else lost
     unheard = {fault.nth for fault in sends if fault.name in UNHEARD}
-    return frozenset({Sends(lost | limited, silent, unheard).end(scene.plan)})
+    repeats = scene.klass is Idempotency.K
+    made = Sends(lost | limited, silent, unheard, repeats=repeats)
+    return frozenset({made.end(scene.plan)})
 
 
 class HeldError(Exception):
@@ -94,14 +96,18 @@ class Sends:
         vain: numbers of those without effect.
         silent: those of which nobody can prove it.
         unheard: those that are failures to their breaker.
+        repeats: whether what nobody can prove is sent once more, under its own key.
         count: how many there were so far.
+        renewed: whether something was sent under a second key.
         rows: a breaker's scope -> failures in a row.
     """
 
     vain: AbstractSet[int]
     silent: AbstractSet[int]
     unheard: AbstractSet[int]
+    repeats: bool = False
     count: int = 0
+    renewed: bool = False
     rows: dict[str, int] = field(factory=dict[str, int])
 
     def end(self, plan: str) -> Verdict:
@@ -110,8 +116,7 @@ class Sends:
             ended = ENDS[plan](self)
         except HeldError:
             return Verdict.HELD
-        again = any(number <= self.count for number in self.vain)
-        return Verdict.RESENT if ended is Verdict.DONE and again else ended
+        return Verdict.RESENT if ended is Verdict.DONE and self.renewed else ended
 
     def done(self, scope: str) -> bool:
         """Send an instruction until it has its effect; False if it may not be sent any more.
@@ -119,17 +124,32 @@ class Sends:
         Args:
             scope: of its breaker.
         """
-        for _ in range(SENDS):
-            if self.rows.get(scope, 0) >= FAILURES:
+        for number in range(SENDS):
+            if self._is_open(scope):
                 return False
-            self.count += 1
-            failed = self.count in self.unheard
-            self.rows[scope] = self.rows.get(scope, 0) + 1 if failed else 0
+            self.renewed |= number > 0
+            self._send(scope)
             if self.count in self.silent:
-                raise HeldError
+                self._resolve(scope)
             if self.count not in self.vain:
                 return True
         return False
+
+    def _resolve(self, scope: str) -> None:
+        """Send what nobody can tell of once more, until it has its effect; or it is HELD."""
+        while self.repeats and not self._is_open(scope):
+            self._send(scope)
+            if self.count not in self.vain:
+                return
+        raise HeldError
+
+    def _send(self, scope: str) -> None:
+        self.count += 1
+        failed = self.count in self.unheard
+        self.rows[scope] = self.rows.get(scope, 0) + 1 if failed else 0
+
+    def _is_open(self, scope: str) -> bool:
+        return self.rows.get(scope, 0) >= FAILURES
 
     def all_done(self, scopes: Sequence[str]) -> Verdict:
         """Instructions one after another; one that failed is planned again."""

@@ -9,7 +9,7 @@ from verifill.faults.mixtures import foretold, mixed, mixtures
 from verifill.faults.moments import Place
 from verifill.faults.plans import PLANS
 from verifill.faults.story import told
-from verifill.faults.venues import CLASSES, armed, every
+from verifill.faults.venues import CLASSES, armed, by_class, every
 from verifill.venues.loopback.faults import (
     CATALOGUE,
     Break,
@@ -29,6 +29,7 @@ ASTRAY = Fault(
     handling=Handling(late_s=30),
     delivery=Delivery(after=Break.DROP),
 )
+LOST_TWICE = Fault(name="lost_twice", times=2, delivery=Delivery(before=Break.HOLD))
 SLOW = Fault(name="takes long", times=3, handling=Handling(share=0, rest_s=50))
 
 
@@ -79,12 +80,13 @@ HAZARDS = (
     Hazard(
         name="found_beyond_lag",
         group=Group.VENUE,
-        what="executed, no answer, and not found for 30 minutes: beyond what is declared",
+        what="executed, no answer, and not found for 30 minutes: beyond what is declared; in class "
+        "K the same request again is told of the first",
         rows=("C5",),
         scenes=BEYOND,
         spots=every(HIDDEN),
         play=armed(HIDDEN),
-        expects=verdict(Verdict.HELD),
+        expects=by_class(Verdict.DONE, Verdict.HELD, Verdict.HELD),
     ),
     Hazard(
         name="arrives_within_lag",
@@ -98,16 +100,35 @@ HAZARDS = (
     Hazard(
         name="arrives_beyond_lag",
         group=Group.VENUE,
-        what="no answer; the order arrives 30 s late, and the venue had declared no lag: a second "
-        "one was sent after its false proof, which is the venue's, and is noticed",
+        what="no answer; the order arrives 30 s late, and the venue had declared no lag: it was "
+        "sent again under its own key by then, and of the two one counts",
         rows=("P8", "C5"),
-        scenes=scenes("three"),
+        scenes=scenes("three", "saga", "one transaction", "withdrawal"),
         spots=every(ASTRAY),
         play=armed(ASTRAY),
-        expects=verdict(Verdict.HALTED),
-        twice=(Idempotency.K,),
-        ticks=4,
-        moves=tuple(PLANS),
+    ),
+    Hazard(
+        name="lost_twice",
+        group=Group.VENUE,
+        what="the request never arrives, nor does what is sent next: in class K the same once more",
+        rows=("P7", "C2"),
+        scenes=(
+            *scenes("three", "one transaction"),
+            *scenes("three", klass=Idempotency.D, lag_s=5),
+        ),
+        spots=every(LOST_TWICE),
+        play=armed(LOST_TWICE),
+        expects=by_class(Verdict.DONE, Verdict.RESENT, Verdict.HELD),
+    ),
+    Hazard(
+        name="transfer_never_arrives",
+        group=Group.VENUE,
+        what="a withdrawal never arrives at a venue of class D: no time proves that it will not",
+        rows=("P7", "C2", "C15"),
+        scenes=scenes("withdrawal", klass=Idempotency.D, lag_s=5),
+        spots=every(CATALOGUE["timeout_before"], 1),
+        play=armed(CATALOGUE["timeout_before"]),
+        expects=verdict(Verdict.HELD),
     ),
     Hazard(
         name="tick_overrun",
@@ -127,7 +148,6 @@ HAZARDS = (
         scenes=scenes("one transaction", "wrap"),
         spots=every(CATALOGUE["timeout_before"]),
         play=armed(CATALOGUE["timeout_before"]),
-        expects=verdict(Verdict.RESENT),
     ),
     Hazard(
         name="revert",

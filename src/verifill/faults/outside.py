@@ -30,6 +30,7 @@ from verifill.venues.loopback.wire import Submit
 from verifill.venues.loopback.world import NETWORK
 from verifill.venues.loopback.world import World as VenuesWorld
 from verifill.venues.orders import Cause
+from verifill.venues.rules import Idempotency
 
 START_NS = 1_700_000_000 * NANOSECONDS
 ANSWER_NS = 1_000_000  # a request takes a millisecond
@@ -109,6 +110,7 @@ class Wire:
     Attributes:
         moments: of the life that asks.
         sent: key -> how often it was submitted.
+        bodies: key -> the requests that it was submitted with.
         keys: those that were submitted, in order.
         hook: called before each request with its place and number.
     """
@@ -121,6 +123,8 @@ class Wire:
         self.service.script.arm(faults)
         self.moments = Moments()
         self.sent: dict[str, int] = {}
+        self.bodies: dict[str, set[bytes]] = {}
+        self._venues: dict[str, str] = {}
         self.keys: list[str] = []
         self._dark_ns = 0
         self._refused = False
@@ -147,6 +151,8 @@ class Wire:
     def _submit(self, target: str, body: bytes) -> Attempt:
         key = msgspec.json.decode(body, type=Submit).key
         self.sent[key] = self.sent.get(key, 0) + 1
+        self.bodies.setdefault(key, set()).add(body)
+        self._venues[key] = target.split("/")[1]
         self.keys.append(key)
         return self._ask("POST", target, body)
 
@@ -166,9 +172,9 @@ class Wire:
 
     def _told(self, outgoing: Outgoing) -> Attempt:
         """What a client makes of an answer on its way."""
-        if outgoing.ends is Break.HOLD:
+        if outgoing.ends is Break.HOLD or outgoing.drips:
             self._time.busy(TIMEOUT_NS)
-        if outgoing.ends in {Break.DROP, Break.HOLD} or outgoing.truncated:
+        if outgoing.ends in {Break.DROP, Break.HOLD} or outgoing.truncated or outgoing.drips:
             return Lost(str(outgoing.ends or "the answer breaks off"))
         return Answered(outgoing.status, outgoing.body, outgoing.headers.get("Retry-After", ""))
 
@@ -205,6 +211,12 @@ class Wire:
             effect.key: effect.effects * (not moving.isdisjoint(effect.refs))
             for effect in self.service.effects()
         }
+
+    def once(self, key: str) -> bool:
+        """Whether the venue that a key was submitted to executes it at most once, for ever."""
+        hosted = self.service.world.hosted
+        venue = self._venues.get(key)
+        return venue is None or hosted[venue].idempotency is Idempotency.K
 
     def situation(self) -> Iterator[object]:
         """All that what the venues do next depends on, as plain values."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import apsw
 
+from verifill.engine.log.mark import MARK
 from verifill.engine.log.writer import HEADER
 from verifill.faults.hazard import Expected, Group, Hazard, Scene, Spot, Whole, scenes
 from verifill.faults.judge import Verdict
@@ -93,12 +94,14 @@ def image_of(disk: Disk, folder: Path, chance: Chance) -> Mapping[str, bytes]:
 def lay_out(log: Path, image: Mapping[str, bytes]) -> None:
     """The folder of a log as a power cut left it.
 
-    The header is whole: it was synced before the database was there. See `power_beside`.
+    The header is whole: it was synced before the database was there. See `power_beside`. Of the
+    mark the newest is left: it is written after the sync of what it speaks of.
     """
-    header = (log / HEADER).read_bytes()
+    kept = {name: (log / name).read_bytes() for name in (HEADER, MARK)}
     shutil.rmtree(log)
     log.mkdir()
-    (log / HEADER).write_bytes(header)
+    for name, data in kept.items():
+        (log / name).write_bytes(data)
     for name, data in image.items():
         (log / name).write_bytes(data)
 
@@ -133,7 +136,7 @@ def killed_after(made: int) -> Callable[[Scene, Spot, Whole], Expected]:
     def ends(_scene: Scene, spot: Spot, _whole: Whole) -> Expected:
         if spot.nth <= (MADE if spot.ats else made):
             return frozenset({Verdict.REFUSED})
-        return frozenset({Verdict.DONE, Verdict.RESENT})
+        return frozenset({Verdict.DONE})
 
     return ends
 

@@ -16,6 +16,8 @@ from typing import Any
 import apsw
 from attrs import define, field
 
+from verifill.engine.log.mark import MARK, make_mark
+
 SECTOR_BYTES = 512
 
 Chance = Callable[[], bool]
@@ -114,7 +116,8 @@ class Disk(apsw.VFS):
     def after_kill(self, folder: Path, header: Path) -> Path:
         """Go on in another folder with what the system shows: the process was killed."""
         folder.mkdir()
-        (folder / header.name).write_bytes(header.read_bytes())
+        for path in (header, header.with_name(MARK)):
+            (folder / path.name).write_bytes(path.read_bytes())
         for path in list(self.files):
             content = self.files[path]
             if path.exists():
@@ -255,11 +258,12 @@ class Rows:
 
 
 def laid_out(image: dict[str, bytes], folder: Path, header: Path) -> Path:
-    """The folder of a log as a power cut left it."""
+    """The folder of a log as a power cut left it, with the oldest mark that it may leave."""
     folder.mkdir()
     for name, data in image.items():
         (folder / name).write_bytes(data)
     (folder / header.name).write_bytes(header.read_bytes())
+    make_mark(folder)
     return folder
 
 

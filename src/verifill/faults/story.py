@@ -12,7 +12,7 @@ from verifill.engine.log.connection import DATABASE, connect_to_read, rows_after
 from verifill.engine.log.record import COLUMNS
 from verifill.machines.nesting import INSTANCES
 from verifill.machines.strategy import Fate
-from verifill.machines.tight_loop import TIGHT_LOOP, Tight
+from verifill.machines.tight_loop import TIGHT_LOOP, Tight, TightEvent
 
 HOLDERS = (
     "INSTRUCTION.",
@@ -49,6 +49,7 @@ class Sent:
         role: PLAN, STEP, COMPENSATION and so on.
         child: which remainder it is; 0 for none.
         keys: under which it was sent, in order.
+        repeats: under which of them it was to be sent once more, each time.
         leaf: the leaf of the tight loop that it came to last.
     """
 
@@ -57,6 +58,7 @@ class Sent:
     role: str
     child: int
     keys: list[str] = field(factory=list[str])
+    repeats: list[str] = field(factory=list[str])
     leaf: str = Tight.SEND
 
 
@@ -198,6 +200,8 @@ def _go_on(plan: Planned, row: Facts, payload: Facts) -> None:
         plan.chains.append(CHAINS[row["to"]])
     if row["kind"] == "INTENT" and memory:
         _take(plan.sent, memory["leg"]).keys.append(row["intent_id"])
+    if row["event"] == TightEvent.REPEAT and memory:
+        _take(plan.sent, memory["leg"]).repeats.append(memory["leg"]["key"])
     if row["machine"] == TIGHT_LOOP.name and row["instance"] in plan.sent:
         leaf = _leaf(row["to"])  # of what is to be sent again, nothing is sent before its INTENT
         again = row["event"] and leaf == Tight.SEND

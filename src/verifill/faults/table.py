@@ -225,7 +225,7 @@ The judge holds the log against the venues' own journal. What must be zero:
 
 | column | counts |
 |---|---|
-| double | sends of one key beyond the first, effects of one instruction beyond the first |
+| double | effects of one key or instruction beyond the first, sends of a key that are no repeat |
 | skipped | entries of a plan without a fate, or DONE without having been done |
 | lost | records that were acknowledged and are not in the log, sends without an INTENT there |
 | wrong | terminal states and books that the venues contradict |
@@ -235,9 +235,11 @@ The judge holds the log against the venues' own journal. What must be zero:
 | unexpected | verdicts other than the pinned one: an engine that only holds fails too |
 
 `by venue` counts effects too many that a venue is to blame for, because it breaks its word here:
-it executes one send twice, or has proven that an order is not there, which arrives later than it
-has declared. Just one effect is allowed for that in such a cell, and it must come about: a second
-one is `double`, none is `unexpected`. Nowhere else is any.
+it executes one send twice. Just one effect is allowed for that in such a cell, and it must come
+about: a second one is `double`, none is `unexpected`. Nowhere else is any.
+
+RESENT says that something went out under a second key, after proof. What goes out once more under
+its own key, in class K, is DONE: there is one intent, and one effect.
 
 One verdict is pinned for each cell. Some follow from what was really done: of a bit that flips,
 from whether SQLite, asked without the engine, still reads what it read before; of a process that is

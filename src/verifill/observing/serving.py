@@ -28,14 +28,14 @@ class Exporter:
 
     Args:
         folder: the log's folder.
-        anchor: the anchor's file.
+        anchor: the anchor's file; None if it is none.
 
     Raises:
         LogError: it is no log.
         ConfigError: it is the log of a backtest.
     """
 
-    def __init__(self, folder: Path, anchor: Path) -> None:
+    def __init__(self, folder: Path, anchor: Path | None) -> None:
         self._follower = Follower(folder)
         self._metrics = Metrics(self._follower.header)
         self._anchor = anchor
@@ -55,7 +55,8 @@ class Exporter:
             for entry in entries:
                 metrics.add(entry)
         metrics.engine_up.set(is_held(self._follower.folder))
-        metrics.anchor_lag.set(self._follower.position - last_anchored(self._anchor))
+        told = last_anchored(self._anchor) if self._anchor else math.nan
+        metrics.anchor_lag.set(self._follower.position - told)
         metrics.readable.set(1)
 
     def text(self) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 from attrs import frozen
 
+from verifill.anchors import anchor_to_ask
 from verifill.engine.errors import VerifillError
-from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.verify.log import verify
 from verifill.engine.verify.verdict import Check, Verdict
 from verifill.modes import BACKTEST
@@ -51,7 +51,7 @@ class Judged:
     Attributes:
         config: what the run was run with; a backtest cannot be run again without.
         start_from: log of the run that a backtest continued.
-        anchor: anchor of a live log; None for that beside the log.
+        anchor: anchor of a live log; None for that which its header names.
         no_anchor: ask none.
         no_replay: do not run it again.
     """
@@ -69,8 +69,8 @@ def badges(folder: Path, judged: Judged) -> Sequence[Badge]:
     Raises:
         LogError: it is no log, or so damaged that nothing can be said about it.
     """
-    beside = judged.anchor or Path(f"{folder.resolve()}.anchor")
-    verdict = verify(folder, anchor=None if judged.no_anchor else FileAnchor(beside))
+    place = None if judged.no_anchor else anchor_to_ask(folder, judged.anchor)
+    verdict = verify(folder, anchor=place)
     return [_conforms(verdict), _chain(verdict), _again(folder, verdict.mode, judged)]
 
 

@@ -18,8 +18,8 @@ from typing import Any, Final
 from verifill.page.data import Content
 
 SCRIPTS: Final = (
-    "data.js", "run.js", "dom.js", "diagram.js", "timeline.js", "table.js", "detail.js",
-    "plots.js", "exceptions.js", "head.js", "cursor.js", "main.js",
+    "data.js", "run.js", "dom.js", "diagram.js", "overview.js", "timeline.js", "table.js",
+    "detail.js", "plots.js", "exceptions.js", "head.js", "cursor.js", "main.js",
 )  # fmt: skip
 LIVE: Final = "live.js"  # of a page that is served
 

@@ -23,6 +23,9 @@ from verifill.engine.log.writer import BESIDE
 from verifill.engine.replay.difference import COMPARED, PAYLOAD, Difference, Field, Row, Sort
 from verifill.modes import BACKTEST
 from verifill.replay.replayed import Replayed
+from verifill.result import MARKET
+from verifill.venues.data.cut import recomputed
+from verifill.venues.data.history import History
 
 ANEW: Final = (
     "market, venues and strategy were simulated anew from data, settings and strategy of the same "
@@ -64,7 +67,8 @@ def replay_backtest(
         said = described(settings, carried)
     with TemporaryDirectory(prefix="verifill-replay-") as work:
         again = Path(work) / "log"
-        parts = build(settings, work=Path(work) / BESIDE, start_from=carried)
+        history = _shared(folder, config)
+        parts = build(settings, work=Path(work) / BESIDE, start_from=carried, history=history)
         same_data(folder, log, parts, config)
         run(parts, again, config=said)
         count = log.last_seq
@@ -80,6 +84,22 @@ def replay_backtest(
         of=count,
         difference=difference,
     )
+
+
+def _shared(folder: Path, config: Config) -> History | None:
+    """The data of a run of a sweep, which may be a window of that of the settings; else None.
+
+    Raises:
+        ConfigError: it was changed.
+        DataError: it cannot be read.
+    """
+    if not (folder / BESIDE).is_symlink():
+        return None
+    history = History(folder / MARKET)
+    if recomputed(history) != history.digest:
+        problem = f"the data in {history.path} was changed; run the sweep again in a new folder"
+        raise config.error(problem)
+    return history
 
 
 def same_settings(

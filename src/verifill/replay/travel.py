@@ -77,7 +77,9 @@ class Travel:
         if self.last_seq > RECORDS_MAX:
             msg = (
                 f"{folder} holds {self.last_seq:,} records, and at most {RECORDS_MAX:,} are looked "
-                "into at once. Export what you want to see: verifill log export"
+                "into at once. A page shows state, positions and all else at each of 100,000 of "
+                f"them, from whichever you name: verifill report {folder} -o part.html --first "
+                "RECORD. Single records: verifill log show"
             )
             raise LogError(msg)
 

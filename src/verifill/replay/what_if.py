@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from verifill.anchors import ANCHOR
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.build import described
@@ -250,7 +251,8 @@ def _begun(to: Path, header: Mapping[str, Any], rows: Sequence[Row]) -> DurableL
             log.append([record])
             continue
         if log is None:
-            log = create_log(to, header, record, anchor=anchor)
+            own = {name: value for name, value in header.items() if name != ANCHOR}
+            log = create_log(to, own, record, anchor=anchor)  # beside it, as that says
         else:
             log.anchor()
             log.close()

@@ -16,6 +16,23 @@ struct Check {
     uint256 most;
 }
 
+/// Looks at one word of what a contract answers.
+abstract contract Checking {
+    error Late(uint256 time, uint256 notAfter);
+    error CheckFailed(uint256 check, uint256 found);
+
+    function _check(uint256 number, Check calldata one) internal view {
+        (bool ok, bytes memory said) = one.target.staticcall(one.data);
+        uint256 word = one.word * 32 + 32;
+        if (!ok || said.length < word) revert CheckFailed(number, 0);
+        uint256 found;
+        assembly ("memory-safe") {
+            found := mload(add(said, word))
+        }
+        if (found < one.least || found > one.most) revert CheckFailed(number, found);
+    }
+}
+
 /// The steps of one transaction: all of them take effect, or none does.
 ///
 /// It runs in two ways. As the code that an account delegates to (EIP-7702) only the account itself
@@ -24,7 +41,7 @@ struct Check {
 /// A flash loan comes back as `executeOperation`. That is let in only from the one lender that is
 /// fixed when the contract is made, only for a loan that this account itself has asked for, and only
 /// while its own transaction runs: whoever is called by a step cannot make it do anything.
-contract Executor {
+contract Executor is Checking {
     address public immutable owner;
     address public immutable lender;
     bool private transient running;
@@ -35,9 +52,7 @@ contract Executor {
     error NotOwner(address sender);
     error NotLent(address sender, address initiator);
     error Running();
-    error Late(uint256 time, uint256 notAfter);
     error CallFailed(uint256 step, address target, bytes reason);
-    error CheckFailed(uint256 check, uint256 found);
 
     constructor(address owner_, address lender_) {
         owner = owner_;
@@ -88,16 +103,5 @@ contract Executor {
         bytes4 what = bytes4(data);
         bool asked = what == 0xa9059cbb || what == 0x095ea7b3 || what == 0x23b872dd;
         return asked && abi.decode(said, (uint256)) == 0;
-    }
-
-    function _check(uint256 number, Check calldata one) private view {
-        (bool ok, bytes memory said) = one.target.staticcall(one.data);
-        uint256 word = one.word * 32 + 32;
-        if (!ok || said.length < word) revert CheckFailed(number, 0);
-        uint256 found;
-        assembly ("memory-safe") {
-            found := mload(add(said, word))
-        }
-        if (found < one.least || found > one.most) revert CheckFailed(number, found);
     }
 }

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from verifill.engine.amounts import to_decimal
-from verifill.venues.calls.protocols import Reserve
+from verifill.venues.calls.protocols import EMode, Reserve
 from verifill.venues.calls.rules import ChainRules
-from verifill.venues.instructions import Borrow, Repay, Supply, Withdraw
-from verifill.venues.keys import Scales
+from verifill.venues.instructions import Borrow, Repay, SetEMode, Supply, Withdraw
+from verifill.venues.keys import Scales, emode_key
 from verifill.venues.market import Market
 from verifill.venues.orders import MAX_UNITS, Order
 from verifill.venues.rules import RATE_DECIMALS, RATE_UNIT
@@ -76,15 +76,16 @@ class Lending:
             raise Reverted(reason)
         state.move(reserve.a_key, -shares)
         self._wallet.give(state, call.account, call.asset, amount)
-        carried = self._collateral(state, call.market, of_threshold=True)
-        if self._debt(state, call.market) > carried:
-            reason = "health factor would fall below 1"
-            raise Reverted(reason)
+        self._check_health(state, call.market)
 
     def borrow(self, state: State, call: Borrow, order: Order) -> None:
         """Mint debt, give the asset, as far as cap and collateral allow."""
         reserve = self._chain.borrowed(call.market, call.asset)
         index = self._interest.borrow_index(reserve)
+        mode = self._mode(state, call.market)
+        if mode and call.asset not in mode.assets:
+            reason = f"{call.asset} cannot be borrowed in efficiency mode {mode.category}"
+            raise Reverted(reason)
         state.move(reserve.debt_key, -(-order.quantity * ONE_RAY // index))
         self._wallet.give(state, call.account, call.asset, order.quantity)
         self._check_cap(reserve.debt_key, reserve.borrow_cap, self._owed(state, reserve))
@@ -109,6 +110,17 @@ class Lending:
         self._wallet.take(state, call.account, call.asset, call.market, amount)
         state.move(reserve.debt_key, -shares)
 
+    def set_emode(self, state: State, call: SetEMode, order: Order) -> None:
+        """Change the mode, unless something owed is not of it, or its ratios do not carry it."""
+        asked, key = self._chain.emode(call.market, call.category), emode_key(call.market)
+        for reserve in self._reserves(call.market):
+            owed = state.totals[reserve.debt_key] if reserve.debt_token else 0
+            if asked.category and owed and reserve.asset not in asked.assets:
+                reason = f"{reserve.asset} is owed, and not of efficiency mode {asked.category}"
+                raise Reverted(reason)
+        state.move(key, order.quantity - state.totals[key])
+        self._check_health(state, call.market)
+
     def health(self, state: State) -> Iterator[tuple[str, Decimal]]:
         """Each market with a debt, and its health factor, rounded down."""
         for market in sorted({reserve.market for reserve in self._chain.reserves}):
@@ -123,6 +135,16 @@ class Lending:
     def _owed(self, state: State, reserve: Reserve) -> int:
         return state.totals[reserve.debt_key] * self._interest.borrow_index(reserve) // ONE_RAY
 
+    def _mode(self, state: State, market: str) -> EMode | None:
+        """The efficiency mode that is on; None if none is."""
+        category = state.totals.get(emode_key(market), 0)
+        return self._chain.emode(market, category) if category else None
+
+    def _check_health(self, state: State, market: str) -> None:
+        if self._debt(state, market) > self._collateral(state, market, of_threshold=True):
+            reason = "health factor would fall below 1"
+            raise Reverted(reason)
+
     @staticmethod
     def _check_cap(key: str, cap: int | None, amount: int) -> None:
         if cap is not None and amount > cap:
@@ -133,7 +155,7 @@ class Lending:
         """What everything supplied allows to owe, in 1e-8 of the market's value units."""
         return sum(
             self._value(reserve, self._supplied(state, reserve))
-            * (reserve.threshold if of_threshold else reserve.ltv)
+            * _ratio(reserve, self._mode(state, market), of_threshold=of_threshold)
             for reserve in self._reserves(market)
             if reserve.a_token
         )
@@ -155,3 +177,9 @@ class Lending:
         price = self._market.value(reserve.price) if reserve.price else PRICE_OF_CURRENCY
         unit: int = 10 ** (VALUE_DECIMALS - self._scales.of(reserve.asset))
         return amount * price * unit
+
+
+def _ratio(reserve: Reserve, mode: EMode | None, *, of_threshold: bool) -> int:
+    """What may be owed on the value of an asset, in 1e-8."""
+    which = mode if mode and reserve.asset in mode.assets else reserve
+    return which.threshold if of_threshold else which.ltv

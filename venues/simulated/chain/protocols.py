@@ -18,6 +18,7 @@ from verifill.venues.instructions import (
     Instruction,
     InternalTransfer,
     Repay,
+    SetEMode,
     Stake,
     Supply,
     Swap,
@@ -74,6 +75,7 @@ class Protocols:
             Withdraw: lending.withdraw,
             Borrow: lending.borrow,
             Repay: lending.repay,
+            SetEMode: lending.set_emode,
             FlashBorrow: self._flash_borrow,
             FlashRepay: self._flash_repay,
         }

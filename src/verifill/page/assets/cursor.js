@@ -1,12 +1,13 @@
 // The cursor: one record that all views show, and the ways to move it.
 
 const cursor = { at: 0 };
+const rest = { due: false, keep: false };
 const PLAY_MS = 250;
 const LINK_MS = 250;
 let playing = 0;
 let linking = 0;
 
-/** Show a record, by its place in the page. */
+/** Show a record, by its place in the page: where it is at once, all about it when that is painted. */
 function go(at, { keep = false } = {}) {
   if (count === 0) return;
   cursor.at = Math.max(0, Math.min(count - 1, at));
@@ -16,14 +17,25 @@ function go(at, { keep = false } = {}) {
   byId("said").textContent = `of ${data.window.of.toLocaleString("en")}: ${rec.machine.at(cursor.at)} ${rec.event.at(cursor.at) || rec.kind.at(cursor.at)}`;
   drawOverview();
   showLanes();
-  showDetail();
-  showState(stateAt(cursor.at));
   movePlots();
-  if (keep) drawRows();
-  else reveal();
+  rest.keep = keep;
+  if (!rest.due) requestAnimationFrame(() => setTimeout(goOn));
+  rest.due = true;
   // browsers refuse to change the address many times a second
   clearTimeout(linking);
   linking = setTimeout(() => history.replaceState(null, "", `#seq=${seq}`), LINK_MS);
+}
+
+/** What takes longer. A cursor that moves faster than this is shown is not held up: the last place counts. */
+function goOn() {
+  rest.due = false;
+  // what scrolls comes first: once elements have changed, the browser would lay out the page for it
+  const scrolled = rest.keep ? byId("rows").scrollTop : reveal();
+  byId("facts-of").scrollTop = 0;
+  if (drawing.seen) intoView(stateAt(cursor.at));
+  showState(stateAt(cursor.at));
+  showDetail();
+  drawRows(scrolled);
 }
 
 /** Show a record by its number; say so where the page does not hold it. */

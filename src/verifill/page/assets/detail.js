@@ -18,7 +18,6 @@ function showDetail() {
   byId("h-detail").textContent = `Record ${seq}`;
   const parts = [recordFacts(at, seq), ...readingsOf(seq), ...rowsOf(seq), ...payloadOf(seq)];
   box.replaceChildren(...parts, ...attemptsOf(at), ...levelsShown(at), ...positionsShown(seq), ...causesOf(at));
-  box.scrollTop = 0;
 }
 
 function recordFacts(at, seq) {
@@ -117,9 +116,9 @@ function over(at, inner, number) {
 }
 
 function levelsShown(at) {
-  const levels = levelsOf(stateAt(at));
-  if (!levels.length) return [];
-  const rows = levels.map((level) => [level.table, String(instanceAt(level, at)), level.state]);
+  const told = levelsAt(at);
+  if (!told.length) return [];
+  const rows = told.map((level) => [level.table, String(instanceAt(level, at)), level.state]);
   return [el("h3", {}, "Levels"), grid(["machine", "number", "state"], rows, ["number"])];
 }
 

@@ -5,10 +5,19 @@ function linked() {
   return found ? Number(found[1]) : null;
 }
 
+/** After what is wide or coloured otherwise now. */
+function redraw() {
+  drawStrip();
+  drawOverview();
+  go(cursor.at, { keep: true });
+}
+
 buildHead();
 buildTable();
 buildPlots();
 buildReport();
+measure();
+drawStrip();
 filter();
 
 byId("range").max = String(Math.max(0, count - 1));
@@ -23,8 +32,11 @@ for (const button of document.querySelectorAll("[data-next]")) {
 }
 document.addEventListener("keydown", onKey);
 window.addEventListener("hashchange", () => { if (linked() !== null) goTo(linked()); });
-window.addEventListener("resize", () => go(cursor.at));
-window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawOverview);
+byId("lanes").addEventListener("click", (event) => {
+  if ("at" in event.target.dataset) go(Number(event.target.dataset.at));
+});
+new ResizeObserver(() => { if (measure()) redraw(); }).observe(document.querySelector("main"));
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
 if (count === 0) {
   for (const control of document.querySelectorAll("#scrub button, #scrub input")) control.disabled = true;

@@ -39,7 +39,15 @@ function stateAt(at) {
   return leafOf[at] < 0 ? data.before.state : rec.to.words[leafOf[at]];
 }
 
-/** The state of every level of a leaf, from the outside in. */
+const levels = new Map();
+
+/** The state of every level after a record, from the outside in; worked out once for each leaf. */
+function levelsAt(at) {
+  const leaf = stateAt(at);
+  if (!levels.has(leaf)) levels.set(leaf, levelsOf(leaf));
+  return levels.get(leaf);
+}
+
 function levelsOf(leaf) {
   if (!leaf) return [];
   const around = Object.keys(data.holders)

@@ -1,7 +1,7 @@
 // The records as a table. Only the rows in view are elements, so a long run scrolls as a short one.
 
 const ROW = 24;
-const MARGIN = 12;
+const MARGIN = 6;
 const COLUMNS = ["record", "time", "event", "to", "machine", "number", "kind", "send", "from"];
 const WIDTHS = ["8ch", "21ch", "15ch", "30ch", "12ch", "9ch", "13ch", "6ch", "30ch"];
 const SHOWN = {
@@ -14,6 +14,8 @@ const SHOWN = {
   holds: (sort) => sort === "hold",
 };
 const body = el("tbody");
+const spaces = [space(), space()];
+const pool = []; // rows that are elements; they show other records as the table is scrolled
 let shownRows = new Int32Array(0);
 let drawn = "";
 
@@ -27,11 +29,12 @@ function buildTable() {
   const machines = [...new Set(rec.machine.words)].sort();
   byId("machine").append(...["all", ...machines].map((name) => el("option", { value: name }, name)));
   byId("sort").append(...Object.keys(SHOWN).map((name) => el("option", { value: name }, name)));
-  byId("rows").addEventListener("scroll", () => requestAnimationFrame(drawRows));
+  byId("rows").addEventListener("scroll", () => requestAnimationFrame(() => drawRows(byId("rows").scrollTop)));
   body.addEventListener("click", (event) => {
     const row = event.target.closest("tr[data-at]");
     if (row) go(Number(row.dataset.at), { keep: true });
   });
+  body.addEventListener("pointerover", tell);
   for (const id of ["text", "machine", "sort"]) byId(id).addEventListener("input", filter);
 }
 
@@ -71,45 +74,57 @@ function filter() {
   shownRows = Int32Array.from(found);
   byId("found").textContent = `${found.length.toLocaleString("en")} of ${many(count, "record")}`;
   drawn = "";
-  reveal();
+  drawRows(0); // so that there is as much to scroll as there are rows
+  drawRows(reveal());
 }
 
-/** Scroll so that the record at the cursor is in view, or the one where it would be. */
+/** Scroll so that the record at the cursor is in view, or the one where it would be; how far. */
 function reveal() {
   const box = byId("rows");
-  const place = lowest(shownRows, cursor.at);
-  const top = place * ROW;
-  const room = box.clientHeight - 2 * ROW;
-  if (top < box.scrollTop || top > box.scrollTop + room) box.scrollTop = Math.max(0, top - room / 2);
-  drawRows();
+  const top = lowest(shownRows, cursor.at) * ROW;
+  const seen = room.rows - 2 * ROW;
+  if (top < box.scrollTop || top > box.scrollTop + seen) box.scrollTop = Math.max(0, top - seen / 2);
+  return box.scrollTop;
 }
 
-function drawRows() {
-  const box = byId("rows");
-  const begin = Math.max(0, Math.floor(box.scrollTop / ROW) - MARGIN);
-  const end = Math.min(shownRows.length, begin + Math.ceil(box.clientHeight / ROW) + 2 * MARGIN);
+/** The rows that are seen where the table is scrolled so far, and some around them. */
+function drawRows(scrolled) {
+  const begin = Math.min(shownRows.length, Math.max(0, Math.floor(scrolled / ROW) - MARGIN));
+  const end = Math.min(shownRows.length, begin + Math.ceil(room.rows / ROW) + 2 * MARGIN);
   const now = `${begin} ${end} ${cursor.at}`;
   if (now === drawn) return;
   drawn = now;
-  const rows = [];
-  for (let place = begin; place < end; place += 1) rows.push(rowOf(shownRows[place]));
-  body.replaceChildren(space(begin), ...rows, space(shownRows.length - end));
+  while (pool.length < end - begin) pool.push(el("tr", {}, ...COLUMNS.map(() => el("td", {}, ""))));
+  const rows = pool.slice(0, end - begin);
+  rows.forEach((row, place) => fill(row, shownRows[begin + place]));
+  [begin, shownRows.length - end].forEach((left, which) => { spaces[which].firstChild.style.height = `${left * ROW}px`; });
+  if (body.childElementCount !== rows.length + 2) body.replaceChildren(spaces[0], ...rows, spaces[1]);
 }
 
-function space(rows) {
-  const cell = el("td", { colspan: COLUMNS.length });
-  cell.style.height = `${rows * ROW}px`;
-  return el("tr", { class: "space", "aria-hidden": "true" }, cell);
+function space() {
+  return el("tr", { class: "space", "aria-hidden": "true" }, el("td", { colspan: COLUMNS.length }));
 }
 
-function rowOf(at) {
+/** Let a row show a record; what it shows already is not touched. */
+function fill(row, at) {
   const texts = [
     String(first + at), moment(rec.wall_ns.at(at)), rec.event.at(at), rec.to.at(at), rec.machine.at(at),
     rec.instance.text(at), rec.kind.at(at), rec.attempt.text(at), rec.from.at(at),
   ];
-  const row = el("tr", { "data-at": at, class: sortOf[at] }, ...texts.map((text) => el("td", { title: text }, text)));
+  texts.forEach((text, column) => {
+    const words = row.cells[column].firstChild;
+    if (words.data !== text) words.data = text;
+  });
+  if (row.className !== sortOf[at]) row.className = sortOf[at];
+  row.dataset.at = at;
+  row.toggleAttribute("aria-current", false);
   if (at === cursor.at) row.setAttribute("aria-current", "true");
-  return row;
+}
+
+/** A text that is too long for its cell is told whole to whoever points at it. */
+function tell(event) {
+  const cell = event.target.closest("tr[data-at] > td");
+  if (cell) cell.title = cell.textContent;
 }
 
 /** The record before or after in the table, as it is filtered. */

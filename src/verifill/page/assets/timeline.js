@@ -1,45 +1,9 @@
-// The overview of all records of the page, and a lane per level for those around the cursor.
+// A lane per level, for the records around the cursor.
 
 const SPAN = 48;
 const LANE = 30;
 const LEFT = 96;
 const OTHERS = "beside";
-const WEIGHT = { "": 0, ignored: 1, operator: 2, retry: 3, hold: 4, failure: 5, refused: 6 };
-
-/** What the overview shows: for each column of pixels the gravest of its records. */
-function drawOverview() {
-  const canvas = byId("overview");
-  const scale = window.devicePixelRatio || 1;
-  const width = canvas.clientWidth;
-  canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(22 * scale);
-  const pen = canvas.getContext("2d");
-  pen.scale(scale, scale);
-  const style = getComputedStyle(document.documentElement);
-  pen.fillStyle = style.getPropertyValue("--line");
-  pen.fillRect(0, 9, width, 4);
-  for (const [x, sort] of gravestOf(width)) {
-    pen.fillStyle = style.getPropertyValue(`--${sort}`);
-    pen.fillRect(x, 2, 2, 18);
-  }
-  pen.fillStyle = style.getPropertyValue("--here");
-  pen.fillRect(Math.floor((cursor.at * width) / Math.max(1, count)) - 1, 0, 3, 22);
-}
-
-const gravest = { width: 0, found: new Map() };
-
-/** The gravest sort of exception in each column of pixels; worked out anew for another width. */
-function gravestOf(width) {
-  if (gravest.width === width) return gravest.found;
-  const found = new Map();
-  sortOf.forEach((sort, at) => {
-    if (!sort) return;
-    const x = Math.floor((at * width) / count);
-    if (WEIGHT[sort] > WEIGHT[found.get(x) ?? ""]) found.set(x, sort);
-  });
-  Object.assign(gravest, { width, found });
-  return found;
-}
 
 const RULERS = 6;
 const interval = BigInt(data.head.interval_ns);
@@ -67,7 +31,7 @@ function scaleOf(from, to, width) {
 function showLanes() {
   const from = Math.max(0, Math.min(cursor.at - SPAN / 2, count - SPAN));
   const to = Math.min(count, from + SPAN);
-  const width = Math.max(320, byId("lanes").clientWidth || 900);
+  const width = room.lanes;
   const names = [...data.levels.map(([table]) => table), OTHERS];
   const height = names.length * LANE + 38;
   const scale = scaleOf(from, to, width);
@@ -120,7 +84,7 @@ function rulers(from, to, scale, foot, width) {
 function segments(table, from, to, x, top) {
   const parts = [];
   for (let at = from; at < to; at += 1) {
-    const state = levelsOf(stateAt(at)).find((level) => level.table === table)?.state ?? "";
+    const state = levelsAt(at).find((level) => level.table === table)?.state ?? "";
     const last = parts.at(-1);
     if (last && last.state === state) last.end = at + 1;
     else parts.push({ state, begin: at, end: at + 1, sort: "" });
@@ -150,7 +114,5 @@ function besides(from, to, x, top) {
 
 function picked(at, left, width, height) {
   const said = `${first + at}: ${rec.machine.at(at)} ${rec.event.at(at) || rec.kind.at(at)}, ${rec.to.at(at)}`;
-  const area = svg("rect", { class: "pick", x: left, y: 0, width, height, "data-at": at }, svg("title", {}, said));
-  area.addEventListener("click", () => go(at));
-  return area;
+  return svg("rect", { class: "pick", x: left, y: 0, width, height, "data-at": at }, svg("title", {}, said));
 }

@@ -1,0 +1,89 @@
+"""What went out, by the answers that a live log keeps, and what let it go.
+
+Of each send the venue's answer is in the payload of the record that comes next. Before it stands
+what let it go: its INTENT, or the move `repeat`, which holds the key that goes out once more. Of
+several submits in a row an answer is written once, with their number.
+"""
+
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+from msgspec import Struct
+
+from verifill.engine.log.record import INTENT
+from verifill.engine.verify.verdict import Check, Fault, checked
+
+REPEAT: Final = "repeat"
+SUBMIT: Final = ".submit"
+DRY: Final = ".dry.submit"
+
+
+class _Leg(Struct):
+    key: str = ""
+
+
+class _Memory(Struct):
+    leg: _Leg | None = None
+
+
+class _Told(Struct):
+    answers: list[list[Any]] = []
+    memory: _Memory | None = None
+
+
+_told = msgspec.json.Decoder(_Told).decode
+
+
+def submits(payload: object) -> int:
+    """How many sends the answers of a record are of; a dry run sends nothing."""
+    if payload is None or f'{SUBMIT}"' not in str(payload):
+        return 0
+    return sum(_times(*answer) for answer in _read(payload).answers)
+
+
+def repeats(event: object, payload: object) -> str | None:
+    """The key that a record lets go out once more; None if it is no such record."""
+    if event != REPEAT:
+        return None
+    memory = _read(payload).memory
+    return memory.leg.key if memory and memory.leg else ""
+
+
+def _read(payload: object) -> _Told:
+    try:
+        return _told(str(payload))
+    except msgspec.MsgspecError:  # an edited payload; the chain says so
+        return _Told()
+
+
+def _times(first: object, *rest: object) -> int:
+    times, question = (first, rest[0]) if isinstance(first, int) and rest else (1, first)
+    name = str(question)
+    return times if name.endswith(SUBMIT) and not name.endswith(DRY) else 0
+
+
+def repeats_check(rows: pl.DataFrame) -> Check:
+    """Each send was let go by a record of its own, before it and in the same process life."""
+    kind, again = pl.col("kind").cast(pl.String), pl.col("repeats").is_not_null()
+    lets = ((kind == INTENT) | again).cast(pl.Int64)
+    told = rows.with_columns(
+        let=lets.cum_sum().over("epoch") - lets,  # by the records before
+        due=pl.col("intent_id").forward_fill(),
+    )
+    out = told.filter(pl.col("submits") > 0).sort("seq")
+    sent = pl.col("submits").cum_sum().over("epoch", "let")
+    loose = out.filter((pl.col("let") == 0) | (sent > 1))
+    other = told.filter(again & (pl.col("repeats") != pl.col("due")).fill_null(value=True))
+    faults = [
+        *(
+            Fault(f"record {seq}", "tells of a send that no intent and no repeat before it let go")
+            for seq in loose["seq"]
+        ),
+        *(
+            Fault(f"record {seq}", f"sends {key!r} once more, and the intent before it is {due!r}")
+            for seq, key, due in other.select("seq", "repeats", "due").iter_rows()
+        ),
+    ]
+    claim = "what went out once more was on record before, under the key of its intent"
+    return checked("repeats", claim, int(out["submits"].sum()), "sends", faults, len(faults))
