@@ -20,6 +20,7 @@ from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.writer import HEADER
 
 POSITION = ["binance.spot:BaseToken:BTC", 2**126, -(2**127), 2**127 - 1]
+PAGE = 4096  # the first holds the tables' names, the others their rows
 LEAVES = ("IDLE", "ATOMIC.STEP.SEND", "INSTRUCTION.SEND")
 
 
@@ -192,7 +193,8 @@ def test_what_shows_without_reading_a_log_whole_is_told(tmp_path: Path) -> None:
     with pytest.raises(LogError, match="has a damaged header: "):
         check_readable(log)
     (log / HEADER).write_bytes((log / HEADER).read_bytes()[:-1])
-    (log / DATABASE).write_bytes((log / DATABASE).read_bytes()[:5000])
+    pages = (log / DATABASE).read_bytes()
+    (log / DATABASE).write_bytes(pages[:PAGE] + bytes(len(pages) - PAGE))
     with pytest.raises(LogError, match=r"log\.sqlite cannot be used: "):
         check_readable(log)
 
