@@ -49,7 +49,7 @@ class DeadlineAdapter(HTTPAdapter):
             total = Total(total=self._deadline.left_s)
         except TimeoutError as error:
             raise Timeout(error, request=request) from None
-        return super().send(request, stream, total, verify, cert, proxies)  # type: ignore[arg-type]
+        return super().send(request, stream, total, verify, cert, proxies)  # type: ignore[arg-type]  # it may be one
 
     def get_connection_with_tls_context(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - as the base class has it
         """A pool of connections that keep to a deadline."""
