@@ -598,7 +598,8 @@ def test_positions_that_cannot_be_read_are_told_beside_a_start_up_test_that_fail
         raise NotObserved(msg)
 
     made.venue.read = read  # type: ignore[method-assign]  # it is down
-    made.venue.start_up_failures = lambda: ("no permission",)  # type: ignore[method-assign]
+    failed = ("no permission",)
+    made.venue.start_up_failures = lambda: failed  # type: ignore[method-assign]  # it fails
     assert "STOPPED" == made.live(1)
 
     assert "recover blocked finish" == made.story
