@@ -243,7 +243,7 @@ class Inbox:
 def _check_log(folder: Path) -> None:
     if (folder / DATABASE).is_file():
         return  # whatever has become of its header, an engine that runs there is to be reached
-    if Log(folder).header.get(STORE) != SQLITE:
+    if Log(folder).header.get(STORE) != SQLITE:  # else its database is lost, and its inbox is not
         msg = (
             f"{folder} is the log of a backtest, which takes no commands. Name the folder of a "
             "live run"

@@ -145,8 +145,8 @@ def found_in(reader: DurableReader) -> Found:
     """
     tables = frozenset(reader.header["nesting"]["instances"])
     found = find(reader.backwards(FACTS), tables)
-    commands = (json.loads(payload)["command"] for payload in reader.commands())
-    return evolve(found, commands=frozenset((one["id"], one["at_ns"]) for one in commands))
+    told = (json.loads(payload or "{}").get("command") for payload in reader.commands())
+    return evolve(found, commands=frozenset((one["id"], one["at_ns"]) for one in told if one))
 
 
 def guard_in(reader: DurableReader) -> Mapping[str, Any] | None:

@@ -5,6 +5,7 @@ full run is pytest's summary, and a missed gate is counted there as a failure.
 """
 
 import io
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     cells.watch()
+    # A shell lets what it starts in the background ignore Ctrl-C, and that is inherited: by
+    # every command too that a test starts and then interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("--gate") and not config.getoption("--cov"):
         message = "--gate judges what --cov measures: give both"
         raise pytest.UsageError(message)

@@ -12,6 +12,7 @@ from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.chain import hash_of
 from verifill.engine.log.connection import DATABASE, INSERT
+from verifill.engine.log.identity import FIELDS, digests_of
 from verifill.engine.log.mark import MARK, make_mark
 from verifill.engine.log.record import COLUMNS
 from verifill.engine.log.writer import HEADER
@@ -21,6 +22,8 @@ Records = list[dict[str, Any]]
 
 def rechained(log: Path, folder: Path, change: Callable[[Records], Records]) -> Path:
     """A copy of a log with other records, numbered and hashed as if they had been written so.
+
+    The first one knows the header as it is now, which may have been changed too.
 
     Args:
         log: the log.
@@ -36,7 +39,9 @@ def rechained(log: Path, folder: Path, change: Callable[[Records], Records]) -> 
         for record in records:
             record["payload"] = json.loads(record["payload"] or "null")
         connection.execute("DELETE FROM records")
-        before = sha256_hex((folder / HEADER).read_bytes())
+        header = (folder / HEADER).read_bytes()
+        records[0]["payload"][FIELDS] = digests_of(json.loads(header))
+        before = sha256_hex(header)
         for seq, record in enumerate(change(records), start=1):
             record |= {"seq": seq, "cause_seq": seq - 1, "prev_hash": before}
             payload = record["payload"]

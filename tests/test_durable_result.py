@@ -8,7 +8,8 @@ import pytest
 from attrs import frozen
 from typer.testing import CliRunner
 
-from tests.live.test_reports import world
+from tests.live.inside import Inside
+from tests.live.worlds import written
 from tests.runs import SPOT, USDM, buy, perpetual, ran, sell, ticks
 from tests.transcribed import transcribed
 from verifill.cli.app import app
@@ -19,6 +20,7 @@ from verifill.result import MARKET, RunResult
 from verifill.venues.instructions import InternalTransfer, Side
 from verifill.venues.loopback.faults import Break, Delivery, Fault, Handling, Route, View
 
+SENDS_ANEW = '[loopback.venues.binance]\nidempotency = "D"\nrecv_window_s = 1\n'
 OWN = ("run", "prev_hash", "payload", "intent_id", "cause_seq")  # are a durable log's own
 
 
@@ -130,7 +132,7 @@ def test_the_command_line_shows_and_exports_a_durable_log(both: Both, tmp_path: 
 def test_receipts_are_those_of_each_look_though_a_live_log_tells_them_with_the_verdict(
     tmp_path: Path,
 ) -> None:
-    one = world(tmp_path, "live")
+    one = Inside(tmp_path, written(tmp_path, SENDS_ANEW))
     one.service.script.arm(
         [
             Fault(name="half", on=Route.SUBMIT, nth=1, handling=Handling(share=50)),

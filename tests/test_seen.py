@@ -47,6 +47,6 @@ def test_a_latched_breaker_tells_who_was_the_first_of_two(tmp_path: Path) -> Non
 
 def test_a_log_in_which_nothing_has_changed_tells_nothing(tmp_path: Path) -> None:
     made = world(tmp_path)
-    assert "KILLED" == made.live(1, Moments("commit", 1))
+    assert "KILLED" == made.live(1, Moments("aside", 1))
 
     assert Guarded() == told(made)

@@ -46,10 +46,10 @@ class DeadlineAdapter(HTTPAdapter):
         """
         del timeout
         try:
-            total = Total(total=self._deadline.left_s)
+            total: Any = Total(total=self._deadline.left_s)  # the stubs know of numbers only
         except TimeoutError as error:
             raise Timeout(error, request=request) from None
-        return super().send(request, stream, total, verify, cert, proxies)  # type: ignore[arg-type]
+        return super().send(request, stream, total, verify, cert, proxies)
 
     def get_connection_with_tls_context(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - as the base class has it
         """A pool of connections that keep to a deadline."""

@@ -26,6 +26,7 @@ from verifill.engine.log.record import COLUMNS, EVIDENCE, Evidence, Row
 from verifill.engine.log.schema import PATHS
 from verifill.engine.log.streams import AMOUNT, CODE, dtype_of
 from verifill.engine.log.tally import of_records
+from verifill.engine.log.writer import is_log
 
 STORE = "store"  # key of the header that marks a durable log
 SQLITE = "sqlite"
@@ -41,8 +42,10 @@ def open_log(folder: Path | str) -> Log:
         LogError: it is no log, or of a schema that this version does not know; or its header
             is damaged.
     """
+    if not is_log(Path(folder)):
+        check_header(Path(folder))
+    log = Log(folder)  # that it is of another version is told before what has become of it
     check_header(Path(folder))
-    log = Log(folder)
     return DurableReader(folder) if log.header.get(STORE) == SQLITE else log
 
 

@@ -31,7 +31,7 @@ def rolled_back(rows: pl.DataFrame, ends: pl.DataFrame, streams: Streams) -> Che
         ends: every instruction; see `order.ends_of`.
         streams: of the log.
     """
-    chain = pl.when(pl.col("chain") > 0).then("chain").forward_fill()
+    chain = pl.when(pl.col("chain") > 0).then("chain").forward_fill().fill_null(0)
     claims = rows.with_columns(chain=chain).filter(pl.col("rolled_back") > 0)
     faults: list[Fault] = []
     if claims.height:

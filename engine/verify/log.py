@@ -47,8 +47,9 @@ def verify(folder: Path | str, *, anchor: Anchor | None = None, root: str = "") 
     damaged = header_fault(Path(folder))
     try:
         run, machine = str(log.header["run"]), Machine(log.header)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        msg = f"{folder} cannot be checked: {damaged or f'{HEADER} misses {error}'}"
+    except (LogError, KeyError, TypeError, ValueError, AttributeError) as error:
+        why = error if isinstance(error, LogError) else f"{HEADER} misses {error}"
+        msg = f"{folder} cannot be checked: {damaged or why}"
         raise LogError(msg) from error
     live = (Path(folder) / DATABASE).is_file() or log.header.get(STORE) == SQLITE
     checks, opened, count, end = (

@@ -68,7 +68,7 @@ def test_much_went_wrong_in_it_and_no_order_was_executed_twice(ran: tuple[Path, 
     assert {
         "unknown",
         "found",
-        "absent",
+        "repeat",
         "refused",
         "partial",
         "mismatched",

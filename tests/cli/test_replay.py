@@ -101,10 +101,10 @@ def test_no_log_is_said_so(tmp_path: Path) -> None:
 
 
 def test_a_log_of_an_unknown_schema_is_refused(made: World) -> None:
-    header = json.loads((made.log / HEADER).read_text())
-    (made.log / HEADER).write_text(json.dumps(header | {"schema_version": 99}))
+    header = (made.log / HEADER).read_bytes()
+    (made.log / HEADER).write_text(json.dumps(json.loads(header) | {"schema_version": 99}))
     told = said(made.log)
-    (made.log / HEADER).write_text(json.dumps(header))
+    (made.log / HEADER).write_bytes(header)
 
     assert 3 == told.exit_code
     assert "has schema 99; this version of Verifill reads" in told.stderr

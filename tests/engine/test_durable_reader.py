@@ -1,5 +1,6 @@
 """Reading a durable log: a snapshot, its evidence, and what came since."""
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,14 +10,17 @@ import polars as pl
 import pytest
 
 from tests.engine.durable_support import created, filled, note, step
+from verifill.engine.digest import canonical_json
 from verifill.engine.errors import LogError
 from verifill.engine.log import durable_reader
 from verifill.engine.log.connection import COMMANDS, DATABASE, connect_to_read
-from verifill.engine.log.durable_reader import DurableReader, open_log
+from verifill.engine.log.durable_reader import DurableReader, check_readable, open_log
 from verifill.engine.log.record import EVIDENCE
 from verifill.engine.log.schema import STREAMS
+from verifill.engine.log.writer import HEADER
 
 POSITION = ["binance.spot:BaseToken:BTC", 2**126, -(2**127), 2**127 - 1]
+PAGE = 4096  # the first holds the tables' names, the others their rows
 LEAVES = ("IDLE", "ATOMIC.STEP.SEND", "INSTRUCTION.SEND")
 
 
@@ -178,6 +182,32 @@ def test_a_database_that_is_gone_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(LogError, match=r"log\.sqlite cannot be used: unable to open"):
         open_log(tmp_path / "log").records()
+
+
+def test_what_shows_without_reading_a_log_whole_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    filled(log).close()
+    check_readable(log)
+
+    (log / HEADER).write_bytes((log / HEADER).read_bytes() + b" ")
+    with pytest.raises(LogError, match="has a damaged header: "):
+        check_readable(log)
+    (log / HEADER).write_bytes((log / HEADER).read_bytes()[:-1])
+    pages = (log / DATABASE).read_bytes()
+    (log / DATABASE).write_bytes(pages[:PAGE] + bytes(len(pages) - PAGE))
+    with pytest.raises(LogError, match=r"log\.sqlite cannot be used: "):
+        check_readable(log)
+
+
+def test_a_log_of_another_version_is_told_as_one_though_its_header_was_changed(
+    tmp_path: Path,
+) -> None:
+    filled(tmp_path / "log").close()
+    header = tmp_path / "log" / HEADER
+    header.write_bytes(canonical_json(json.loads(header.read_bytes()) | {"schema_version": 99}))
+
+    with pytest.raises(LogError, match="has schema 99; this version of Verifill reads"):
+        open_log(tmp_path / "log")
 
 
 def test_a_reader_cannot_write(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from verifill.engine.command import Command
 from verifill.engine.commands import CommandName
 from verifill.engine.errors import CommandError, EnvironmentDefect, InboxError, LogError
 from verifill.engine.inbox import INBOX, Answer, Inbox, answer_of, last_posted, post
+from verifill.engine.log.connection import DATABASE
 
 AT_NS = 1_700_000_000_000_000_000
 
@@ -191,6 +192,7 @@ def test_an_inbox_that_another_process_made_meanwhile_is_used(
 def test_the_log_of_a_backtest_takes_no_commands(folder: Path, tmp_path: Path) -> None:
     header = (folder / "header.json").read_text().replace('"store":"sqlite"', '"store":"none"')
     (folder / "header.json").write_text(header)
+    (folder / DATABASE).unlink()
     with pytest.raises(CommandError, match="is the log of a backtest, which takes no commands"):
         kill(folder)
     with pytest.raises(CommandError, match="is the log of a backtest, which takes no commands"):
@@ -199,6 +201,16 @@ def test_the_log_of_a_backtest_takes_no_commands(folder: Path, tmp_path: Path) -
         kill(tmp_path)
 
     assert not list(tmp_path.glob(f"**/{INBOX}"))
+
+
+def test_what_was_answered_can_be_read_though_the_records_are_gone(
+    folder: Path, inbox: Inbox
+) -> None:
+    number = kill(folder)
+    inbox.answer(number, "killed", AT_NS)
+    (folder / DATABASE).unlink()
+
+    assert "killed" == getattr(answer_of(folder, number), "text", None)
 
 
 def test_a_damaged_inbox_is_no_error_of_the_log(folder: Path, inbox: Inbox) -> None:

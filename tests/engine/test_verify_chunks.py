@@ -5,6 +5,7 @@ found by what it claims; and what claims nothing wrong, by the root that was kep
 """
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from msgspec.structs import replace
 
 from tests.runs import buy, ran, sell, ticks
 from verifill.engine.digest import canonical_json, sha256_file, sha256_hex
@@ -66,9 +68,9 @@ def rechain(log: Path, told: Sequence[dict[str, Any]] | None = None) -> None:
     write(log, anew)
 
 
-def change(log: Path, stream: str, how: Change) -> None:
-    """Change the first file of a stream, and make the chain anew."""
-    path = log / f"000001.{stream}.parquet"
+def change(log: Path, stream: str, how: Change, chunk: int = 1) -> None:
+    """Change a file of a stream, by default its first, and make the chain anew."""
+    path = log / f"{chunk:06d}.{stream}.parquet"
     how(pl.read_parquet(path)).write_parquet(path)
     rechain(log)
 
@@ -428,6 +430,40 @@ def test_a_fill_and_a_position_that_do_not_add_up_are_found(
                for _, what in places)  # fmt: skip
 
 
+@pytest.fixture
+def parted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A log in many chunks; from the second on, all went the usual way."""
+    monkeypatch.setattr("verifill.engine.log.writer.LOOSE_ROWS", 10)
+    monkeypatch.setattr("verifill.engine.log.writer.CHUNK_ROWS", 10)
+    bought = replace(buy(), name="")  # one with a name is never stored so
+    plans = [[bought], [sell("0.005")], [], [bought, sell()], [sell("0.002")]] * 8
+    log, _ = ran(tmp_path / "run", ticks(plans), rows=42)
+    return log
+
+
+def test_what_went_the_usual_way_adds_up_from_chunk_to_chunk(parted: Path) -> None:
+    stored = [{file["stream"] for file in line["files"]} for line in lines(parted)[1:-1]]
+
+    assert all(streams <= {"paths", "usual"} for streams in stored)
+    assert stored.count({"paths", "usual"}) >= 3
+    assert {} == faults(parted)
+
+
+@pytest.mark.parametrize("column", ["quantity", "base_total"])
+def test_a_later_chunk_that_does_not_add_up_is_found(parted: Path, column: str) -> None:
+    change(parted, "usual", moved(column, 1, 1), chunk=3)
+
+    told = [what for _, what in faults(parted)["sums"]]
+    assert told
+    assert all(re.search(" is -?1 apart from what instruction ", what) for what in told)
+
+
+def test_usual_rows_in_another_order_are_added_up_in_that_of_their_numbers(parted: Path) -> None:
+    change(parted, "usual", lambda rows: rows.reverse(), chunk=3)
+
+    assert "sums" not in faults(parted)
+
+
 def test_what_claims_nothing_wrong_is_found_by_its_root(plain: Path) -> None:
     root = verify(plain).root
     change(plain, "fills", moved("fee", 1, 0))
@@ -479,6 +515,15 @@ def test_no_table_to_check_against_is_told(log: Path, table: object) -> None:
     header(log, table=nothing)
 
     with pytest.raises(LogError, match="holds no table that can be checked against"):
+        verify(log)
+
+
+def test_a_header_without_a_run_is_told(log: Path) -> None:
+    told = json.loads((log / HEADER).read_bytes())
+    del told["run"]
+    (log / HEADER).write_bytes(canonical_json(told))
+
+    with pytest.raises(LogError, match=r"cannot be checked: header\.json misses 'run'"):
         verify(log)
 
 

@@ -108,6 +108,14 @@ def test_recovery_that_says_something_else_became_of_an_order_is_found(log: Path
     assert "claims that the order of instruction 1 was voided, and goes to INSTRUCTION.DONE" == what
 
 
+def test_recovery_that_says_to_be_complete_with_an_order_that_is_held_is_found(log: Path) -> None:
+    change(log, streamed("notes", 2, lambda text: text.replace('"adopted"', '"held"')))
+
+    ((_, what),) = faults(log)["resolution"]
+
+    assert "claims to be complete, and the order of instruction 1 is held" == what
+
+
 def test_a_step_that_nothing_took_back_is_found_where_its_chain_is_rolled_back(
     tmp_path: Path,
 ) -> None:

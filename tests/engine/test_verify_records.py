@@ -15,6 +15,7 @@ import pytest
 from tests.machines.lives import Moments
 from tests.machines.support import buy, sell
 from tests.machines.test_lives import silent, world
+from verifill.engine.digest import canonical_json
 from verifill.engine.errors import LogError
 from verifill.engine.log import parts
 from verifill.engine.log.anchor import Callbacks, FileAnchor
@@ -23,6 +24,7 @@ from verifill.engine.log.connection import DATABASE, INSERT, SCHEMA, connect_to_
 from verifill.engine.log.opening import origin_of
 from verifill.engine.log.record import COLUMNS
 from verifill.engine.log.record import Row as StoredRow
+from verifill.engine.log.writer import HEADER
 from verifill.engine.verify.evidence import intent_checks
 from verifill.engine.verify.log import verify
 from verifill.engine.verify.machine import Machine
@@ -209,6 +211,46 @@ def test_an_index_that_leaves_an_intent_out_is_found(log: Path) -> None:
     assert ["is damaged: its index of INTENT does not say what its records say"] == [
         what.partition(" ")[2].partition(".")[0] for _, what in faults(log)["chain"]
     ]
+
+
+def test_a_log_of_before_commands_had_an_index_conforms(log: Path) -> None:
+    with closing(sqlite3.connect(log / DATABASE)) as database, database:
+        database.execute("DROP INDEX commands")
+
+    assert {} == faults(log)
+
+
+def torn(rows: list[Row], of_what: str) -> tuple[list[Row], int]:
+    """The last brace is gone of the first payload that holds a text; and its number."""
+    row = next(row for row in rows if of_what in (row["payload"] or ""))
+    row["payload"] = row["payload"][:-1]
+    return rows, row["seq"]
+
+
+@pytest.mark.parametrize("of_what", ['"streams":', '.submit"'])
+def test_a_payload_that_does_not_parse_was_edited_and_the_rest_is_looked_at(
+    log: Path, of_what: str
+) -> None:
+    rows, seq = torn(records(log), of_what)
+    store(log, rows)
+
+    verdict = verify(log, anchor=FileAnchor(log.with_name("anchor")))
+
+    (chain,) = [check for check in verdict.checks if check.name == "chain"]
+    assert f"record {seq} was edited" in chain.faults[0].what
+    assert not [check for check in verdict.checks if check.name == "reading"]
+
+
+@pytest.mark.parametrize("gone", ["table", "run"])
+def test_a_header_that_holds_too_little_to_check_a_log_is_refused_with_what_was_changed(
+    log: Path, gone: str
+) -> None:
+    header = json.loads((log / HEADER).read_bytes())
+    del header[gone]
+    (log / HEADER).write_bytes(canonical_json(header))
+
+    with pytest.raises(LogError, match=f"of the fields of header.json, '{gone}' is gone"):
+        verify(log)
 
 
 def test_what_can_no_longer_be_read_is_found_after_what_was_edited(log: Path) -> None:

@@ -9,6 +9,7 @@ from verifill.venues.ccxt.credentials import Credentials
 from verifill.venues.ccxt.dialects import DIALECTS
 from verifill.venues.ccxt.words import REHEARSED
 
+PATIENCE_S = 30
 KEYS = Credentials(api_key="k", secret="0x" + "03" * 32, password="p")
 HOSTS = {
     "binance": "https://demo-api.binance.com/api/v3",
@@ -49,10 +50,10 @@ def test_a_demo_without_a_wallet_tells_who_trades_and_moves_no_funds(
     keys = Credentials(api_key=KEY, secret=SECRET)
     client = connected(dialect, keys, port=running.server.port, rehearsal=True)
     exchange = client.exchange
-    exchange.load_markets()
-    told = [dialect.permissions(exchange)]
+    client.ask(PATIENCE_S, dialect.load)
+    told = [client.ask(PATIENCE_S, dialect.permissions)]
     running.control.permit("binance", "trade", on=False)
-    told.append(dialect.permissions(exchange))
+    told.append(client.ask(PATIENCE_S, dialect.permissions))
     client.close()
 
     assert [True, False] == [may.trade for may in told]

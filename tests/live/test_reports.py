@@ -1,7 +1,6 @@
 """Reports of live runs: from the log alone, over any number of process lives."""
 
 import json
-import shutil
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from typer.testing import CliRunner
 
 from tests.live.inside import Inside
 from tests.live.worlds import ROOT, STRATEGY, written
+from tests.rechained import rechained
 from verifill.cli.app import app
 from verifill.cli.failures import ExitCode
 from verifill.engine.errors import ConfigError, DataError, LogError
@@ -177,12 +177,11 @@ def test_other_market_data_is_refused_for_a_log_that_holds_its_own(tmp_path: Pat
 def test_a_log_without_prices_is_refused_with_what_is_missing(tmp_path: Path) -> None:
     made = world(tmp_path, "run")
     made.live(1)
-    old = tmp_path / "old"
-    shutil.copytree(made.log, old)
-    header = json.loads((old / HEADER).read_text())
+    header = json.loads((made.log / HEADER).read_text())
     header |= {"bases": {}, "instruments": {}, "links": []}
     header.pop("market")
-    (old / HEADER).write_text(json.dumps(header))
+    (made.log / HEADER).write_text(json.dumps(header))
+    old = rechained(made.log, tmp_path / "old", lambda records: records)
 
     with pytest.raises(DataError, match="hold no prices and do not say what is traded"):
         RunResult(old).profit_and_loss()

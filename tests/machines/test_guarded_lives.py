@@ -252,7 +252,7 @@ def test_nothing_is_ready_in_a_new_life_before_its_first_success(tmp_path: Path)
     moves = [(json.loads(row[1])["scope"], row[2]) for row in told.collect().rows()]
     known = set(guard_of(made).health.names)
 
-    assert {"desk", "feed:desk", "strategy:strategy", "account:desk.spot"} <= known
+    assert {"desk", "feed:desk", "strategy:strategy"} == known
     assert dict.fromkeys(known, "NOT_READY") == dict(reversed(moves))  # the first of each
     assert dict.fromkeys(known, "HEALTHY") == dict(moves)  # and the last
 

@@ -588,6 +588,24 @@ def test_what_came_after_an_order_in_flight_is_told_as_expired_though_a_reading_
     check(made)
 
 
+def test_positions_that_cannot_be_read_are_told_beside_a_start_up_test_that_failed(
+    tmp_path: Path,
+) -> None:
+    made = world(tmp_path, [buy("1")])
+
+    def read() -> Reading:
+        msg = "down"
+        raise NotObserved(msg)
+
+    made.venue.read = read  # type: ignore[method-assign]  # it is down
+    failed = ("no permission",)
+    made.venue.start_up_failures = lambda: failed  # type: ignore[method-assign]  # it fails
+    assert "STOPPED" == made.live(1)
+
+    assert "recover blocked finish" == made.story
+    assert made.loop.reason.endswith("no permission; position query: down")
+
+
 def test_a_reading_that_fails_at_recovery_blocks_it(tmp_path: Path) -> None:
     made = world(tmp_path, [buy("1")])
     made.live(1)

@@ -47,7 +47,7 @@ def repeated(folder: Path) -> Path:
     made = Inside(folder, written(folder))
     lost_once = Fault(name="unsent", on=Route.SUBMIT, delivery=Delivery(before=Break.DROP))
     made.service.script.arm([lost_once])
-    made.live(1)
+    made.live(2)  # at the last tick it is stopped while it waits
     return made.log
 
 

@@ -177,7 +177,9 @@ def test_where_a_person_must_look_is_a_gauge(logged: Logged) -> None:
         to == "HALTED"
         for (to,) in rows(
             logged("halted"),
-            'SELECT coalesce("to", lag("to") OVER (ORDER BY seq)) FROM records ORDER BY seq',
+            'SELECT (SELECT "to" FROM records AS loop WHERE loop.seq <= records.seq '
+            "AND loop.machine LIKE '%_loop' AND \"to\" IS NOT NULL ORDER BY loop.seq DESC LIMIT 1) "
+            "FROM records ORDER BY seq",
         )
     ]
     assert states == [bool(value) for value in halted]

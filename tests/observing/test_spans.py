@@ -328,5 +328,5 @@ def test_a_sink_that_comes_back_gets_all_of_it_in_order(
     assert ids(steady) == ids(shaky)
     assert [1, 2, 4, 1] == slept
     assert 4 == capsys.readouterr().err.count("gone; again in")
-    with pytest.raises(SinkError, match=r"--after 6 when"):
+    with pytest.raises(SinkError, match=r"--after 9 when"):
         Exporting(Follower(log), Gone([False, *[True] * 9]), patience_s=60).export()

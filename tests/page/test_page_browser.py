@@ -337,8 +337,7 @@ WIDTHS = (
 def test_the_timeline_is_to_scale_in_time_when_asked_and_shows_when_ticks_are_due(
     opened: Open, file: Path, log: Path
 ) -> None:
-    page = opened(file)
-    page.keyboard.press("r")
+    page = opened(file, "#seq=1")
     even = page.evaluate(WIDTHS)
     page.locator("#axis").select_option("time")
     scaled = page.evaluate(WIDTHS)

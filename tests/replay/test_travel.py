@@ -120,11 +120,11 @@ def test_a_diff_names_what_is_not_the_same(made: World, travel: Travel) -> None:
     assert () == travel.diff(3, 3)
 
 
-def test_a_snapshot_is_plain_for_json(travel: Travel) -> None:
-    plain = as_plain(travel.at(travel.last_seq))
+def test_a_snapshot_is_plain_for_json(made: World, travel: Travel) -> None:
+    plain, read = as_plain(travel.at(travel.last_seq)), seq_of(made, "recovered")
 
     assert plain == json.loads(json.dumps(plain))
-    assert "10.00000000" == as_plain(travel.at(8))["positions"][BTC]["total"]
+    assert "10.00000000" == as_plain(travel.at(read))["positions"][BTC]["total"]
 
 
 @pytest.mark.parametrize("seq", [0, -1, 10_000])

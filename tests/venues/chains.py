@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from verifill.venues.calls import (
     ChainRules,
+    EMode,
     Lender,
     Pool,
     Reserve,
@@ -104,6 +105,12 @@ RULES = ChainRules(
     approvals={"wallet": ("aave_v3",)},
     deposits_s={"binance.spot": 600},
 )
+
+MODE = EMode(
+    market="aave_v3", category=1, assets=("WETH", "weETH"), ltv=95_000_000, threshold=97_000_000
+)
+MODED = evolve(RULES, emodes=(MODE,))
+"""The same chain, with an efficiency mode."""
 
 
 class Ledger(Struct):

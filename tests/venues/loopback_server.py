@@ -106,7 +106,7 @@ CHAIN = TestWorld(
         | {f"wallet:BaseToken:{asset}": "10" for asset in ("eETH", "weETH")},
     },
     instruments=(evolve(spot("ETH/USDT"), exponent=18 + 2 - 6),),
-    chain=chains.RULES,
+    chain=chains.MODED,
     scales=chains.SCALES,
     routes=(("binance.spot", "ETH"),),
     prices={ETH_PAIR: 3_200_00},

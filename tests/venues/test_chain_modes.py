@@ -6,18 +6,13 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from tests.venues.chains import RULES, World, world
+from tests.venues.chains import MODE, MODED, RULES, World, world
 from verifill.engine.errors import ConfigError
-from verifill.venues.calls import ChainRules, EMode
 from verifill.venues.instructions import Borrow, SetEMode, Supply
 from verifill.venues.orders import Outcome
 from verifill.venues.undo import reverse
 
-MODE = EMode(
-    market="aave_v3", category=1, assets=("WETH", "weETH"), ltv=95_000_000, threshold=97_000_000
-)
 KEY = "aave_v3:Setting:emode"
-MODED: ChainRules = evolve(RULES, emodes=(MODE,))
 
 
 def opened() -> World:

@@ -20,6 +20,7 @@ from verifill.venues.instructions import (
     InternalTransfer,
     Operation,
     Repay,
+    SetEMode,
     Stake,
     Supply,
     Swap,
@@ -92,7 +93,7 @@ def on_chain() -> Subject:
     made = chains.world({
         f"wallet:BaseToken:{asset}": amount
         for asset, amount in {"ETH": "100", "WETH": "100", "eETH": "10", "weETH": "10"}.items()
-    } | {"eoa:BaseToken:ETH": "1"})  # fmt: skip
+    } | {"eoa:BaseToken:ETH": "1"}, chains.MODED)  # fmt: skip
     return Subject(
         venue=made.chain,
         trials=CALLS,
@@ -114,6 +115,7 @@ CALLS: tuple[Instruction | tuple[Instruction, ...], ...] = (
     Borrow(asset="WETH", amount=ONE, **LENT),
     Repay(asset="WETH", amount=ONE, **LENT),
     Withdraw(asset="WETH", amount=ONE, **LENT),
+    SetEMode(category=1, **LENT),
     Stake(account="wallet", asset="ETH", into="eETH", amount=ONE),
     Unstake(account="wallet", asset="eETH", into="ETH", amount=ONE),
     Claim(account="wallet", asset="eETH", into="ETH"),

@@ -41,7 +41,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODES = """Exit codes:
   0    completed
-  1    the run ended FAILED, HELD or STRANDED; a live one was HALTED when it was stopped
+  1    the run ended FAILED, HELD or STRANDED, a live one HALTED
   2    usage or input: command line, configuration, data, strategy
   3    the machine: disk, permission, memory
   4    a defect of Verifill; please report it

@@ -129,7 +129,7 @@ def _damaged(world: World, spot: Spot) -> Verdict:
 
 def play_killed(world: World, spot: Spot) -> Verdict:
     """A life that is killed in mid-flight, with its newest steps in the log of writes alone."""
-    world.live(Moments(At(Place.COMMIT, KILLED_AT, after=True)))
+    world.live(Moments(At(Place.COMMIT, KILLED_AT)))
     return _damaged(world, spot)
 
 
@@ -180,7 +180,7 @@ QUERIES = (
 )
 
 
-KILLED_AT = 20  # the second instruction is done; the third one is taken up
+KILLED_AT = 21  # the third instruction is in flight, and the mark tells of the commit before this
 
 HAZARDS = (
     Hazard(
