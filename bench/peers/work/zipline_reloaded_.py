@@ -9,13 +9,13 @@ import tempfile
 
 os.environ["ZIPLINE_ROOT"] = tempfile.mkdtemp(dir=os.environ.get("TMPDIR"))
 
-import pandas as pd  # noqa: E402
-from told import CASH, FEE, QUANTITY, bars, tell  # noqa: E402
-from zipline import run_algorithm  # noqa: E402
-from zipline.api import order, set_commission, set_slippage, symbol  # noqa: E402
-from zipline.data.bundles import ingest, register  # noqa: E402
-from zipline.finance.commission import PerDollar  # noqa: E402
-from zipline.finance.slippage import FixedSlippage  # noqa: E402
+import pandas as pd
+from told import CASH, FEE, QUANTITY, bars, tell
+from zipline import run_algorithm
+from zipline.api import order, set_commission, set_slippage, symbol
+from zipline.data.bundles import ingest, register
+from zipline.finance.commission import PerDollar
+from zipline.finance.slippage import FixedSlippage
 
 DAY = 1_440  # bars
 
@@ -60,7 +60,7 @@ def handle_data(context, data):
     order(context.asset, 1 if context.side else -1)
 
 
-from zipline.utils.calendar_utils import get_calendar  # noqa: E402
+from zipline.utils.calendar_utils import get_calendar
 
 run = run_algorithm(
     start=first.tz_localize(None), end=last.tz_localize(None), initialize=initialize,
