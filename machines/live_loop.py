@@ -44,6 +44,7 @@ class LiveLoop(Hearing):
 
     parked = ""
     _heeded = False
+    _listening = False  # whether a state waits for an operator, and hears by itself
 
     def live(
         self,
@@ -81,7 +82,6 @@ class LiveLoop(Hearing):
         strategy = self._strategy  # asked once: Python 3.11 is slow to tell whether it is
         self._stateful = strategy if isinstance(strategy, Stateful) else None
         self._lapsed: tuple[Entry, ...] = ()
-        self._listening = False  # whether a state waits for an operator, and hears by itself
         self._recovering = Recovering(
             machine=self._machine,
             manager=self.manager,

@@ -100,7 +100,7 @@ def _rounds(
     folder: Path,
 ) -> dict[tuple[str, int], list[Seen]]:
     """Every peer once a round, and Verifill on both files."""
-    script = str(Path(__file__).parent / "work" / "verifill_.py")
+    script = str(Path(__file__).parent / "scripts" / "verifill_.py")
     jobs = [(VERIFILL, length, [sys.executable, script]) for length in files]
     jobs += [(peer.name, lengths[peer.slow], [python, str(peer.script)])
              for peer, python in commands.items()]  # fmt: skip

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from bench.measure import KERNEL, ROOT
 
-WORK = Path(__file__).parent / "work"
+SCRIPTS = Path(__file__).parent / "scripts"
 
 
 class PeerError(Exception):
@@ -40,7 +40,7 @@ class Peer:
     @property
     def script(self) -> Path:
         """What does the work."""
-        return WORK / f"{self.name.replace('-', '_').replace('.', '_')}_.py"
+        return SCRIPTS / f"{self.name.replace('-', '_').replace('.', '_')}_.py"
 
     @property
     def version(self) -> str:
@@ -105,7 +105,7 @@ def run(name: str, command: Sequence[str], bars: int, folder: Path) -> Seen:
     folder.mkdir(parents=True)
     output, errors = folder / "output", folder / "errors"
     surroundings = os.environ | {
-        "PYTHONPATH": f"{KERNEL}:{ROOT}:{WORK}", "TMPDIR": str(folder), "HOME": str(folder)
+        "PYTHONPATH": f"{KERNEL}:{ROOT}:{SCRIPTS}", "TMPDIR": str(folder), "HOME": str(folder)
     }  # fmt: skip
     with output.open("w") as out, errors.open("w") as aside:
         began_s = perf_counter()
