@@ -61,8 +61,9 @@ def test_a_scope_that_there_is_not_is_refused_in_words(command: Verifill) -> Non
     assert "there is no scope 'two'; there are one," in done.stderr
 
 
-def test_the_opinion_of_spin_is_of_all_tables(command: Verifill) -> None:
-    done = command("check", "one", "--spin")
+@pytest.mark.parametrize("more", [("one",), ("--faults", "0"), ("--commands", "1")])
+def test_the_opinion_of_spin_is_of_all_tables(more: tuple[str, ...], command: Verifill) -> None:
+    done = command("check", *more, "--spin")
 
     assert ExitCode.BAD_INPUT == done.exit_code
     assert "--spin searches one model, whole: it goes with --out only" in done.stderr

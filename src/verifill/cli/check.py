@@ -66,7 +66,7 @@ def check(
     if spin:
         from verifill.cli.check_spin import run_spin  # noqa: PLC0415 - see the module
 
-        run_spin(out, alone=not (scope or faults or crashes or commands))
+        run_spin(out, alone=not scope and {faults, crashes, commands} == {None})
         return
     from verifill.cli.check_run import run  # noqa: PLC0415 - see the module
 

@@ -41,6 +41,8 @@
 #define PART 5     /* executed in part, and final */
 #define DEAD 6     /* refused, reverted or cancelled, with nothing executed */
 
+#define NOTHING 255 /* no event: the engine acts, and the machine is told of it later */
+
 #define arrived (fate >= RESTING)
 #define final   (fate >= WHOLE)
 #define waits   (state == HALTED || state == ATOMIC__STRANDED || state == STOPPED || \
@@ -204,8 +206,8 @@ inline goes_on() {
 /* What the tight loop tells, in any of the places where it is held. */
 inline tight() {
   if
-  :: at__SEND && !intent -> if :: intends(); event = 255 :: event = on_denied fi
-  :: at__SEND && intent && !sent -> sends_order(); event = 255
+  :: at__SEND && !intent -> if :: intends(); event = NOTHING :: event = on_denied fi
+  :: at__SEND && intent && !sent -> sends_order(); event = NOTHING
   :: at__SEND && intent && sent ->
      if
      :: arrived && fate != DEAD -> event = on_accepted
@@ -319,7 +321,7 @@ inline recovers() {
 /* The event is told to the machine, if there is one; what is durable follows. */
 inline told() {
   if
-  :: event != 255 ->
+  :: event != NOTHING ->
      move();
      if
      :: state != START && state != RECOVER && state != COMPLETE && state != FAILED && state != STOPPED &&
@@ -342,7 +344,7 @@ end_waits:
   do
   :: atomic {
     !waits ->
-    event = 255;
+    event = NOTHING;
     if
     :: state == START -> event = on_recover
     :: state == RECOVER -> recovers()
@@ -446,7 +448,7 @@ end_silent:
   :: atomic {
     commands < COMMANDS && waits && state != STOPPED ->
     commands++;
-    event = 255;
+    event = NOTHING;
     if
     :: at__HELD -> asks = 0; event = on_ask
     :: at__HELD && arrived -> event = on_adopted
