@@ -11,7 +11,7 @@ import pytest
 
 from tests.config.examples import MINIMAL, WHOLE, load, write
 from verifill.config import load_config
-from verifill.config.loading import PREFIX, Typed
+from verifill.config.loading import PREFIX
 from verifill.engine.errors import ConfigError
 from verifill.venues.instructions import Operation
 
@@ -19,7 +19,7 @@ INSTRUMENT = "exchanges.binance.instruments[0]"
 BTC = 'symbol = "BTC/USDT"\n'
 LOT, FEE, DEEP = 'lot = "0.00001"', 'fee = "0.00075"', 'deep = "0.5"'
 SOURCE = 'source = "strategy.py:Waiting"\n'
-UNDECLARED = "No value set for required option 'strategy.source'"
+UNDECLARED = "strategy.source is missing"
 
 
 def refused(folder: Path, text: str, *changes: tuple[str, str], **variables: str) -> str:
@@ -172,10 +172,10 @@ def test_a_folder_and_what_is_no_text_are_refused(tmp_path: Path) -> None:
 def test_a_file_that_the_system_refuses_is_told_without_its_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
 ) -> None:
-    def refuse(*_given: object) -> None:
+    def refuse(*_given: object, **_named: object) -> None:
         raise error
 
-    monkeypatch.setattr("verifill.config.loading.TomlFormat.__call__", refuse)
+    monkeypatch.setattr(Path, "read_text", refuse)
     assert words in (told := refused(tmp_path, MINIMAL))
     assert "Errno" not in told
 
@@ -239,9 +239,3 @@ def test_a_variable_is_refused_like_a_key(
 
     assert refusal.startswith(f"environment variable VERIFILL_{name}")
     assert words in refusal
-
-
-def test_what_reaches_typed_settings_is_left_as_it_is() -> None:
-    value = object()
-
-    assert Typed().get_structure_hook(int)(value, int) is value

@@ -1,8 +1,6 @@
 """Paper trading: live prices, simulated accounts that survive the process."""
 
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,6 +11,8 @@ import polars as pl
 import pytest
 from attrs import define, field
 
+from tests.forked import lived
+from tests.live import victim
 from tests.live.inside import Inside, Virtual
 from tests.live.test_reports import hedged, reports
 from tests.live.worlds import PATIENCE_S, ROOT, written
@@ -309,15 +309,8 @@ MOMENTS = (  # a commit is one to the log, a line one of the journal: it opens, 
 
 
 def life(config: Path, log: Path, ticks: int, *moment: str) -> int:
-    command = [sys.executable, "-m", "tests.live.victim", str(config), "paper", str(log)]
-    done = subprocess.run(
-        [*command, str(ticks), *moment],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    given = (str(config), "paper", str(log), str(ticks), *moment)
+    done = lived(victim.main, *given, patience_s=PATIENCE_S)
     assert done.returncode in (0, KILLED), done.stderr
     return done.returncode
 

@@ -1,7 +1,5 @@
 """A live run that ends itself as `kill -9` would, at one moment, named and counted.
 
-    python -m tests.live.victim CONFIG PORT LOG TICKS [MOMENT N]
-
 Moments are before and after a commit to the log, a send, a question, a reading; N counts them. In
 place of N a commit may be told by an event that it holds: how many there are before it is a matter
 of how fast the machine is. PORT `paper` is paper trading on the history; then a line of its journal
@@ -61,16 +59,12 @@ def _events(given: tuple[Any, ...]) -> list[str | None]:
     return [row[EVENT] for row in rows]
 
 
-def main(config: str, port: str, log: str, ticks: int) -> None:
-    """Run until it has had its ticks, or ends."""
+def main(config: str, port: str, log: str, ticks: str, *moment: str) -> None:
+    """Run until it has had its ticks, or ends; at a moment, if one is given with its number."""
+    if moment:
+        die_at(*moment)
     if port == "paper":
-        ended = run_paper(config, prices=replayed(1, Times()), folder=log, ticks=ticks)
+        ended = run_paper(config, prices=replayed(1, Times()), folder=log, ticks=int(ticks))
     else:
-        ended = run_live(config, port=int(port), folder=log, ticks=ticks)
+        ended = run_live(config, port=int(port), folder=log, ticks=int(ticks))
     sys.stdout.write(f"{ended.state} {ended.reason}\n")
-
-
-if __name__ == "__main__":
-    if len(sys.argv) > 5:
-        die_at(sys.argv[5], sys.argv[6])
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

@@ -2,14 +2,14 @@
 
 import json
 import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from tests.forked import lived
+from tests.live import victim
 from tests.serving import Serving
 from verifill.anchors import default_place
 from verifill.engine.log.anchor import FileAnchor
@@ -93,15 +93,8 @@ class LiveWorld:
     def run(self, *moment: str, ticks: int = 2) -> int:
         """One process life; its exit code, negative if it was killed."""
         port = str(self.serving.told["port"])
-        command = [sys.executable, "-m", "tests.live.victim", str(self.config), port]
-        done = subprocess.run(
-            [*command, str(self.log), str(ticks), *moment],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        given = (str(self.config), port, str(self.log), str(ticks), *moment)
+        done = lived(victim.main, *given, patience_s=PATIENCE_S)
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         return done.returncode
 

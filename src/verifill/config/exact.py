@@ -58,22 +58,22 @@ def read(kind: Any, value: object, place: Place) -> Any:  # noqa: ANN401 - a typ
     if reader is not None:
         return reader(value, place)
     if attrs.has(kind):
-        return _section(kind, value, place)
+        return built(kind, settings_of(kind, value, place), place)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind(_word([member.value for member in kind], value, place))
     return GENERICS[get_origin(kind)](get_args(kind), value, place)
 
 
-def settings_of(
-    kind: type[attrs.AttrsInstance], value: object, place: Place, *, nested: bool
-) -> dict[str, Any]:
+def settings_of(kind: type[attrs.AttrsInstance], value: object, place: Place) -> dict[str, Any]:
     """What a section says, checked; not what it leaves out.
 
     Args:
         kind: the section's class.
         value: what stands there.
         place: where.
-        nested: whether sections inside are given as dictionaries too.
+
+    Returns:
+        Name -> value; of a section inside, a dictionary like this one.
 
     Raises:
         ConfigError: a key is unknown, or its value is not allowed.
@@ -85,11 +85,32 @@ def settings_of(
         if name not in fields:
             raise place.error(_unknown(place.at(name).key, name, fields))
         field, there = fields[name], place.at(name)
-        if nested and attrs.has(field.type or object):
-            said[name] = settings_of(field.type, part, there, nested=True)
+        if attrs.has(field.type or object):
+            said[name] = settings_of(field.type, part, there)
         else:
             said[name] = checked(field, part, there)
     return said
+
+
+def built(kind: Any, said: Mapping[str, Any], place: Place) -> Any:  # noqa: ANN401 - an attrs class
+    """A section of what it says, as `settings_of` gives it; sections inside are built first.
+
+    Raises:
+        ConfigError: something is missing, or does not fit the rest.
+    """
+    values = dict(said)
+    for field in attrs.fields(kind):
+        if field.name not in said:
+            if field.default is NOTHING:
+                problem = f"{place.at(field.name).key} is missing"
+                raise place.error(problem)
+        elif attrs.has(field.type):
+            values[field.name] = built(field.type, said[field.name], place.at(field.name))
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        problem = f"{place.key}: {error}" if place.key else str(error)
+        raise place.error(problem) from None
 
 
 def checked(field: "attrs.Attribute[Any]", value: object, place: Place) -> Any:  # noqa: ANN401 - whatever the field holds
@@ -107,19 +128,6 @@ def checked(field: "attrs.Attribute[Any]", value: object, place: Place) -> Any: 
             problem = f"{table}{error}"
             raise place.error(problem) from None
     return result
-
-
-def _section(kind: Any, value: object, place: Place) -> Any:  # noqa: ANN401 - an attrs class
-    said = settings_of(kind, value, place, nested=False)
-    for field in attrs.fields(kind):
-        if field.default is NOTHING and field.name not in said:
-            problem = f"{place.at(field.name).key} is missing"
-            raise place.error(problem)
-    try:
-        return kind(**said)
-    except ConfigError as error:
-        problem = f"{place.key}: {error}"
-        raise place.error(problem) from None
 
 
 def _unknown(key: str, name: str, known: Mapping[str, object]) -> str:

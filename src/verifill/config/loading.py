@@ -1,26 +1,21 @@
 """Loading a configuration: a TOML file, then the environment over it.
 
-typed-settings finds the options, merges the sources by precedence and builds the
-classes. The two loaders here read each value exactly, so that every mistake is named by
-file or variable, key, and what is allowed; what then reaches typed-settings is typed.
+Each value is read exactly, so that every mistake is named by file or variable, key, and what is
+allowed.
 """
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import attrs
-from typed_settings import load_settings
-from typed_settings.dict_utils import set_path
-from typed_settings.exceptions import InvalidSettingsError, TsError
-from typed_settings.loaders import EnvLoader, Loader, TomlFormat
-from typed_settings.types import LoadedSettings, LoaderMeta, OptionInfo, OptionList
+from attrs import frozen
 
 from verifill.config.config import Config
-from verifill.config.exact import Place, checked, read, settings_of
+from verifill.config.exact import Place, built, checked, read, settings_of
 from verifill.config.settings import Settings
 from verifill.engine.errors import ConfigError
 
@@ -39,17 +34,10 @@ def load_config(path: Path | str, environment: Mapping[str, str] | None = None) 
         ConfigError: the file cannot be read, or a setting is unknown, missing or not allowed.
     """
     file = Path(path)
-    variables = os.environ if environment is None else environment
-    loaders: list[Loader] = [TomlFile(file), Environment(variables)]
-    try:
-        settings = load_settings(Settings, loaders, converter=Typed())
-    except InvalidSettingsError as error:
-        group = cast("ExceptionGroup[Exception]", error)
-        problems = "; ".join(str(problem) for problem in group.exceptions)
-        msg = f"{file}: {problems}"
-        raise ConfigError(msg) from error
-    said = {field.name: getattr(settings, field.name) for field in attrs.fields(Settings)}
-    return Config(**said, file=file)
+    place = Place(str(file))
+    said = settings_of(Settings, read_toml(file), place)
+    _override(said, os.environ if environment is None else environment)
+    return _config(built(Settings, said, place), file)
 
 
 def config_of(table: Mapping[str, object], file: Path) -> Config:
@@ -62,7 +50,10 @@ def config_of(table: Mapping[str, object], file: Path) -> Config:
     Raises:
         ConfigError: a setting is unknown, missing or not allowed.
     """
-    settings: Settings = read(Settings, table, Place(str(file)))
+    return _config(read(Settings, table, Place(str(file))), file)
+
+
+def _config(settings: Settings, file: Path) -> Config:
     said = {field.name: getattr(settings, field.name) for field in attrs.fields(Settings)}
     return Config(**said, file=file)
 
@@ -80,66 +71,57 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(msg) from error
 
 
-class TomlFile:
-    """The loader of one TOML file.
+@frozen
+class _Option:
+    """A setting that a variable overrides: its sections, and its field in the last of them."""
 
-    Args:
-        path: the file.
+    sections: tuple[str, ...]
+    field: "attrs.Attribute[Any]"
+
+    @property
+    def key(self) -> str:
+        return ".".join((*self.sections, self.field.name))
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.key.upper().replace(".", "_")
+
+
+def _options(kind: type[attrs.AttrsInstance], *sections: str) -> Iterator[_Option]:
+    """The settings of a section and of those in it."""
+    for field in attrs.fields(attrs.resolve_types(kind)):
+        if attrs.has(field.type or object):
+            yield from _options(field.type, *sections, field.name)
+        else:
+            yield _Option(sections, field)
+
+
+def _override(said: dict[str, Any], variables: Mapping[str, str]) -> None:
+    """Put what variables say over what the file says.
+
+    Raises:
+        ConfigError: a variable belongs to no setting, or its value is not allowed.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __call__(self, settings_cls: type[Any], options: OptionList) -> LoadedSettings:
-        """What the file says.
-
-        Raises:
-            ConfigError: it cannot be read, or says something that is not allowed.
-        """
-        try:
-            table = TomlFormat(None)(self._path, settings_cls, options)
-        except (TsError, OSError, UnicodeError) as error:
-            msg = f"{self._path}: {_unreadable(error)}"
-            raise ConfigError(msg) from error
-        said = settings_of(settings_cls, table, Place(str(self._path)), nested=True)
-        return LoadedSettings(said, LoaderMeta(str(self._path)))
-
-
-class Environment(EnvLoader):
-    """The loader of environment variables, named as typed-settings names them.
-
-    Args:
-        variables: the environment.
-    """
-
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        super().__init__(PREFIX)
-        self._variables = {
-            name: text
-            for name, text in variables.items()
-            if name.startswith(PREFIX) and not name.startswith(CREDENTIALS)
-        }
-
-    def __call__(self, settings_cls: type[Any], options: OptionList) -> LoadedSettings:  # noqa: ARG002 - one protocol
-        """What the variables say.
-
-        Raises:
-            ConfigError: a variable belongs to no setting, or its value is not allowed.
-        """
-        known = {self.get_envvar(option): option for option in options}
-        said: dict[str, Any] = {}
-        for name, text in self._variables.items():
-            if name not in known:
-                raise _unknown(name, known)
-            option = known[name]
-            field = getattr(attrs.fields(option.parent_cls), option.path.rpartition(".")[2])
-            place = Place(f"environment variable {name}", option.path)
-            set_path(said, option.path, checked(field, _value(text, field.type), place))
-        return LoadedSettings(said, LoaderMeta("environment"))
+    ours = {
+        name: text
+        for name, text in variables.items()
+        if name.startswith(PREFIX) and not name.startswith(CREDENTIALS)
+    }
+    known = {option.variable: option for option in _options(Settings)} if ours else {}
+    for name, text in ours.items():
+        if name not in known:
+            raise _unknown(name, known)
+        option = known[name]
+        section = said
+        for part in option.sections:
+            section = section.setdefault(part, {})
+        place = Place(f"environment variable {name}", option.key)
+        value = checked(option.field, _value(text, option.field.type), place)
+        section[option.field.name] = value
 
 
 def _unreadable(error: Exception) -> str:
-    match error.__cause__ if isinstance(error, TsError) and error.__cause__ else error:
+    match error:
         case FileNotFoundError() | NotADirectoryError():
             return "there is no such file; correct the path, or begin with `verifill init`"
         case IsADirectoryError():
@@ -152,7 +134,7 @@ def _unreadable(error: Exception) -> str:
             return f"it cannot be read as TOML: {error}"
 
 
-def _unknown(name: str, known: Mapping[str, OptionInfo]) -> ConfigError:
+def _unknown(name: str, known: Iterable[str]) -> ConfigError:
     names = {one.removeprefix(PREFIX): one for one in known}  # alike in what differs
     close = get_close_matches(name.removeprefix(PREFIX), names, n=3, cutoff=0.0)
     told = ", ".join(names[one] for one in close)
@@ -173,19 +155,3 @@ def _value(text: str, kind: object) -> object:
         return text
     # an unquoted 0.1 is exact here: it is text
     return text if isinstance(value, float) else value
-
-
-class Typed:
-    """What typed-settings converts values with: they are already what they should be."""
-
-    def structure(self, obj: Any, cl: Any) -> Any:  # noqa: ANN401 - typed-settings' protocol
-        """A section of its parts; everything else as it is."""
-        if not (isinstance(obj, dict) and attrs.has(cl)):
-            return cast("object", obj)
-        said = cast("dict[str, object]", obj)
-        fields = attrs.fields_dict(cl)
-        return cl(**{name: self.structure(part, fields[name].type) for name, part in said.items()})
-
-    def get_structure_hook(self, cl: Any) -> Any:  # noqa: ANN401, ARG002 - typed-settings' protocol
-        """How values of a type are converted: not at all."""
-        return self.structure
