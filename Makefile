@@ -12,6 +12,9 @@ READY := .venv/.ready
 KERNEL := build/kernel
 SITE := build/site
 
+# Compiled modules are kept, whatever the shell says: hundreds of processes import them.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup kernel test tests foreign chain contracts docs lint style mypy pyright layers format demo \
 	audit-demo live-demo-exchange live-demo-chain screenshots faults check bench lock clean

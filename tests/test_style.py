@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,12 +34,23 @@ def name(file: Path) -> str:
     return file.relative_to(ROOT).as_posix()
 
 
-def each(*folders: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("file", files(*folders), ids=name)
+@cache
+def text(file: Path) -> str:
+    return file.read_text()
 
 
-def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(tree):
+@cache
+def tree(file: Path) -> ast.Module:
+    return ast.parse(text(file))
+
+
+def told(found: Mapping[Path, object]) -> dict[str, object]:
+    """What was found, by file, where anything was."""
+    return {name(file): what for file, what in found.items() if what}
+
+
+def functions(module: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(module):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -51,63 +63,78 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (body[-1].end_lineno or body[-1].lineno) - body[0].lineno + 1
 
 
-def imported(tree: ast.Module) -> set[str]:
+def imported(module: ast.Module) -> set[str]:
     """The top-level names of all that a module imports, wherever it does."""
     plain = [
         alias.name
-        for node in ast.walk(tree)
+        for node in ast.walk(module)
         if isinstance(node, ast.Import)
         for alias in node.names
     ]
-    origins = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    origins = [node.module or "" for node in ast.walk(module) if isinstance(node, ast.ImportFrom)]
     return {path.split(".")[0] for path in (*plain, *origins)}
 
 
-@each(*SHIPPED)
-def test_a_file_is_short(file: Path) -> None:
-    assert len(file.read_text().splitlines()) <= FILE_LINES_MAX
+# Each rule is one test, which names every file that breaks it.
 
 
-@each(*SHIPPED)
-def test_a_function_is_short(file: Path) -> None:
-    tree = ast.parse(file.read_text())
+def test_a_file_is_short() -> None:
+    lines = {file: len(text(file).splitlines()) for file in files(*SHIPPED)}
 
-    assert {} == {
-        function.name: body_lines(function)
-        for function in functions(tree)
-        if body_lines(function) > FUNCTION_LINES_MAX
+    assert {} == told({file: count for file, count in lines.items() if count > FILE_LINES_MAX})
+
+
+def test_a_function_is_short() -> None:
+    long = {
+        file: {
+            function.name: body_lines(function)
+            for function in functions(tree(file))
+            if body_lines(function) > FUNCTION_LINES_MAX
+        }
+        for file in files(*SHIPPED)
     }
 
-
-@each(*EVERYTHING)
-def test_a_module_says_what_it_is(file: Path) -> None:
-    assert ast.get_docstring(ast.parse(file.read_text()))
+    assert {} == told(long)
 
 
-@each(*EVERYTHING)
-def test_nothing_is_left_for_later(file: Path) -> None:
-    assert [] == UNFINISHED.findall(file.read_text())
+def test_a_module_says_what_it_is() -> None:
+    silent = {file: not ast.get_docstring(tree(file)) for file in files(*EVERYTHING)}
+
+    assert {} == told(silent)
 
 
-@each(*EVERYTHING)
-def test_no_line_is_hidden_from_coverage(file: Path) -> None:
-    assert None is UNCOVERED.search(file.read_text())
+def test_nothing_is_left_for_later() -> None:
+    assert {} == told({file: UNFINISHED.findall(text(file)) for file in files(*EVERYTHING)})
 
 
-@each(*EVERYTHING)
-def test_a_silenced_check_has_its_code_and_its_reason_beside_it(file: Path) -> None:
-    silenced = [found for line in file.read_text().splitlines() if (found := SILENCED.search(line))]
-
-    assert [] == [found[0] for found in silenced if not REASONED.match(found["codes"])]
+def test_no_line_is_hidden_from_coverage() -> None:
+    assert {} == told({file: UNCOVERED.search(text(file)) for file in files(*EVERYTHING)})
 
 
-@each(*CORE)
-def test_the_core_uses_no_thread_no_async_and_no_queue(file: Path) -> None:
-    tree = ast.parse(file.read_text())
+def test_a_silenced_check_has_its_code_and_its_reason_beside_it() -> None:
+    bare = {
+        file: [
+            found[0]
+            for line in text(file).splitlines()
+            if (found := SILENCED.search(line)) and not REASONED.match(found["codes"])
+        ]
+        for file in files(*EVERYTHING)
+    }
+
+    assert {} == told(bare)
+
+
+def test_the_core_uses_no_thread_no_async_and_no_queue() -> None:
     waiting = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
+    trees = {file: tree(file) for file in files(*CORE)}
 
-    assert set() == imported(tree) & CONCURRENCY
-    assert [] == [node for node in ast.walk(tree) if isinstance(node, waiting)]
+    assert {} == told({file: imported(one) & CONCURRENCY for file, one in trees.items()})
+    assert {} == told(
+        {
+            file: [node.lineno for node in ast.walk(one) if isinstance(node, waiting)]
+            for file, one in trees.items()
+        }
+    )
 
 
 def test_the_style_is_tested_on_files_and_not_on_nothing() -> None:
@@ -116,9 +143,9 @@ def test_the_style_is_tested_on_files_and_not_on_nothing() -> None:
 
 
 def test_a_body_is_measured_without_its_docstring() -> None:
-    tree = ast.parse('def f():\n    """One.\n\n    Two.\n    """\n    a = 1\n\n    return a\n')
+    parsed = ast.parse('def f():\n    """One.\n\n    Two.\n    """\n    a = 1\n\n    return a\n')
 
-    assert [3] == [body_lines(function) for function in functions(tree)]
+    assert [3] == [body_lines(function) for function in functions(parsed)]
 
 
 @pytest.mark.parametrize(

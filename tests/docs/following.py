@@ -124,7 +124,7 @@ def _wrong_settings(text: str) -> str:
             for name, chain in table.get("chains", {}).items():
                 chain["evm"] = {"chain_id": 1} | chain.get("evm", {})
                 table["chains"][name] = CHAIN | chain
-            settings_of(Settings, table, Place("page"), nested=True)
+            settings_of(Settings, table, Place("page"))
     except Exception as error:  # noqa: BLE001 - whatever it is, the block is not true
         return str(error)
     return ""

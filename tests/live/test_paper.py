@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 from attrs import define, field
 
-from tests.forked import lived
 from tests.live import victim
 from tests.live.inside import Inside, Virtual
 from tests.live.test_reports import hedged, reports
@@ -27,6 +26,7 @@ from verifill.engine.inbox import post
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.durable_reader import open_log
 from verifill.engine.log.opening import verify_log
+from verifill.faults.forked import lived
 from verifill.live import Ended, run_live
 from verifill.machines.feed import FEED
 from verifill.machines.full_loop import FULL_LOOP
@@ -311,8 +311,8 @@ MOMENTS = (  # a commit is one to the log, a line one of the journal: it opens, 
 def life(config: Path, log: Path, ticks: int, *moment: str) -> int:
     given = (str(config), "paper", str(log), str(ticks), *moment)
     done = lived(victim.main, *given, patience_s=PATIENCE_S)
-    assert done.returncode in (0, KILLED), done.stderr
-    return done.returncode
+    assert done.code in (0, KILLED), done.stderr
+    return done.code
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

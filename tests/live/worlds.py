@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from tests.forked import lived
 from tests.live import victim
 from tests.serving import Serving
 from verifill.anchors import default_place
 from verifill.engine.log.anchor import FileAnchor
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.engine.log.opening import verify_log
+from verifill.faults.forked import lived
 from verifill.replay.live import replay_live
 from verifill.venues.loopback.effects import effects_of
 from verifill.venues.loopback.journal import read_journal
@@ -95,8 +95,8 @@ class LiveWorld:
         port = str(self.serving.told["port"])
         given = (str(self.config), port, str(self.log), str(ticks), *moment)
         done = lived(victim.main, *given, patience_s=PATIENCE_S)
-        assert done.returncode in (0, -signal.SIGKILL), done.stderr
-        return done.returncode
+        assert done.code in (0, -signal.SIGKILL), done.stderr
+        return done.code
 
     @property
     def records(self) -> pl.DataFrame:

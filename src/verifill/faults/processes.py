@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from verifill.engine.errors import EnvironmentDefect
+from verifill.faults import forked, victim
 from verifill.faults.hazard import Group, Hazard, Spot, Whole, scenes
 from verifill.faults.kills import ended, everywhere
 from verifill.faults.lives import End, World
@@ -70,20 +71,15 @@ def lived(world: World, port: int, at: At | None) -> End:
         number=at.number if at else 0,
         after=at.after if at else False,
     )
-    file = world.folder / "order.json"
-    file.write_bytes(msgspec.json.encode(order))
-    command = [sys.executable, "-m", "verifill.faults.victim", str(file)]
     try:
-        done = subprocess.run(  # noqa: S603 - our own
-            command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-        )
-    except subprocess.TimeoutExpired:  # it was killed then, and its log tells where it was
-        world.reason = f"it did not end within {PATIENCE_S} s"
+        ended = forked.lived(victim.main, order, patience_s=PATIENCE_S)
+    except TimeoutError as error:  # it was killed then, and its log tells where it was
+        world.reason = str(error)
         return End.WAITING
-    world.reason = done.stderr.strip().rpartition("\n")[2]
-    if done.returncode == -signal.SIGKILL:
+    world.reason = ended.stderr.strip().rpartition("\n")[2]
+    if ended.code == -signal.SIGKILL:
         return End.KILLED
-    if done.returncode:
+    if ended.code:
         return End.REFUSED if "LogError" in world.reason else End.BROKE
     return End.ENDED
 

@@ -1,18 +1,13 @@
 """An engine in a process of its own, which kills itself with signal 9 at one moment.
 
-    python -m verifill.faults.victim ORDER.json
-
 Nothing of it is patched: moments are watched where the engine meets the outside.
 """
 
 import os
 import signal
-import sys
 from pathlib import Path
 
-import msgspec
-from attrs import evolve
-from msgspec import Struct
+from attrs import evolve, frozen
 
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
@@ -29,7 +24,8 @@ PATIENCE_S = 5.0  # for one request
 ACKNOWLEDGED = "acknowledged"  # the file of what was
 
 
-class Order(Struct, frozen=True):
+@frozen
+class Order:
     """What a victim is to do.
 
     Attributes:
@@ -95,7 +91,3 @@ def main(order: Order) -> None:
     )
     work = folder / f"data-{os.getpid()}"  # which whoever owns the folder removes: a kill cannot
     one_life(start, Hosting.of(config, prepared(config, work, None)))
-
-
-if __name__ == "__main__":
-    main(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Order))
