@@ -90,7 +90,8 @@ def kernel() -> list[Extension]:
     built: list[Extension] = mypycify([*OPTIONS, *files], debug_level="0", group_name="verifill")
     if os.name == "posix":
         for extension in built:
-            extension.extra_compile_args += FLAGS
+            # a list of its own: mypyc gives all of them the same one
+            extension.extra_compile_args = [*extension.extra_compile_args, *FLAGS]
     return built
 
 
