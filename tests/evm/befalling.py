@@ -140,6 +140,12 @@ def waits(world: World) -> None:
     world.mining(on=False)
 
 
+def waits_on_a_longer_chain(world: World) -> None:
+    """A node that was given a state has none of older blocks."""
+    world.rpc("anvil_mine", hex(64))
+    waits(world)
+
+
 def dropped(world: World) -> Sequence[Befall]:
     def befall(onward: Onward) -> bytes:
         said = onward()
@@ -192,6 +198,12 @@ def taken_by_nothing(world: World) -> None:
     world.mining(on=True)
 
 
+def taken_for_good(world: World) -> None:
+    """It is final: no reorganisation gives its place back."""
+    taken_by_nothing(world)
+    world.rpc("anvil_mine", hex(16))
+
+
 def taken_by_another(world: World) -> None:
     another = signed(world, call_of("deposit()"), world.weth, ETHER)
     world.rpc("eth_sendRawTransaction", another)
@@ -239,7 +251,7 @@ def gap_that_is_filled(world: World) -> Sequence[Befall]:
         return said
 
     def befall(onward: Onward) -> bytes:
-        fee = world.rpc("eth_getBlockByNumber", "latest", False)["baseFeePerGas"]  # noqa: FBT003 - JSON
+        fee = world.base_fee
         world.rpc("anvil_reorg", 1, [])
         said = onward()
         assert {"pending": "0x0", "queued": "0x1"} == world.rpc("txpool_status")

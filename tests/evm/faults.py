@@ -34,8 +34,10 @@ from tests.evm.befalling import (
     reorganised,
     taken_by_another,
     taken_by_nothing,
+    taken_for_good,
     trading,
     waits,
+    waits_on_a_longer_chain,
 )
 from tests.evm.between import Befall, dripping, garbled, reply_lost, request_lost
 from tests.evm.world import World
@@ -117,7 +119,10 @@ FAULTS: Final[Mapping[str, Fault]] = {
         verdict=CLEAN, effects=0, told="in block",
     ),
     "its place is taken by what does nothing": Fault(
-        first=waits, befalls=after(taken_by_nothing), settings=SHORT, intents=2
+        first=waits, befalls=after(taken_by_nothing), settings=SHORT, verdict=CLEAN, effects=0
+    ),
+    "its place is taken by what does nothing, for good": Fault(
+        first=waits_on_a_longer_chain, befalls=after(taken_for_good), settings=SHORT, intents=2
     ),
     "its place is taken by what does something": Fault(
         first=waits, befalls=after(taken_by_another), settings=SHORT, verdict=HELD, effects=0

@@ -114,6 +114,7 @@ class EvmRules:
         executor: the contract whose code an account runs a chain of steps with (EIP-7702); none:
             it sends single transactions only.
         finality: operation -> level; `ANY` for the others.
+        confirmations: blocks from that of a transaction on, its own among them, for INCLUDED.
         drift: how far an index, a rate or a quote may move until a transaction is in a block, in
             1e-8.
         health_min: least health factor that a chain of steps may leave, in 1e-18; 0: none.
@@ -132,6 +133,7 @@ class EvmRules:
     fees: Fees
     executor: str = ""
     finality: Mapping[str, Level] = Factory(dict[str, Level])
+    confirmations: int = 1
     drift: int = 1_000
     health_min: int = 0
     deadline_s: int = 600

@@ -91,7 +91,9 @@ class EvmChain(Stated):
         self._lane = Lane(node, evm, signers)
         effects = Effects(node, self._questions, Decoder(chain, evm))
         self._feed = Feed(node, evm, self._questions, effects, rates, cursor=since)
-        self._outcomes = Outcomes(node, self._feed, effects, self._why)
+        self._outcomes = Outcomes(
+            node, self._feed, effects, self._why, confirmations=evm.confirmations
+        )
         self._flying: dict[str, Request] = {}
         self._rehearsal: EvmFork | None = None
 

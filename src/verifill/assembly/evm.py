@@ -194,6 +194,7 @@ def _rules(evm: EvmConfig, first: str) -> "EvmRules":
         ),
         executor=evm.executor,
         finality={ANY: Level(evm.finality_usual)} | finality,
+        confirmations=evm.confirmations,
         drift=rate_of(evm.drift),
         health_min=to_units(evm.health_min, WEI_DECIMALS),
         deadline_s=evm.deadline_s,
