@@ -21,6 +21,7 @@ A: Final = "wallet"
 GWEI: Final = 10**9
 ETHER: Final = 10**18
 SHORTLY_S: Final = 0.3
+HANGS_S: Final = 2.5  # longer than whoever asks it is patient
 WRAP: Final = Wrap(account=A, asset="ETH", into="WETH", amount=Decimal(2))
 SUPPLY: Final = Supply(account=A, market="aave_v3", asset="WETH", amount=Decimal(1))
 BORROW: Final = Borrow(account=A, market="aave_v3", asset="USDC", amount=Decimal(100))
@@ -109,7 +110,7 @@ def hung(*, taken: bool) -> Callable[[World], Sequence[Befall]]:
             if taken:
                 sent_on(world, onward)
             assert world.way is not None
-            world.way.hang(1)
+            world.way.hang(HANGS_S)
 
         return (befall,)
 

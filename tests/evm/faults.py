@@ -51,8 +51,9 @@ HELD: Final = "HELD"
 MISMATCH: Final = "FAILED.MISMATCH"
 SHORT: Final[Mapping[str, str]] = {"chain": "windows_s = { WRAP = 1 }"}
 SAFE: Final[Mapping[str, str]] = {**SHORT, "evm": 'finality_usual = "SAFE"'}
+SOON: Final[Mapping[str, str]] = {**SHORT, "more": "[retry.live.timeouts]\ntight_loop_s = 3"}
 IMPATIENT: Final[Mapping[str, str]] = {
-    **SHORT, "more": '[retry.live.timeouts]\nreading_s = "0.4"\ntight_loop_s = 3',
+    **SHORT, "more": '[retry.live.timeouts]\nreading_s = 1\ntight_loop_s = 6',
 }  # fmt: skip
 BY_ALLOWANCE: Final[Mapping[str, str]] = {"approvals": 'wallet = ["aave_v3"]'}
 
@@ -133,7 +134,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     ),
     "it waits behind a gap that stays": Fault(
         counts=behind_a_nothing, befalls=gap_that_stays,
-        settings={**IMPATIENT, "evm": 'fee_cap = "0.0000000012"'}, verdict=HELD, effects=0,
+        settings={**SOON, "evm": 'fee_cap = "0.0000000012"'}, verdict=HELD, effects=0,
     ),
     # The chain.
     "its block is replaced by one without it": Fault(

@@ -10,7 +10,7 @@ from verifill.engine.errors import InstructionError
 from verifill.venues.calls.rules import ChainRules
 from verifill.venues.evm.abi import call_of
 from verifill.venues.evm.rules import MAX_WORD, STAKED, Contract, EvmRules, Speaks
-from verifill.venues.evm.staked import WRAPPINGS
+from verifill.venues.evm.staked import WRAPPINGS, requests_of
 from verifill.venues.instructions import (
     Approve,
     Borrow,
@@ -45,8 +45,8 @@ class Staked(Protocol):
         """The least amount of a rebasing token that is as many shares."""
         ...
 
-    def claimable(self, asset: str, account: str) -> list[int]:
-        """The requests of an account that its queue has released."""
+    def claiming(self, asset: str, account: str) -> bytes:
+        """The call that collects what its queue has released to an account."""
         ...
 
 
@@ -179,8 +179,8 @@ class Encoder:
                 return self._rules.contract(asked.market).address, asked.asset
             case Swap():
                 return self._rules.contract(asked.pool).address, asked.asset
-            case Unstake() if self._rules.contract(asked.asset).speaks is Speaks.ETHERFI:
-                return self._rules.contract(asked.asset).address, asked.asset
+            case Unstake():
+                return self._rules.contract(asked.asset).spender, asked.asset
             case Wrap() if asked.asset != self._chain.native:
                 return self._rules.contract(asked.into).address, asked.asset
             case _:
@@ -230,7 +230,7 @@ class Encoder:
         return Call(self._rules.token(asked.asset), 0, data)
 
     def _approve(self, asked: Approve, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
-        spender = self._rules.contract(asked.spender).address
+        spender = self._rules.contract(asked.spender).spender
         return Call(self._rules.token(asked.asset), 0, call_of(APPROVE, spender, order.quantity))
 
     def _wrap(self, asked: Wrap, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
@@ -294,17 +294,16 @@ class Encoder:
     def _unstake(self, asked: Unstake, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
         staked = self._contract(asked.asset, *STAKED)
         amount = self._amount(asked.asset, order.quantity)
-        if staked.speaks is Speaks.LIDO:
-            return Call(staked.address, 0, call_of("requestWithdrawal(uint256)", amount))
         to = self._rules.accounts[asked.account]
+        if staked.speaks is Speaks.LIDO:
+            amounts = requests_of(amount)
+            data = call_of("requestWithdrawals(uint256[],address)", amounts, to)
+            return Call(staked.queue, 0, data)
         return Call(staked.address, 0, call_of("requestWithdraw(address,uint256)", to, amount))
 
     def _claim(self, asked: Claim, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
         staked = self._contract(asked.asset, *STAKED)
-        if staked.speaks is Speaks.LIDO:
-            return Call(staked.address, 0, call_of("claim()"))
-        numbers = self._staked.claimable(asked.asset, asked.account)
-        return Call(staked.queue, 0, call_of("batchClaimWithdraw(uint256[])", numbers))
+        return Call(staked.queue, 0, self._staked.claiming(asked.asset, asked.account))
 
     def _swap(self, asked: Swap, order: Order, until_s: int) -> Call:
         router = self._contract(asked.pool, Speaks.UNISWAP_V2, Speaks.UNISWAP_V3)

@@ -89,7 +89,7 @@ class EvmContractConfig:
         address: Its address.
         quoter: Of Uniswap V3: the address of the quoter.
         fee: Of Uniswap V3: the pool, by its fee in millionths.
-        queue: Of ether.fi: the address of the requests to withdraw.
+        queue: Of Lido and ether.fi: the address of the requests to withdraw.
     """
 
     speaks: str = field(validator=OneOf(SPEAKS))
