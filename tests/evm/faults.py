@@ -53,7 +53,7 @@ SHORT: Final[Mapping[str, str]] = {"chain": "windows_s = { WRAP = 1 }"}
 SAFE: Final[Mapping[str, str]] = {**SHORT, "evm": 'finality_usual = "SAFE"'}
 SOON: Final[Mapping[str, str]] = {**SHORT, "more": "[retry.live.timeouts]\ntight_loop_s = 3"}
 IMPATIENT: Final[Mapping[str, str]] = {
-    **SHORT, "more": '[retry.live.timeouts]\nreading_s = 1\ntight_loop_s = 6',
+    **SHORT, "more": "[retry.live.timeouts]\nreading_s = 1\ntight_loop_s = 6",
 }  # fmt: skip
 BY_ALLOWANCE: Final[Mapping[str, str]] = {"approvals": 'wallet = ["aave_v3"]'}
 
