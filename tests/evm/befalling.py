@@ -157,10 +157,15 @@ def dropped(world: World) -> Sequence[Befall]:
     return (befall,)
 
 
-def outrun(world: World) -> None:
+def dearer(world: World) -> None:
     """The fee rises above what it offers."""
     world.rpc("anvil_setNextBlockBaseFeePerGas", hex(20 * GWEI))
-    world.rpc("evm_mine")  # without it: it offers too little
+    world.rpc("evm_mine")
+
+
+def outrun(world: World) -> None:
+    """Likewise, when it waits in the pool already."""
+    dearer(world)  # in a block without it
     world.mining(on=True)
 
 

@@ -17,6 +17,7 @@ from tests.evm.befalling import (
     before,
     behind_a_nothing,
     capped,
+    dearer,
     dropped,
     gap_that_is_filled,
     gap_that_stays,
@@ -114,6 +115,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     # The pool.
     "it alone is dropped from the pool": Fault(first=waits, befalls=dropped, settings=SHORT),
     "the fee rises above its offer": Fault(first=waits, befalls=after(outrun), settings=SHORT),
+    "it offers too little when it comes": Fault(befalls=before(dearer), settings=SHORT),
     "its deadline passes while it waits": Fault(
         first=trading, befalls=after(outlived), instruction=SWAP,
         settings={"approvals": 'wallet = ["uniswap_v2"]'},
