@@ -1,10 +1,12 @@
 """What a chain quotes, and when it is too old to be believed."""
 
+import re
 import time
 from collections.abc import Callable, Generator
 
 import pytest
 
+from fixtures.chain.anvil import KEYS
 from fixtures.chain.deploy import ZERO
 from fixtures.chain.settings import KEY, WALLET
 from tests.evm.befalling import owning
@@ -14,7 +16,7 @@ from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.config import load_config
 from verifill.engine.amounts import to_decimal
-from verifill.engine.errors import NotObserved
+from verifill.engine.errors import ConfigError, NotObserved
 from verifill.links import to_header
 from verifill.machines.recovery import Found
 from verifill.valuing import LiveWorth
@@ -118,6 +120,26 @@ def test_a_contract_that_is_not_there_is_found_at_the_start(
     (venue,) = connected().venues.values()
 
     assert "ethereum: there is no contract at the address of executor" in venue.start_up_failures()
+
+
+@pytest.mark.parametrize(
+    ("left_out", "named"),
+    [
+        (r', queue = "[^"]*" }\nweETH', "contracts.eETH.queue"),
+        (r"\nweETH = \{ speaks[^\n]*", "contract weETH"),
+        (r'\naWETH = "[^\n]*', "token aWETH"),
+    ],
+)
+def test_an_address_that_is_missing_is_named(left_out: str, named: str, world: World) -> None:
+    file = world.planning([])
+    text = file.read_text()
+    instead = " }\nweETH" if "queue" in left_out else ""
+    file.write_text(re.sub(left_out, instead, text, count=1))
+    assert text != file.read_text()
+    config = load_config(file)
+    hosting = Hosting.of(config, prepared(config, world.folder / "history", None))
+    with pytest.raises(ConfigError, match=f"no address is declared of {re.escape(named)}"):
+        way_to(config, 0, {KEY: KEYS[1]})(hosting, Found(), {})
 
 
 def test_health_is_told_where_something_is_owed(

@@ -27,7 +27,7 @@ from verifill.venues.evm.positions import Feed
 from verifill.venues.evm.questions import Questions
 from verifill.venues.evm.quotes import Quotes
 from verifill.venues.evm.reasons import reason_of
-from verifill.venues.evm.rules import MAX_WORD, EvmRules, base_key, check_rules
+from verifill.venues.evm.rules import MAX_WORD, EvmRules, base_key
 from verifill.venues.evm.sealing import Lane, Wanted, opened, refused
 from verifill.venues.evm.starting import start_up_failures
 from verifill.venues.evm.terms import ChainIndices, own_calls
@@ -48,16 +48,13 @@ class EvmChain(Stated):
 
     Args:
         chain: its protocols and accounts.
-        evm: where they are.
+        evm: where they are; see `check_rules`.
         node: how it is reached.
         signers: account -> who signs for it.
         scales: decimals of the assets.
         market: public data.
         rates: what of it the chain tells; looked at with every reading, at its block.
         since: the cursor of an earlier life; None to begin with what comes from now on.
-
-    Raises:
-        ConfigError: an address is missing, or assets do not fit together.
     """
 
     def __init__(
@@ -72,7 +69,6 @@ class EvmChain(Stated):
         rates: Rates,
         since: int | None = None,
     ) -> None:
-        check_rules(chain, evm)
         self._chain = chain
         self._evm = evm
         self._node = node

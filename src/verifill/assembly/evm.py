@@ -148,9 +148,11 @@ def with_chain(
     """
     from verifill.venues.evm.market import ChainMarket  # noqa: PLC0415 - of an extra
     from verifill.venues.evm.node import Node  # noqa: PLC0415 - likewise
+    from verifill.venues.evm.rules import check_rules  # noqa: PLC0415 - likewise
     from verifill.venues.evm.venue import EvmChain  # noqa: PLC0415 - likewise
 
     rules = hosting.chains[way.name]
+    check_rules(rules, way.rules)
     node = Node(way.url, way.timeout_s)
     prices = inner.market if inner else None
     its: dict[str, Any] = {"series": hosting.series(), "now_ns": times.wall_ns}
