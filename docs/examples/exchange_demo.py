@@ -137,8 +137,8 @@ def told(control: Control) -> int:
         wrong += held != Decimal(wanted) or not once
         print(
             f"  {venue:<8} perpetual {held} BTC, wanted {wanted}; {len(counts)} "
-            f"{'order' if len(counts) == 1 else 'orders, that of spot too'}, "
-            f"each carried out once: {'yes' if once else 'NO'}"
+            f"{'order' if len(counts) == 1 else 'orders with that of spot'}, "
+            f"none carried out twice: {'yes' if once else 'NO'}"
         )
     bought = control.totals("binance")["spot"]["BTC"] - 10
     print(f"  binance  spot {bought} BTC more (0.1 less its fee)")

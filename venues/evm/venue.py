@@ -55,6 +55,9 @@ class EvmChain(Stated):
         market: public data.
         rates: what of it the chain tells; looked at with every reading, at its block.
         since: the cursor of an earlier life; None to begin with what comes from now on.
+
+    Raises:
+        ConfigError: assets do not fit together.
     """
 
     def __init__(
