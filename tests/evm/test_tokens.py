@@ -6,9 +6,10 @@ from typing import Final
 import pytest
 
 from fixtures.chain.settings import WALLET
+from tests.evm.befalling import nonce_of
 from tests.evm.test_operations import WETH_KEY, A, allow, to_other, wrap
 from tests.evm.world import ETHER, World
-from verifill import Claim, Stake, Unstake
+from verifill import Atomicity, Chain, Claim, Stake, Unstake
 from verifill.machines.full_loop import Full
 from verifill.venues.evm.abi import call_of
 from verifill.venues.evm.contracts import READER_CODE as CODE
@@ -67,6 +68,39 @@ def test_a_queue_pays_what_its_oracle_says(rate: int, world: World) -> None:
     assert there - gone == waiting(world, "lidoWaiting", queue) > 0  # the last one
     paid = world.moves()["wallet:BaseToken:ETH"]  # less its gas
     assert (paid < gone - 10 * ETHER) == (rate == 1)
+
+
+@pytest.mark.parametrize("asset", ["eETH", "fiETH"])
+def test_in_one_transaction_a_queue_is_let_take_what_is_asked_of_it(
+    asset: str, world: World
+) -> None:
+    """It is rehearsed, and nothing of the allowance stays."""
+    world.run(world.planning([staked_and_asked_for(asset)]))
+    how, queue = {
+        "eETH": ("lidoWaiting", world.market.tokens.queue),
+        "fiETH": ("fiWaiting", world.market.tokens.fi["queue"]),
+    }[asset]
+
+    assert f"{Full.ATOMIC}.COMMITTED" in world.states(), world.notes("FAILURE")
+    asked = waiting(world, how, queue)
+    assert asked == world.moves()[f"wallet:Claim:{asset}"] > 5 * ETHER
+
+
+def staked_and_asked_for(asset: str) -> Chain:
+    steps = (
+        Stake(account=A, asset="ETH", into=asset, amount=D(10)),
+        Unstake(account=A, asset=asset, into="ETH", amount=D(5)),
+    )
+    return Chain(kind=Atomicity.ONE_TX, steps=steps)
+
+
+def test_an_allowance_that_is_verified_is_used_by_no_chain_of_steps(world: World) -> None:
+    nonce = nonce_of(world)
+    world.run(world.planning([staked_and_asked_for("eETH")], approvals='wallet = ["eETH"]'))
+
+    assert f"{Full.ATOMIC}.ROLLED_BACK" in world.states()
+    assert "approvals of wallet name eETH" in "".join(world.notes("FAILURE"))
+    assert nonce == nonce_of(world)  # nothing was sent
 
 
 @pytest.mark.parametrize("lost", ["0", "50"])

@@ -159,12 +159,25 @@ class Encoder:
         return [*calls, *last]
 
     def _step(self, order: Order, until_s: int, step: int) -> list[Call]:
-        """What a step takes: its spender is let take as much, then it is called."""
+        """What a step takes: its spender is let take as much, then it is called.
+
+        Raises:
+            InstructionError: its allowance is a position. No log tells how much of it each step
+                of a transaction has used.
+        """
         one = self.single(order, until_s)
         call = Call(one.target, one.value, one.data, step)
-        spender, asset = self._spends(order.instruction)
-        if not spender:
+        name, asset = self._spends(order.instruction)
+        if not name:
             return [call]
+        account = order.instruction.account
+        if self._chain.allowance_key(account, asset, name):
+            msg = (
+                f"{order.instruction.op} in a chain of steps: approvals of {account} name {name}, "
+                "whose allowance would be verified and cannot be by step; leave it out of them"
+            )
+            raise InstructionError(msg)
+        spender = self._rules.contract(name).spender
         token, units = self._rules.token(asset), self._amount(asset, _word(order))
         approve = Call(token, 0, call_of(APPROVE, spender, units), step)
         if order.quantity != MAX_UNITS:
@@ -173,16 +186,16 @@ class Encoder:
         return [approve, call, Call(token, 0, call_of(APPROVE, spender, 0), step)]
 
     def _spends(self, asked: Instruction) -> tuple[str, str]:
-        """Who takes which asset of the account; nobody for what is taken without asking."""
+        """The name of who takes which asset; empty for what is taken without asking."""
         match asked:
             case Supply() | Repay():
-                return self._rules.contract(asked.market).address, asked.asset
+                return asked.market, asked.asset
             case Swap():
-                return self._rules.contract(asked.pool).address, asked.asset
+                return asked.pool, asked.asset
             case Unstake():
-                return self._rules.contract(asked.asset).spender, asked.asset
+                return asked.asset, asked.asset
             case Wrap() if asked.asset != self._chain.native:
-                return self._rules.contract(asked.into).address, asked.asset
+                return asked.into, asked.asset
             case _:
                 return "", ""
 
