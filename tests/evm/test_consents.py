@@ -34,7 +34,7 @@ def test_other_transactions_carry_none(told: Mapping[str, None]) -> None:
     "spoilt",
     [{"r": HIGHEST}, {"s": HIGHEST}, {"r": "0x0"}, {"r": "0x5"}, {"yParity": "0xff"}],
 )
-def test_what_nobody_can_have_signed_is_of_nobody(spoilt: Mapping[str, str]) -> None:
+def test_what_nobody_can_have_signed_is_of_nobody(spoilt: dict[str, str]) -> None:
     """Anybody can put such a one into a block; the one after it counts all the same."""
     told = {"authorizationList": [consent(7) | spoilt, consent(8)]}
 
