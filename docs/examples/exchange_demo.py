@@ -80,7 +80,9 @@ def main(folder: Path) -> int:
         killed_in_mid_hedge(folder, port, control)
         say(SECOND)
         live(folder, port, "--ticks", str(TICKS), "--say", "text").wait()
-        return told(control)
+        wrong = told(control)
+    print(f"\nEvery step of it: verifill log show {folder / 'log'}")
+    return wrong
 
 
 def killed_in_mid_hedge(folder: Path, port: int, control: Control) -> None:
@@ -134,8 +136,9 @@ def told(control: Control) -> int:
         once = set(counts.values()) == {1}
         wrong += held != Decimal(wanted) or not once
         print(
-            f"  {venue:<8} perpetual {held} BTC, wanted {wanted}; {len(counts)} carried out, "
-            f"each once: {'yes' if once else 'NO'}"
+            f"  {venue:<8} perpetual {held} BTC, wanted {wanted}; {len(counts)} "
+            f"{'order' if len(counts) == 1 else 'orders with that of spot'}, "
+            f"none carried out twice: {'yes' if once else 'NO'}"
         )
     bought = control.totals("binance")["spot"]["BTC"] - 10
     print(f"  binance  spot {bought} BTC more (0.1 less its fee)")

@@ -21,6 +21,7 @@ A: Final = "wallet"
 GWEI: Final = 10**9
 ETHER: Final = 10**18
 SHORTLY_S: Final = 0.3
+HANGS_S: Final = 2.5  # longer than whoever asks it is patient
 WRAP: Final = Wrap(account=A, asset="ETH", into="WETH", amount=Decimal(2))
 SUPPLY: Final = Supply(account=A, market="aave_v3", asset="WETH", amount=Decimal(1))
 BORROW: Final = Borrow(account=A, market="aave_v3", asset="USDC", amount=Decimal(100))
@@ -109,7 +110,7 @@ def hung(*, taken: bool) -> Callable[[World], Sequence[Befall]]:
             if taken:
                 sent_on(world, onward)
             assert world.way is not None
-            world.way.hang(1)
+            world.way.hang(HANGS_S)
 
         return (befall,)
 
@@ -140,6 +141,12 @@ def waits(world: World) -> None:
     world.mining(on=False)
 
 
+def waits_on_a_longer_chain(world: World) -> None:
+    """A node that was given a state has none of older blocks."""
+    world.rpc("anvil_mine", hex(64))
+    waits(world)
+
+
 def dropped(world: World) -> Sequence[Befall]:
     def befall(onward: Onward) -> bytes:
         said = onward()
@@ -150,10 +157,15 @@ def dropped(world: World) -> Sequence[Befall]:
     return (befall,)
 
 
-def outrun(world: World) -> None:
+def dearer(world: World) -> None:
     """The fee rises above what it offers."""
     world.rpc("anvil_setNextBlockBaseFeePerGas", hex(20 * GWEI))
-    world.rpc("evm_mine")  # without it: it offers too little
+    world.rpc("evm_mine")
+
+
+def outrun(world: World) -> None:
+    """Likewise, when it waits in the pool already."""
+    dearer(world)  # in a block without it
     world.mining(on=True)
 
 
@@ -190,6 +202,12 @@ def taken_by_nothing(world: World) -> None:
     world.rpc("eth_sendRawTransaction", signed(world))
     world.rpc("evm_mine")
     world.mining(on=True)
+
+
+def taken_for_good(world: World) -> None:
+    """It is final: no reorganisation gives its place back."""
+    taken_by_nothing(world)
+    world.rpc("anvil_mine", hex(16))
 
 
 def taken_by_another(world: World) -> None:
@@ -239,7 +257,7 @@ def gap_that_is_filled(world: World) -> Sequence[Befall]:
         return said
 
     def befall(onward: Onward) -> bytes:
-        fee = world.rpc("eth_getBlockByNumber", "latest", False)["baseFeePerGas"]  # noqa: FBT003 - JSON
+        fee = world.base_fee
         world.rpc("anvil_reorg", 1, [])
         said = onward()
         assert {"pending": "0x0", "queued": "0x1"} == world.rpc("txpool_status")

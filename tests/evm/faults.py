@@ -17,6 +17,7 @@ from tests.evm.befalling import (
     before,
     behind_a_nothing,
     capped,
+    dearer,
     dropped,
     gap_that_is_filled,
     gap_that_stays,
@@ -34,8 +35,10 @@ from tests.evm.befalling import (
     reorganised,
     taken_by_another,
     taken_by_nothing,
+    taken_for_good,
     trading,
     waits,
+    waits_on_a_longer_chain,
 )
 from tests.evm.between import Befall, dripping, garbled, reply_lost, request_lost
 from tests.evm.world import World
@@ -49,8 +52,9 @@ HELD: Final = "HELD"
 MISMATCH: Final = "FAILED.MISMATCH"
 SHORT: Final[Mapping[str, str]] = {"chain": "windows_s = { WRAP = 1 }"}
 SAFE: Final[Mapping[str, str]] = {**SHORT, "evm": 'finality_usual = "SAFE"'}
+SOON: Final[Mapping[str, str]] = {**SHORT, "more": "[retry.live.timeouts]\ntight_loop_s = 3"}
 IMPATIENT: Final[Mapping[str, str]] = {
-    **SHORT, "more": '[retry.live.timeouts]\nreading_s = "0.4"\ntight_loop_s = 3',
+    **SHORT, "more": "[retry.live.timeouts]\nreading_s = 1\ntight_loop_s = 6",
 }  # fmt: skip
 BY_ALLOWANCE: Final[Mapping[str, str]] = {"approvals": 'wallet = ["aave_v3"]'}
 
@@ -111,13 +115,17 @@ FAULTS: Final[Mapping[str, Fault]] = {
     # The pool.
     "it alone is dropped from the pool": Fault(first=waits, befalls=dropped, settings=SHORT),
     "the fee rises above its offer": Fault(first=waits, befalls=after(outrun), settings=SHORT),
+    "it offers too little when it comes": Fault(befalls=before(dearer), settings=SHORT),
     "its deadline passes while it waits": Fault(
         first=trading, befalls=after(outlived), instruction=SWAP,
         settings={"approvals": 'wallet = ["uniswap_v2"]'},
         verdict=CLEAN, effects=0, told="in block",
     ),
     "its place is taken by what does nothing": Fault(
-        first=waits, befalls=after(taken_by_nothing), settings=SHORT, intents=2
+        first=waits, befalls=after(taken_by_nothing), settings=SHORT, verdict=CLEAN, effects=0
+    ),
+    "its place is taken by what does nothing, for good": Fault(
+        first=waits_on_a_longer_chain, befalls=after(taken_for_good), settings=SHORT, intents=2
     ),
     "its place is taken by what does something": Fault(
         first=waits, befalls=after(taken_by_another), settings=SHORT, verdict=HELD, effects=0
@@ -128,7 +136,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     ),
     "it waits behind a gap that stays": Fault(
         counts=behind_a_nothing, befalls=gap_that_stays,
-        settings={**IMPATIENT, "evm": 'fee_cap = "0.0000000012"'}, verdict=HELD, effects=0,
+        settings={**SOON, "evm": 'fee_cap = "0.0000000012"'}, verdict=HELD, effects=0,
     ),
     # The chain.
     "its block is replaced by one without it": Fault(

@@ -50,6 +50,7 @@ def waiting(chain: EvmChain, world: World) -> Order:
 
 
 def test_what_does_nothing_is_mined_in_its_place(chain: EvmChain, world: World) -> None:
+    world.rpc("anvil_mine", hex(DEEP))
     order = waiting(chain, world)
     assert [NAME] == list(chain.open_orders())
     assert Outcome.ACCEPTED is chain.cancel(NAME).outcome
@@ -57,7 +58,10 @@ def test_what_does_nothing_is_mined_in_its_place(chain: EvmChain, world: World) 
     receipt = chain.query(order)
 
     assert Outcome.EXPIRED is receipt.outcome
+    assert not receipt.retryable  # a reorganisation may still bring the order back
     assert [Cause.GAS] == [move.cause for move in receipt.moves]
+    world.rpc("anvil_mine", "0x10")
+    assert chain.query(order).retryable
     assert 0 == world.balance(world.weth)
     assert [] == list(chain.open_orders())
 
@@ -106,6 +110,85 @@ def test_what_is_mined_between_two_questions_is_not_taken_for_replaced(
     receipt = chain.query(order)
 
     assert Outcome.EXECUTED is receipt.outcome, receipt.reason
+
+
+def test_a_nonce_that_seems_used_and_is_not_proves_nothing(
+    chain: EvmChain, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its block is replaced by one without it, just when it is asked whether its nonce is used."""
+    order = waiting(chain, world)
+    raw, asked = order.sealed[-1], Node.nonce
+    world.rpc("anvil_dropAllTransactions")
+
+    def mined_for_a_moment(node: Node, address: str, named: str | int = "latest") -> int:
+        monkeypatch.setattr(Node, "nonce", asked)
+        world.rpc("eth_sendRawTransaction", raw)
+        world.rpc("evm_mine")
+        nonce = asked(node, address, named)
+        world.rpc("anvil_reorg", 1, [])
+        return nonce
+
+    monkeypatch.setattr(Node, "nonce", mined_for_a_moment)
+    receipt = chain.query(order)
+
+    assert Outcome.UNKNOWN is receipt.outcome, receipt
+    assert "seems used" in receipt.reason
+    assert (raw,) == chain.again(order)
+
+
+def test_who_has_used_a_nonce_is_found_by_the_state_that_nodes_keep(
+    chain: EvmChain, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the newest 128 blocks; what is final is some 64 to 96 blocks old."""
+    world.rpc("anvil_mine", hex(2 * DEEP))
+    order = waiting(chain, world)
+    assert Outcome.ACCEPTED is chain.cancel(NAME).outcome
+    world.rpc("anvil_mine", hex(96))
+    oldest, asked = int(world.rpc("eth_blockNumber"), 16) - 127, Node.nonce
+
+    def kept(node: Node, address: str, named: str | int = "latest") -> int:
+        assert isinstance(named, str) or named >= oldest
+        return asked(node, address, named)
+
+    monkeypatch.setattr(Node, "nonce", kept)
+
+    assert Outcome.EXPIRED is chain.query(order).outcome
+
+
+def test_a_consent_that_others_bring_uses_the_place_of_an_order(
+    chain: EvmChain, world: World
+) -> None:
+    order = waiting(chain, world)
+    world.rpc("anvil_dropAllTransactions")
+    world.consents(KEYS[1], world.market.delegate, payer=KEYS[0])
+    receipt = chain.query(order)
+
+    assert Outcome.EXPIRED is receipt.outcome, receipt.reason
+    assert () == receipt.moves  # somebody else has paid for it
+    assert 0 == world.balance(world.weth)
+
+
+def test_a_reading_goes_round_in_no_circle_when_what_it_looks_for_is_gone(
+    chain: EvmChain, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction that no log tells of is looked for by its nonce."""
+    chain.read()
+    asked = {"from": WALLET, "to": WALLET, "value": hex(1), "gas": hex(21_000)}
+    world.mining(on=False)
+    world.rpc("eth_sendTransaction", asked)
+    world.rpc("evm_mine")
+    counted = Feed.block_of_nonce
+
+    def replaced_meanwhile(feed: Feed, address: str, nonce: int, low: int, high: int) -> int:
+        monkeypatch.setattr(Feed, "block_of_nonce", counted)
+        world.rpc("anvil_reorg", 1, [])
+        return counted(feed, address, nonce, low, high)
+
+    monkeypatch.setattr(Feed, "block_of_nonce", replaced_meanwhile)
+    with pytest.raises(NotObserved, match="were replaced while they were read"):
+        chain.read()
+
+    assert () == chain.read().rows
 
 
 def test_what_comes_into_another_block_while_its_depth_is_asked_for_is_looked_for_anew(

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from threading import Thread
 from typing import Final
 
 import pytest
@@ -151,6 +152,23 @@ def test_a_reorganisation_after_it_was_done_halts_the_next_life(world: World) ->
     world.mine_now()
 
     assert "moved between instructions without a ledger row" in halts(config, world)
+
+
+def test_a_reorganisation_after_it_was_done_halts_this_life(world: World) -> None:
+    """It is no order under way any more: what it moved is taken back by rows that nobody sent."""
+
+    def replaced() -> None:
+        waited(lambda: world.came_to(LOOP + DONE))
+        world.rpc("anvil_reorg", 1, [])
+
+    late = Thread(target=replaced)
+    late.start()
+    world.run(world.planning([WRAP]), ticks=60, until=Full.HALTED)
+    late.join()
+
+    assert Full.HALTED in world.states()
+    assert "for no instruction" in "".join(world.notes("FAILURE"))
+    assert 0 == world.balance(world.weth)
 
 
 def test_a_node_of_another_chain_is_refused_before_anything_is_sent(world: World) -> None:

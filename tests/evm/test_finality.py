@@ -11,7 +11,7 @@ from eth_account import Account
 
 from fixtures.chain.anvil import KEYS
 from fixtures.chain.settings import KEY, WALLET
-from tests.evm.world import World
+from tests.evm.world import World, waited
 from verifill import Wrap
 from verifill.assembly.evm import EvmWay, with_chain
 from verifill.assembly.history import prepared
@@ -68,6 +68,24 @@ def test_an_order_is_executed_when_its_block_is_as_deep_as_is_asked_for(
     for _ in range(blocks):
         assert Outcome.ACCEPTED is chain.query(order).outcome
         world.rpc("evm_mine")
+
+    assert Outcome.EXECUTED is chain.query(order).outcome
+
+
+def test_included_asks_for_so_many_blocks_as_are_declared(connect: Connect, world: World) -> None:
+    """A reorganisation meanwhile opens it again: the blocks are counted from its new one."""
+    chain = connect("confirmations = 3")
+    order = submitted(chain)
+    waited(lambda: chain.query(order).outcome is Outcome.ACCEPTED)
+    world.rpc("evm_mine")
+    told = chain.query(order)
+    assert Outcome.ACCEPTED is told.outcome
+    assert "which is not INCLUDED yet" in told.reason
+    world.rpc("anvil_reorg", 2, [])
+    assert Outcome.UNKNOWN is chain.query(order).outcome
+    assert Outcome.ACCEPTED is chain.submit(order).outcome
+    waited(lambda: chain.query(order).outcome is Outcome.ACCEPTED)
+    world.rpc("anvil_mine", 2)
 
     assert Outcome.EXECUTED is chain.query(order).outcome
 

@@ -1,21 +1,27 @@
 """What a chain quotes, and when it is too old to be believed."""
 
+import re
 import time
 from collections.abc import Callable, Generator
 
 import pytest
 
+from fixtures.chain.anvil import KEYS
 from fixtures.chain.deploy import ZERO
 from fixtures.chain.settings import KEY, WALLET
+from tests.evm.befalling import owning
 from tests.evm.world import ETHER, World
 from verifill.assembly.connection import Connection
 from verifill.assembly.history import prepared
 from verifill.assembly.loopback import Hosting
 from verifill.config import load_config
-from verifill.engine.errors import NotObserved
+from verifill.engine.amounts import to_decimal
+from verifill.engine.errors import ConfigError, NotObserved
 from verifill.links import to_header
 from verifill.machines.recovery import Found
 from verifill.valuing import LiveWorth
+from verifill.venues.evm.abi import call_of, unhex, word
+from verifill.venues.evm.market import ACCOUNT_DATA, HEALTH
 from verifill.venues.evm.venue import EvmChain
 from verifill.venues.keys import asset_of
 from verifill.venues.orders import Outcome
@@ -116,10 +122,47 @@ def test_a_contract_that_is_not_there_is_found_at_the_start(
     assert "ethereum: there is no contract at the address of executor" in venue.start_up_failures()
 
 
-def test_health_is_told_where_something_is_owed(connected: Callable[[], Connection]) -> None:
+@pytest.mark.parametrize(
+    ("left_out", "named"),
+    [
+        (r', queue = "[^"]*" }\nweETH', "contracts.eETH.queue"),
+        (r"\nweETH = \{ speaks[^\n]*", "contract weETH"),
+        (r'\naWETH = "[^\n]*', "token aWETH"),
+    ],
+)
+def test_an_address_that_is_missing_is_named(left_out: str, named: str, world: World) -> None:
+    file = world.planning([])
+    text = file.read_text()
+    instead = " }\nweETH" if "queue" in left_out else ""
+    file.write_text(re.sub(left_out, instead, text, count=1))
+    assert text != file.read_text()
+    config = load_config(file)
+    hosting = Hosting.of(config, prepared(config, world.folder / "history", None))
+    with pytest.raises(ConfigError, match=f"no address is declared of {re.escape(named)}"):
+        way_to(config, 0, {KEY: KEYS[1]})(hosting, Found(), {})
+
+
+def test_health_is_told_where_something_is_owed(
+    connected: Callable[[], Connection], world: World
+) -> None:
+    """It is asked for with the positions, so it is of their block."""
     (venue,) = connected().venues.values()
     assert isinstance(venue, EvmChain)
-
+    with pytest.raises(NotObserved, match="no health factor is told by aave_v3"):
+        venue.margins()  # nothing has been looked at yet
+    venue.read()
     assert {} == venue.margins()  # the wallet owes nothing
+    owning(world)
+    pool, borrow = world.market.aave.pool, "borrow(address,uint256,uint256,uint16,address)"
+    usdc = world.market.tokens.of["USDC"]
+    world.admin.send(pool, borrow, usdc, 10**9, 2, 0, WALLET, sender=WALLET)
+    venue.read()
+    asked = {"to": pool, "data": "0x" + call_of(ACCOUNT_DATA, WALLET).hex()}
+    told = word(unhex(world.rpc("eth_call", asked, "latest")), HEALTH)
+    world.rpc("evm_increaseTime", 86_400)
+    world.rpc("evm_mine")
+
+    assert {"aave_v3": to_decimal(told, 18)} == venue.margins()
+    assert 1 < venue.margins()["aave_v3"] < 4
     assert () == tuple(venue.open_orders())
     assert Outcome.UNKNOWN is venue.cancel("none").outcome

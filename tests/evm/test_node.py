@@ -1,11 +1,15 @@
 """What an attempt at a node amounts to, and what is made of its refusals."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
 from fixtures.chain.anvil import Anvil, free_port
+from fixtures.chain.settings import WALLET
+from tests.evm.befalling import GWEI
 from tests.evm.between import between, garbled
+from tests.evm.world import World
 from verifill.engine.errors import NotObserved
 from verifill.venues.evm.node import LostError, Node, NotSentError, RefusedError
 from verifill.venues.evm.outcomes import sent
@@ -122,3 +126,16 @@ def test_a_replacement_offers_more_and_never_more_than_the_cap() -> None:
     assert (412, 12) == fees.more(210, 10, 200)
     assert (1_000, 12) == fees.more(210, 10, 900)
     assert fees.more(900, 10, 100) is None
+
+
+def test_a_test_leaves_nothing_for_the_next(world: World, tmp_path: Path) -> None:
+    """The pool and the next block's fee are not in what a node goes back to by itself."""
+    fee = int(world.base_fee, 16)
+    with world.for_a_while(tmp_path):
+        behind_a_gap = {"from": WALLET, "to": WALLET, "nonce": hex(7), "gas": hex(21_000)}
+        world.rpc("eth_sendTransaction", behind_a_gap)
+        world.rpc("anvil_setNextBlockBaseFeePerGas", hex(fee + 20 * GWEI))
+        world.rpc("evm_mine")
+    with world.for_a_while(tmp_path):
+        assert {"pending": "0x0", "queued": "0x0"} == world.rpc("txpool_status")
+        assert fee == int(world.base_fee, 16)

@@ -88,7 +88,10 @@ CELLS: Mapping[str, Sequence[Instruction]] = {
     "wsteth unwrap": [
         Unwrap(name="U", account=A, asset="weETH", into="eETH", amount=shares("W", "weETH"))
     ],
-    "lido unstake": [Unstake(account=A, asset="eETH", into="ETH", amount=shares("U", "eETH"))],
+    "lido unstake": [
+        allow("eETH", "eETH", "100"),
+        Unstake(account=A, asset="eETH", into="ETH", amount=shares("U", "eETH")),
+    ],
     "ether.fi stake": [Stake(name="FS", account=A, asset="ETH", into="fiETH", amount=D(10))],
     "weeth wrap": [
         allow("wfiETH", "fiETH", "100"),
@@ -103,7 +106,7 @@ CELLS: Mapping[str, Sequence[Instruction]] = {
     ],
 }
 GAS = "UNWRAP = 150_000, WRAP = 150_000"
-SPENDERS = 'wallet = ["aave_v3", "uniswap_v2", "uniswap_v3", "weETH", "wfiETH", "fiETH"]'
+SPENDERS = 'wallet = ["aave_v3", "uniswap_v2", "uniswap_v3", "weETH", "wfiETH", "eETH", "fiETH"]'
 
 
 @pytest.fixture(scope="module")

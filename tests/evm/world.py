@@ -121,22 +121,32 @@ class World:
             world.node.end()
 
     def restart(self) -> None:
-        """Start the node again, where it was."""
-        fresh = started(*self.options, port=self.node.port)
+        """Start the node again; whoever asks it by way of us, or of what is between, finds it."""
+        fresh = started(*self.options)
         fresh.rpc.close()
-        self.node.process = fresh.process
+        self.node.process, self.node.port = fresh.process, fresh.port
+        self.rpc.port = fresh.port
+        if self.way is not None:
+            self.way.node = fresh.port
 
     @contextmanager
     def for_a_while(self, folder: Path) -> Generator["World"]:
         """The market as it was deployed; what is done to it is forgotten."""
-        before = self.rpc("evm_snapshot")
+        before, fee = self.rpc("evm_snapshot"), self.base_fee
         self.mine_now()
         self.folder = folder
         try:
             yield self
         finally:
             self.mining(on=True)
+            self.rpc("anvil_dropAllTransactions")  # a snapshot has neither the pool
             assert self.rpc("evm_revert", before)
+            self.rpc("anvil_setNextBlockBaseFeePerGas", fee)  # nor what the next block costs
+
+    @property
+    def base_fee(self) -> str:
+        """Wei for each unit of gas in the newest block, in hex."""
+        return str(self.rpc("eth_getBlockByNumber", "latest", False)["baseFeePerGas"])  # noqa: FBT003 - JSON
 
     def mine_now(self) -> None:
         """Mine a block of now: a node that was set back goes by its newest block."""

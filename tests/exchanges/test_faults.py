@@ -14,6 +14,7 @@ from fixtures.exchange.faults import Do, Fault
 from fixtures.exchange.record import What
 from tests.exchanges.places import BINANCE, Place, Traded
 from tests.exchanges.worlds import Running, once
+from verifill.engine.log.record import INTENT, Record
 from verifill.machines.full_loop import Full
 
 ON_CREATE = (
@@ -38,6 +39,26 @@ ON_QUERY = (
     Do.BLIND,
 )
 NOT_DONE = {Do.RESET_BEFORE, Do.STATUS_BEFORE, Do.HOLD}
+ON_READING = (
+    Do.STALE,
+    Do.ROWS_TWICE,
+    Do.REPEAT,
+    Do.RESET_BEFORE,
+    Do.STATUS_BEFORE,
+    Do.TRUNCATE,
+    Do.PAGE,
+    Do.EMPTY,
+)
+LISTED = {Do.ROWS_TWICE, Do.REPEAT}
+MANY = 20  # questions: of a reading not all answers are lists
+ASKED_BEFORE = {"hyperliquid": 4}  # what is sent asks for the state of the account first
+READS = {"hyperliquid": "POST *hyperliquid.xyz/info*"}  # of the others: all that is GET
+BALANCES = {
+    "binance": "GET */v3/account",
+    "bybit": "GET */v5/account/wallet-balance",
+    "okx": "GET */v5/account/balance",
+    "hyperliquid": "POST *hyperliquid.xyz/info#*learinghouseState",
+}
 KINDS = ("spot", "perpetual")
 ALL = [(do, kind) for do in ON_CREATE for kind in KINDS]
 SAMPLE = [(do, KINDS[at % 2]) for at, do in enumerate(ON_CREATE)]
@@ -47,6 +68,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     whole = metafunc.config.getoption("--every") == 1
     if "kind" in metafunc.fixturenames:
         metafunc.parametrize(("do", "kind"), ALL if whole else SAMPLE)
+    elif "spoilt" in metafunc.fixturenames:
+        metafunc.parametrize("spoilt", ON_READING if whole else ON_READING[:2])
     elif "do" in metafunc.fixturenames:
         metafunc.parametrize("do", ON_QUERY if whole else ON_QUERY[1::3])
 
@@ -121,6 +144,36 @@ def test_a_fault_on_a_question_neither_doubles_nor_loses_an_order(
 
     assert begun
     assert Full.STOPPED == ended.state, ended.reason
+    assert Decimal(place.any.least) == filled(running, place, place.any)
+    assert [1] == orders(running, place)
+
+
+def test_a_fault_on_the_readings_after_an_order_neither_doubles_nor_loses_it(
+    running: Running, place: Place, tmp_path: Path, spoilt: Do
+) -> None:
+    """It is armed when the intent is in the log, so what is stale is from before the order."""
+    asked = BALANCES[place.venue] if spoilt is Do.STALE else READS.get(place.venue, "GET *")
+    times = MANY if spoilt in LISTED else 2
+    if spoilt is Do.STALE:
+        times += ASKED_BEFORE.get(place.venue, 0)
+    armed: list[bool] = []
+
+    def arm(record: Record, seq: int) -> None:
+        del seq
+        if record.kind == INTENT and not armed:
+            armed.append(True)
+            running.control.arm(Fault(on=asked, do=spoilt, times=times))
+
+    strategy = once(place.trade(place.any))
+    ended, run = running.live(tmp_path, place, strategy=strategy, ticks=6, tell=arm)
+
+    assert armed
+    assert Full.STOPPED == ended.state, ended.reason
+    states = run.transitions.collect()["to"].to_list()
+    assert "INSTRUCTION.DONE" in states
+    assert (spoilt is Do.STALE) == ("INSTRUCTION.RETRY.OBSERVE" in states)
+    looked = states.count("INSTRUCTION.AWAIT_POSITION")
+    assert (spoilt is Do.REPEAT) == (looked == 1)  # of an answer that comes twice one is enough
     assert Decimal(place.any.least) == filled(running, place, place.any)
     assert [1] == orders(running, place)
 

@@ -19,6 +19,7 @@ from tests.exchanges.worlds import Running, once, settings_of, written
 from verifill.assembly.ccxt import Exchanges, through_ccxt
 from verifill.cli.app import app
 from verifill.engine.errors import ConfigError, InstructionError, NotObserved
+from verifill.engine.inbox import post
 from verifill.machines.full_loop import Full
 from verifill.result import RunResult
 from verifill.venues.ccxt.venue import Exchange
@@ -274,7 +275,33 @@ def test_an_address_is_no_account_of_the_run(tmp_path: Path) -> None:
         through_ccxt(settings_of(config), place.variables)
 
 
+def test_routes_to_another_venue_are_refused_with_what_to_do_instead(tmp_path: Path) -> None:
+    more = '[routes."binance.spot"]\nassets = ["USDT"]\n'
+    config = written(tmp_path, [BINANCE, OKX], 1, more=more)
+    with pytest.raises(ConfigError, match="nothing tells what is on its way"):
+        through_ccxt(settings_of(config), {**BINANCE.variables, **OKX.variables})
+
+
 # Into the exchange.
+
+
+def test_what_comes_in_waits_for_an_operator_who_adopts_it(
+    running: Running, tmp_path: Path
+) -> None:
+    """As it does where it left another exchange of the same run."""
+    place, (wanted, _) = BYBIT, BYBIT.transfers
+    lived(running, tmp_path, place, wanted)
+    running.control.deposit(place.venue, "UNIFIED", "USDT", Decimal(7))
+    running.sleeps = 0
+    states, end = lived(running, tmp_path, place, wanted)
+    assert Full.HALTED == states[-1], states[-5:]
+    assert "" == end  # nobody has helped
+    for name, told in (("adopt-external", {"cause": "a deposit"}), ("resume", {})):
+        now = running.times().wall_ns()
+        post(tmp_path / "run", name, actor="ann", reason="it is ours", at_ns=now, arguments=told)
+    running.sleeps = 0
+
+    assert Full.STOPPED == lived(running, tmp_path, place, wanted)[1]
 
 
 @pytest.mark.parametrize("place", [BINANCE, BYBIT, OKX], ids=lambda one: one.venue)

@@ -29,10 +29,10 @@ BEGAN: Final = topic("Began(uint256,address,uint256)")
 EMODE: Final = topic("UserEModeSet(address,uint8)")
 BEGAN_FOR: Final = topic("BeganFor(address,uint256,address,uint256)")
 LOAN: Final = topic("FlashLoan(address,address,address,uint256,uint8,uint256,uint16)")
-QUEUED: Final = topic("WithdrawalRequested(uint256,address,uint256)")
+QUEUED: Final = topic("WithdrawalRequested(uint256,address,address,uint256,uint256)")
 REQUESTED: Final = topic("WithdrawRequestCreated(uint32,uint256,uint256,address,uint256)")
 PAID: Final = topic("WithdrawRequestClaimed(uint32,uint256,uint256,address,uint256)")
-CLAIMED: Final = topic("WithdrawalClaimed(uint256,address,uint256,uint256)")
+CLAIMED: Final = topic("WithdrawalClaimed(uint256,address,address,uint256)")
 
 Log = Mapping[str, Any]
 Moved = Iterator[tuple[str, int]]
@@ -261,29 +261,30 @@ class Decoder:
                 yield emode_key(market), word(unhex(log["data"]))
 
     def _queued(self, log: Log) -> Moved:
-        asset = self._tokens.get(log["address"].lower(), "")
-        account = account_at(self._rules, address_in(log["topics"][2]))
-        if asset and account:
-            yield position_key(account, Kind.CLAIM, asset), word(unhex(log["data"]))
+        """A request to Lido, by its owner."""
+        yield from self._waiting(log, address_in(log["topics"][3]))
 
     def _claimed(self, log: Log) -> Moved:
-        asset = self._tokens.get(log["address"].lower(), "")
-        account = account_at(self._rules, address_in(log["topics"][2]))
-        if asset and account:
-            claimed, paid = (word(unhex(log["data"]), at) for at in range(2))
-            yield position_key(account, Kind.CLAIM, asset), -claimed
-            yield base_key(account, self._chain.native), paid
+        """What it has paid; as much, or more, was asked for."""
+        for key, paid in self._waiting(log, address_in(log["topics"][2])):
+            yield key, -paid
+            receiver = account_at(self._rules, address_in(log["topics"][3]))
+            if receiver:
+                yield base_key(receiver, self._chain.native), paid
 
     def _requested(self, log: Log) -> Moved:
         """A request to ether.fi; its owner is no topic."""
-        asset = self._queues.get(log["address"].lower(), "")
-        data = unhex(log["data"])
-        account = account_at(self._rules, f"0x{word(data, 2):040x}")
-        if asset and account:
-            yield position_key(account, Kind.CLAIM, asset), word(data)
+        yield from self._waiting(log, f"0x{word(unhex(log['data']), 2):040x}")
 
     def _requested_paid(self, log: Log) -> Moved:
-        """What it has paid; as much, or more, was asked for."""
+        """Likewise as with Lido; it has paid to the owner."""
         for key, paid in self._requested(log):
             yield key, -paid
             yield base_key(account_of(key), self._chain.native), paid
+
+    def _waiting(self, log: Log, owner: str) -> Moved:
+        """What an event of a queue says of the claim of an owner."""
+        asset = self._queues.get(log["address"].lower(), "")
+        account = account_at(self._rules, owner)
+        if asset and account:
+            yield position_key(account, Kind.CLAIM, asset), word(unhex(log["data"]))

@@ -10,7 +10,7 @@ from verifill.engine.errors import InstructionError
 from verifill.venues.calls.rules import ChainRules
 from verifill.venues.evm.abi import call_of
 from verifill.venues.evm.rules import MAX_WORD, STAKED, Contract, EvmRules, Speaks
-from verifill.venues.evm.staked import WRAPPINGS
+from verifill.venues.evm.staked import WRAPPINGS, requests_of
 from verifill.venues.instructions import (
     Approve,
     Borrow,
@@ -45,8 +45,8 @@ class Staked(Protocol):
         """The least amount of a rebasing token that is as many shares."""
         ...
 
-    def claimable(self, asset: str, account: str) -> list[int]:
-        """The requests of an account that its queue has released."""
+    def claiming(self, asset: str, account: str) -> bytes:
+        """The call that collects what its queue has released to an account."""
         ...
 
 
@@ -159,12 +159,25 @@ class Encoder:
         return [*calls, *last]
 
     def _step(self, order: Order, until_s: int, step: int) -> list[Call]:
-        """What a step takes: its spender is let take as much, then it is called."""
+        """What a step takes: its spender is let take as much, then it is called.
+
+        Raises:
+            InstructionError: its allowance is a position. No log tells how much of it each step
+                of a transaction has used.
+        """
         one = self.single(order, until_s)
         call = Call(one.target, one.value, one.data, step)
-        spender, asset = self._spends(order.instruction)
-        if not spender:
+        name, asset = self._spends(order.instruction)
+        if not name:
             return [call]
+        account = order.instruction.account
+        if self._chain.allowance_key(account, asset, name):
+            msg = (
+                f"{order.instruction.op} in a chain of steps: approvals of {account} name {name}, "
+                "whose allowance would be verified and cannot be by step; leave it out of them"
+            )
+            raise InstructionError(msg)
+        spender = self._rules.contract(name).spender
         token, units = self._rules.token(asset), self._amount(asset, _word(order))
         approve = Call(token, 0, call_of(APPROVE, spender, units), step)
         if order.quantity != MAX_UNITS:
@@ -173,16 +186,16 @@ class Encoder:
         return [approve, call, Call(token, 0, call_of(APPROVE, spender, 0), step)]
 
     def _spends(self, asked: Instruction) -> tuple[str, str]:
-        """Who takes which asset of the account; nobody for what is taken without asking."""
+        """The name of who takes which asset; empty for what is taken without asking."""
         match asked:
             case Supply() | Repay():
-                return self._rules.contract(asked.market).address, asked.asset
+                return asked.market, asked.asset
             case Swap():
-                return self._rules.contract(asked.pool).address, asked.asset
-            case Unstake() if self._rules.contract(asked.asset).speaks is Speaks.ETHERFI:
-                return self._rules.contract(asked.asset).address, asked.asset
+                return asked.pool, asked.asset
+            case Unstake():
+                return asked.asset, asked.asset
             case Wrap() if asked.asset != self._chain.native:
-                return self._rules.contract(asked.into).address, asked.asset
+                return asked.into, asked.asset
             case _:
                 return "", ""
 
@@ -230,7 +243,7 @@ class Encoder:
         return Call(self._rules.token(asked.asset), 0, data)
 
     def _approve(self, asked: Approve, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
-        spender = self._rules.contract(asked.spender).address
+        spender = self._rules.contract(asked.spender).spender
         return Call(self._rules.token(asked.asset), 0, call_of(APPROVE, spender, order.quantity))
 
     def _wrap(self, asked: Wrap, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
@@ -294,17 +307,16 @@ class Encoder:
     def _unstake(self, asked: Unstake, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
         staked = self._contract(asked.asset, *STAKED)
         amount = self._amount(asked.asset, order.quantity)
-        if staked.speaks is Speaks.LIDO:
-            return Call(staked.address, 0, call_of("requestWithdrawal(uint256)", amount))
         to = self._rules.accounts[asked.account]
+        if staked.speaks is Speaks.LIDO:
+            amounts = requests_of(amount)
+            data = call_of("requestWithdrawals(uint256[],address)", amounts, to)
+            return Call(staked.queue, 0, data)
         return Call(staked.address, 0, call_of("requestWithdraw(address,uint256)", to, amount))
 
     def _claim(self, asked: Claim, order: Order, until_s: int) -> Call:  # noqa: ARG002 - one protocol
         staked = self._contract(asked.asset, *STAKED)
-        if staked.speaks is Speaks.LIDO:
-            return Call(staked.address, 0, call_of("claim()"))
-        numbers = self._staked.claimable(asked.asset, asked.account)
-        return Call(staked.queue, 0, call_of("batchClaimWithdraw(uint256[])", numbers))
+        return Call(staked.queue, 0, self._staked.claiming(asked.asset, asked.account))
 
     def _swap(self, asked: Swap, order: Order, until_s: int) -> Call:
         router = self._contract(asked.pool, Speaks.UNISWAP_V2, Speaks.UNISWAP_V3)

@@ -13,12 +13,14 @@ from verifill.venues.calls.rules import ChainRules
 from verifill.venues.evm.abi import WORD, call_of, word
 from verifill.venues.evm.node import Block, Node
 from verifill.venues.evm.questions import read_at
-from verifill.venues.evm.rules import EvmRules
+from verifill.venues.evm.rules import MAX_WORD, EvmRules
 from verifill.venues.evm.staked import STAKINGS, WRAPPINGS
 from verifill.venues.evm.terms import INCOME, OWED
 from verifill.venues.market import LiveMarket
 from verifill.venues.simulated.quotes import SERIES_DECIMALS, FixedMarket
 
+ACCOUNT_DATA: Final = "getUserAccountData(address)"
+HEALTH: Final = 5  # the word of it that is the health factor
 RESERVE: Final = "getReserveData(address)"
 SUPPLY_RATE: Final = 2  # words of what it answers
 BORROW_RATE: Final = 4
@@ -35,27 +37,34 @@ class Rates:
 
     Attributes:
         series: by name, with 18 decimals.
+        health: market -> health factor, with 18 decimals, where something is owed.
+        untold: markets of which none is known.
         block: the block that they are of; None before the first look.
     """
 
     def __init__(self, chain: ChainRules, rules: EvmRules) -> None:
         self._asked = dict(_questions(chain, rules))
+        markets = sorted({reserve.market for reserve in chain.reserves})
+        self._health = {market: _health(market, rules) for market in markets}
         self.series: dict[str, int] = {}
+        self.health: dict[str, int] = {}
+        self.untold = markets
         self.block: Block | None = None
 
     @property
     def plain(self) -> list[tuple[str, bytes]]:
         """What is asked, as the reader takes it."""
-        return [(asked.to, asked.data) for asked in self._asked.values()]
+        every = (*self._asked.values(), *self._health.values())
+        return [(asked.to, asked.data) for asked in every]
 
     def take(self, answers: Sequence[bytes], block: Block) -> None:
         """The answers at a block, in the order of the questions."""
         self.block = block
-        self.series |= {
-            name: word(answer, asked.place) // asked.per
-            for (name, asked), answer in zip(self._asked.items(), answers, strict=True)
-            if len(answer) >= (asked.place + 1) * WORD
-        }
+        rates = len(self._asked)
+        self.series |= _told(self._asked, answers[:rates])
+        health = _told(self._health, answers[rates:])
+        self.untold = [market for market in self._health if market not in health]
+        self.health = {market: its for market, its in health.items() if its != MAX_WORD}
 
 
 @frozen
@@ -73,6 +82,19 @@ class _Asked:
     data: bytes
     place: int = 0
     per: int = 1
+
+
+def _told(asked: Mapping[str, _Asked], answers: Sequence[bytes]) -> dict[str, int]:
+    return {
+        name: word(answer, one.place) // one.per
+        for (name, one), answer in zip(asked.items(), answers, strict=True)
+        if len(answer) >= (one.place + 1) * WORD
+    }
+
+
+def _health(market: str, rules: EvmRules) -> _Asked:
+    owner = call_of(ACCOUNT_DATA, rules.accounts[rules.owner])
+    return _Asked(rules.contract(market).address, owner, HEALTH)
 
 
 def _questions(chain: ChainRules, rules: EvmRules) -> Iterator[tuple[str, _Asked]]:

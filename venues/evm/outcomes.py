@@ -22,6 +22,8 @@ from verifill.venues.evm.sealing import Sealed, opened
 from verifill.venues.orders import Outcome, Receipt, Trouble
 
 LOOKS = 2  # what is mined while it is asked for need not wait until it is asked for again
+KEPT = 127  # blocks behind the newest of which nodes still have the state
+STEP = 32
 KNOWN = ("already known", "already imported", "known transaction")
 TAKEN = ("nonce too low",)
 UNDERPRICED = ("underpriced", "max fee per gas less than block base fee")
@@ -67,15 +69,23 @@ class Outcomes:
         feed: finds transactions by their nonce.
         effects: reads what they did.
         reason: why a transaction reverted.
+        confirmations: blocks from that of a transaction on, its own among them, for INCLUDED.
     """
 
     def __init__(
-        self, node: Node, feed: Feed, effects: Effects, reason: Callable[[Mined], str]
+        self,
+        node: Node,
+        feed: Feed,
+        effects: Effects,
+        reason: Callable[[Mined], str],
+        *,
+        confirmations: int,
     ) -> None:
         self._node = node
         self._effects = effects
         self._feed = feed
         self._reason = reason
+        self._confirmations = confirmations
 
     def of(self, sealed: Sequence[str], level: Level) -> Receipt:
         """What is known now of bytes that have one place in a sequence.
@@ -116,15 +126,19 @@ class Outcomes:
         return Receipt(Outcome.REJECTED_DEFINITIVE, (), moves, block.time_ns, reason)
 
     def _deep(self, number: int, level: Level) -> bool:
+        above = self._confirmations - 1 if level is Level.INCLUDED else 0
         try:
-            return self._node.block(level.tag).number >= number
+            return self._node.block(level.tag).number >= number + above
         except NotObserved:
             return False  # a young chain has no such block yet
 
     def _taken(self, one: Sealed, ours: Collection[str], level: Level) -> Receipt:
         """Its nonce is used: by which transaction, is looked for.
 
-        It may be one of ours: then it has come into a block since its receipt was asked for.
+        It may be one of ours: then it has come into a block since its receipt was asked for. If
+        none is found, the chain has changed since it was asked, or the answers are of nodes that
+        differ: that proves nothing. One that another transaction has beaten may be sent again
+        under a new key only when that other one is FINAL: before, either may still be mined.
         """
         head = self._node.block()
         low = self._before(one.sender, one.nonce, head.number)
@@ -132,24 +146,26 @@ class Outcomes:
         if not self._deep(number, level):
             reason = f"nonce {one.nonce} is used in block {number}, which is not {level} yet"
             return unknown(reason)
-        found = self._feed.sent_in(one.sender, number).items()
-        used = [transaction for transaction, nonce in found if nonce == one.nonce]
+        used = self._feed.used_in(one.sender, one.nonce, number)
+        if not used:
+            return unknown(f"nonce {one.nonce} seems used, yet not in block {number}")
         winners = [self._feed.mined(transaction) for transaction in used]
         for winner in winners:
             if winner.hash in ours:
                 return self._mined(winner, level)
         moves = tuple(move for winner in winners for move in self._effects.moves(winner))
-        reason = (
-            f"nonce {one.nonce} was used in block {number}, by {', '.join(used) or 'a consent'}"
-        )
-        time_ns = self._node.block(number).time_ns
-        return Receipt(Outcome.EXPIRED, (), moves, time_ns, reason, retryable=True)
+        reason = f"nonce {one.nonce} was used in block {number}, by {', '.join(used)}"
+        final = self._deep(number, Level.FINAL)
+        block = self._node.block(number)  # after that, as in `_mined`
+        if any(winner.receipt["blockHash"] != block.hash for winner in winners):
+            return unknown(f"block {number} was replaced; it is looked for anew")
+        return Receipt(Outcome.EXPIRED, (), moves, block.time_ns, reason, retryable=final)
 
     def _before(self, sender: str, nonce: int, high: int) -> int:
         """A block in which a nonce was not used yet, not too far back."""
-        step = 1
-        while (low := max(0, high - step)) and self._node.nonce(sender, low) > nonce:
-            step *= 2
+        back = 1
+        while (low := max(0, high - back)) and self._node.nonce(sender, low) > nonce:
+            back = 2 * back if back >= KEPT else min(2 * back, back + STEP, KEPT)
         return low
 
 

@@ -12,6 +12,7 @@ from attrs import define, field
 
 from verifill.engine.errors import NotObserved
 from verifill.venues.evm.abi import padded
+from verifill.venues.evm.consents import consents_in
 from verifill.venues.evm.decode import Mined
 from verifill.venues.evm.effects import Effects
 from verifill.venues.evm.market import Rates
@@ -198,9 +199,12 @@ class Feed:
             low = self.block_of_nonce(address, nonce, low, last)
             sent = self.sent_in(address, low)
             yield from sent
-            nonce += len(sent)
+            begin, nonce = nonce, nonce + len(sent)
             if nonce != end:  # more has come later, or a consent has taken one
                 nonce = self._node.nonce(address, low)
+            if nonce == begin:
+                msg = f"blocks up to {last} were replaced while they were read"
+                raise NotObserved(msg)
 
     def block_of_nonce(self, address: str, nonce: int, low: int, high: int) -> int:
         """The block that a nonce was used in, after one in which it was not."""
@@ -218,12 +222,32 @@ class Feed:
         Raises:
             NotObserved: no answer.
         """
-        told = self._node.ask("eth_getBlockByNumber", hex(number), True)  # noqa: FBT003 - JSON
         return {
             str(one["hash"]): int(one["nonce"], 16)
-            for one in told["transactions"]
+            for one in self._transactions(number)
             if one["from"].lower() == address.lower()
         }
+
+    def used_in(self, address: str, nonce: int, number: int) -> list[str]:
+        """The transactions of a block that have used a nonce: sent with it, or with its consent.
+
+        Raises:
+            NotObserved: no answer.
+        """
+        wanted = (address.lower(), nonce)
+        return [
+            str(one["hash"])
+            for one in self._transactions(number)
+            if wanted in ((one["from"].lower(), int(one["nonce"], 16)), *consents_in(one))
+        ]
+
+    def _transactions(self, number: int) -> Iterable[Json]:
+        told = self._node.ask("eth_getBlockByNumber", hex(number), True)  # noqa: FBT003 - JSON
+        if told is None:
+            msg = f"there is no block {number}"
+            raise NotObserved(msg)
+        transactions: Iterable[Json] = told["transactions"]
+        return transactions
 
 
 def rows_of(moves: Iterable[Move], time_ns: int) -> list[LedgerRow]:

@@ -84,12 +84,12 @@ class Questions:
             return Question(pool, call_of("getUserEMode(address)", rules.accounts[rules.owner]))
         address = rules.accounts[account]
         if kind == Kind.ALLOWANCE:
-            spender = rules.contract(what.partition("@")[2]).address
+            spender = rules.contract(what.partition("@")[2]).spender
             data = call_of("allowance(address,address)", address, spender)
             return Question(rules.token(asset), data)
         if kind == Kind.CLAIM:
-            queue = rules.contract(asset).queue or rules.token(asset)
-            return Question(queue, call_of("waiting(address)", address))
+            its = rules.contract(asset)
+            return Question(READER, call_of(STAKINGS[its.speaks].waiting, its.queue, address))
         if asset == self._chain.native:
             return Question(address)
         rebasing = asset in rules.rebasing

@@ -1,6 +1,6 @@
 """What contracts would give now, and what they have set free: asked of them, at a block."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
@@ -8,6 +8,8 @@ from eth_abi.exceptions import DecodingError
 from verifill.engine.errors import InstructionError
 from verifill.venues.evm.abi import call_of, word
 from verifill.venues.evm.node import LATEST, Node, RefusedError
+from verifill.venues.evm.questions import CODE
+from verifill.venues.evm.queues import fi_claiming, lido_claiming
 from verifill.venues.evm.rules import EvmRules, Speaks
 from verifill.venues.evm.staked import STAKINGS, WRAPPINGS
 from verifill.venues.instructions import Stake, Swap, Unstake, Unwrap, Wrap
@@ -61,23 +63,28 @@ class Quotes:
             msg = f"no amount is told for shares of {asset}: {error}"
             raise InstructionError(msg) from None
 
-    def claimable(self, asset: str, account: str) -> list[int]:
-        """The requests of an account that its queue has released.
+    def claiming(self, asset: str, account: str) -> bytes:
+        """The call that collects what its queue has released to an account.
 
         Raises:
-            InstructionError: there is none.
+            InstructionError: nothing is released.
         """
-        asked = call_of("claimable(address)", self._rules.accounts[account])
+        its, owner = self._rules.contract(asset), self._rules.accounts[account]
+        claiming = lido_claiming if its.speaks is Speaks.LIDO else fi_claiming
         try:
-            told = self._node.view(self._rules.contract(asset).queue, asked, self.named)
-            numbers = [int(one) for one in decode(["uint256[]"], told)[0]]
+            data = claiming(self._asked, its.queue, owner)
         except (RefusedError, DecodingError) as error:
             msg = f"the queue of {asset} does not tell what it has released: {error}"
             raise InstructionError(msg) from None
-        if numbers:
-            return numbers
+        if data:
+            return data
         msg = f"the queue of {asset} has released nothing to {account}"
         raise InstructionError(msg)
+
+    def _asked(self, to: str, signature: str, answer: str, *given: object) -> Any:  # noqa: ANN401 - of any type
+        """What a contract answers: one value of a type."""
+        told = self._node.view(to, call_of(signature, *given), self.named, code=CODE)
+        return decode([answer], told)[0]
 
     def __call__(self, asked: Quoted, units: int) -> int:
         """See `Quoting`."""

@@ -51,7 +51,7 @@ class Contract:
         address: where it is.
         quoter: of Uniswap V3: who tells what a swap gives.
         fee: of Uniswap V3: which pool, by its fee in millionths.
-        queue: of ether.fi: who keeps the requests to withdraw.
+        queue: of Lido and ether.fi: who keeps the requests to withdraw.
     """
 
     speaks: Speaks
@@ -59,6 +59,11 @@ class Contract:
     quoter: str = ""
     fee: int = 3_000
     queue: str = ""
+
+    @property
+    def spender(self) -> str:
+        """Who takes tokens within an allowance; of Lido that is its queue."""
+        return self.queue if self.speaks is Speaks.LIDO else self.address
 
 
 @frozen(kw_only=True)
@@ -114,6 +119,7 @@ class EvmRules:
         executor: the contract whose code an account runs a chain of steps with (EIP-7702); none:
             it sends single transactions only.
         finality: operation -> level; `ANY` for the others.
+        confirmations: blocks from that of a transaction on, its own among them, for INCLUDED.
         drift: how far an index, a rate or a quote may move until a transaction is in a block, in
             1e-8.
         health_min: least health factor that a chain of steps may leave, in 1e-18; 0: none.
@@ -132,6 +138,7 @@ class EvmRules:
     fees: Fees
     executor: str = ""
     finality: Mapping[str, Level] = Factory(dict[str, Level])
+    confirmations: int = 1
     drift: int = 1_000
     health_min: int = 0
     deadline_s: int = 600
@@ -198,7 +205,7 @@ def check_rules(chain: ChainRules, rules: EvmRules) -> None:
     named += [s.into for s in chain.stakings]
     wanted |= {f"contract {name}": name in rules.contracts for name in named}
     for name, contract in rules.contracts.items():
-        if contract.speaks is Speaks.ETHERFI:
+        if contract.speaks in STAKED:
             wanted[f"contracts.{name}.queue"] = bool(contract.queue)
     for account, safe in rules.safes.items():
         wanted[f"accounts.{account}.owner"] = account in rules.owned

@@ -16,11 +16,13 @@ class Staking:
         held: asks the token for the shares of an account.
         shares: asks the pool what an amount is in shares.
         amount: asks the pool what shares are worth.
+        waiting: asks the reader what waits for an account in a queue.
     """
 
     held: str
     shares: str
     amount: str
+    waiting: str
 
 
 @frozen(kw_only=True)
@@ -38,16 +40,20 @@ class Wrapping:
     rate: str
 
 
+MOST_ASKED: Final = 1_000 * 10**18
+"""Of one request in Lido's queue (`MAX_STETH_WITHDRAWAL_AMOUNT`)."""
 STAKINGS: Final[Mapping[Speaks, Staking]] = {
     Speaks.LIDO: Staking(
         held="sharesOf(address)",
         shares="getSharesByPooledEth(uint256)",
         amount="getPooledEthByShares(uint256)",
+        waiting="lidoWaiting(address,address)",
     ),
     Speaks.ETHERFI: Staking(
         held="shares(address)",
         shares="sharesForAmount(uint256)",
         amount="amountForShare(uint256)",
+        waiting="fiWaiting(address,address)",
     ),
 }
 WRAPPINGS: Final[Mapping[Speaks, Wrapping]] = {
@@ -62,3 +68,9 @@ WRAPPINGS: Final[Mapping[Speaks, Wrapping]] = {
         rate="getRate()",
     ),
 }
+
+
+def requests_of(amount: int) -> list[int]:
+    """An amount as requests that Lido's queue takes: the last one is what is left."""
+    whole, rest = divmod(amount, MOST_ASKED)
+    return [MOST_ASKED] * whole + ([rest] if rest else [])

@@ -13,21 +13,21 @@ from verifill.venues.calls.receipts import orders_of, sender_of
 from verifill.venues.calls.rules import ChainRules
 from verifill.venues.calls.stated import Stated
 from verifill.venues.calls.terms import ChainTerms
-from verifill.venues.evm.abi import call_of, unhex, word
+from verifill.venues.evm.abi import call_of, unhex
 from verifill.venues.evm.decode import ALONE, Decoder, Mined
 from verifill.venues.evm.effects import Effects
 from verifill.venues.evm.encode import Encoder
 from verifill.venues.evm.executors import Check, executor_of
 from verifill.venues.evm.fork import EvmFork
 from verifill.venues.evm.keys import Signer
-from verifill.venues.evm.market import Rates
+from verifill.venues.evm.market import ACCOUNT_DATA, HEALTH, Rates
 from verifill.venues.evm.node import LATEST, Node, RefusedError, height_in
 from verifill.venues.evm.outcomes import Outcomes, sent, unknown
 from verifill.venues.evm.positions import Feed
 from verifill.venues.evm.questions import Questions
 from verifill.venues.evm.quotes import Quotes
 from verifill.venues.evm.reasons import reason_of
-from verifill.venues.evm.rules import MAX_WORD, EvmRules, base_key, check_rules
+from verifill.venues.evm.rules import MAX_WORD, EvmRules, base_key
 from verifill.venues.evm.sealing import Lane, Wanted, opened, refused
 from verifill.venues.evm.starting import start_up_failures
 from verifill.venues.evm.terms import ChainIndices, own_calls
@@ -39,8 +39,6 @@ from verifill.venues.market import Books, Market
 from verifill.venues.orders import FINAL, Bundle, Order, Outcome, Reading, Receipt, Request
 from verifill.venues.rules import RATE_UNIT
 
-ACCOUNT_DATA: Final = "getUserAccountData(address)"
-HEALTH: Final = 5  # the word of it that is the health factor
 HEALTH_DECIMALS: Final = 18
 BALANCE: Final = "balanceOf(address)"
 
@@ -50,7 +48,7 @@ class EvmChain(Stated):
 
     Args:
         chain: its protocols and accounts.
-        evm: where they are.
+        evm: where they are; see `check_rules`.
         node: how it is reached.
         signers: account -> who signs for it.
         scales: decimals of the assets.
@@ -59,7 +57,7 @@ class EvmChain(Stated):
         since: the cursor of an earlier life; None to begin with what comes from now on.
 
     Raises:
-        ConfigError: an address is missing, or assets do not fit together.
+        ConfigError: assets do not fit together.
     """
 
     def __init__(
@@ -74,7 +72,6 @@ class EvmChain(Stated):
         rates: Rates,
         since: int | None = None,
     ) -> None:
-        check_rules(chain, evm)
         self._chain = chain
         self._evm = evm
         self._node = node
@@ -90,8 +87,11 @@ class EvmChain(Stated):
         self._questions = Questions(chain, evm)
         self._lane = Lane(node, evm, signers)
         effects = Effects(node, self._questions, Decoder(chain, evm))
+        self._rates = rates
         self._feed = Feed(node, evm, self._questions, effects, rates, cursor=since)
-        self._outcomes = Outcomes(node, self._feed, effects, self._why)
+        self._outcomes = Outcomes(
+            node, self._feed, effects, self._why, confirmations=evm.confirmations
+        )
         self._flying: dict[str, Request] = {}
         self._rehearsal: EvmFork | None = None
 
@@ -218,24 +218,18 @@ class EvmChain(Stated):
         return self._feed.read()
 
     def margins(self) -> Mapping[str, Decimal]:
-        """See `Margined.margins`: the health factor of every lending market.
+        """See `Margined.margins`: the health factors, as of the block of the last look.
 
         Raises:
-            NotObserved: nothing can be known of them now.
+            NotObserved: there was none yet, or a market did not answer.
         """
+        if self._rates.untold:
+            msg = f"no health factor is told by {', '.join(self._rates.untold)}"
+            raise NotObserved(msg)
         return {
             market: to_decimal(health, HEALTH_DECIMALS)
-            for market in sorted({reserve.market for reserve in self._chain.reserves})
-            if (health := self._health(market)) != MAX_WORD
+            for market, health in self._rates.health.items()
         }
-
-    def _health(self, market: str) -> int:
-        pool, owner = self._evm.contract(market).address, self._evm.accounts[self._evm.owner]
-        try:
-            return word(self._node.view(pool, call_of(ACCOUNT_DATA, owner), LATEST), HEALTH)
-        except (RefusedError, ValueError) as error:
-            msg = f"{market}: {error}"
-            raise NotObserved(msg) from None
 
     # What it is.
 

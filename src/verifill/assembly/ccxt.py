@@ -48,7 +48,8 @@ def keys_of(config: Config) -> dict[str, LoopbackVenueConfig]:
     if config.routes and config.ccxt:
         problem = (
             "[routes] between venues cannot be taken through ccxt: nothing tells what is on its "
-            "way; withdraw to [ccxt.VENUE.addresses], and leave them out"
+            "way; leave them out, withdraw to an address of [ccxt.VENUE.addresses], and let an "
+            "operator adopt what arrives (verifill ops adopt-external)"
         )
         raise config.error(problem)
     return {name: _keys(list(dialects_of(config, name).values())) for name in config.ccxt}

@@ -148,9 +148,11 @@ def with_chain(
     """
     from verifill.venues.evm.market import ChainMarket  # noqa: PLC0415 - of an extra
     from verifill.venues.evm.node import Node  # noqa: PLC0415 - likewise
+    from verifill.venues.evm.rules import check_rules  # noqa: PLC0415 - likewise
     from verifill.venues.evm.venue import EvmChain  # noqa: PLC0415 - likewise
 
     rules = hosting.chains[way.name]
+    check_rules(rules, way.rules)
     node = Node(way.url, way.timeout_s)
     prices = inner.market if inner else None
     its: dict[str, Any] = {"series": hosting.series(), "now_ns": times.wall_ns}
@@ -194,6 +196,7 @@ def _rules(evm: EvmConfig, first: str) -> "EvmRules":
         ),
         executor=evm.executor,
         finality={ANY: Level(evm.finality_usual)} | finality,
+        confirmations=evm.confirmations,
         drift=rate_of(evm.drift),
         health_min=to_units(evm.health_min, WEI_DECIMALS),
         deadline_s=evm.deadline_s,

@@ -89,7 +89,7 @@ class EvmContractConfig:
         address: Its address.
         quoter: Of Uniswap V3: the address of the quoter.
         fee: Of Uniswap V3: the pool, by its fee in millionths.
-        queue: Of ether.fi: the address of the requests to withdraw.
+        queue: Of Lido and ether.fi: the address of the requests to withdraw.
     """
 
     speaks: str = field(validator=OneOf(SPEAKS))
@@ -114,6 +114,8 @@ class EvmConfig:
             it there are single transactions only.
         finality: By operation: how deep its transaction must be before the next one.
         finality_usual: How deep for all others: `INCLUDED`, `SAFE` or `FINAL`.
+        confirmations: How many blocks there are from that of a transaction on, its own among
+            them, before it is INCLUDED.
         fee_cap: Most that is ever offered for a unit of gas, in the native asset.
         tip: What of it goes to whoever makes the block.
         bump_percent: How much more a replacement offers; nodes ask for 10.
@@ -134,6 +136,7 @@ class EvmConfig:
     executor: str = field(default="", validator=Address())
     finality: Mapping[Operation, str] = field(factory=nothing, validator=Each(OneOf(LEVELS)))
     finality_usual: str = field(default="INCLUDED", validator=OneOf(LEVELS))
+    confirmations: int = field(default=1, validator=Within(1, 1_000))
     fee_cap: Decimal = field(default=Decimal("0.0000002"), validator=Above(0))
     tip: Decimal = field(default=Decimal("0.000000001"), validator=Within(0, decimals=18))
     bump_percent: int = field(default=15, validator=Within(10, 1_000))
