@@ -4,6 +4,7 @@ It is part of pytest's own report and not a command after it, so the last line o
 full run is pytest's summary, and a missed gate is counted there as a failure.
 """
 
+import gc
 import io
 import signal
 from collections.abc import Iterator, Sequence
@@ -65,6 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     cells.watch()
+    gc.disable()  # until all tests are collected: what that makes stays
     # A shell lets what it starts in the background ignore Ctrl-C, and that is inherited: by
     # every command too that a test starts and then interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -97,6 +99,12 @@ def _first(path: Path, names: Sequence[str]) -> int:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tell tests that walk a table from those that drive a machine."""
     cells.WATCH.walking = cells.WALKS in item.nodeid
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays, so no look for garbage goes through it."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -3,8 +3,9 @@
 import gc
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from attrs import Factory, field, frozen
 
@@ -35,6 +36,9 @@ from verifill.venues.market import MarketView
 
 ExecutorName = Literal["compiled", "transitions"]
 EXECUTORS: Sequence[ExecutorName] = ("compiled", "transitions")
+YOUNG: Final = 1  # generations of the collector: what was made since it looked last
+OLD: Final = 2  # and all that is there
+OLD_CHUNKS: Final = 16
 
 
 class RunTime(Clock, MarketView, Protocol):
@@ -203,8 +207,12 @@ def _header(parts: Parts, config: Mapping[str, Any]) -> dict[str, Any]:
 def _between_chunks(
     machine: Executor, progress: Callable[[int], None] | None
 ) -> Callable[[], None]:
+    chunks = count(1)
+
     def between() -> None:
-        gc.collect()  # what a strategy leaves in cycles; the engine itself makes none
+        # What a strategy leaves in cycles; the engine itself makes none. What it keeps for longer
+        # than a chunk is looked for now and then only: that look goes through all that is there.
+        gc.collect(OLD if next(chunks) % OLD_CHUNKS == 0 else YOUNG)
         if progress:
             progress(machine.context.tick)
 
@@ -215,12 +223,10 @@ def _between_chunks(
 def _collector_paused() -> Generator[None]:
     """Without the collector, which would walk the whole log again and again."""
     was_on = gc.isenabled()
-    gc.freeze()  # what is there stays, so that `between` looks through none of it
     gc.disable()
     try:
         yield
     finally:
-        gc.unfreeze()
         if was_on:
             gc.enable()
 
