@@ -5,6 +5,7 @@ what let it go: its INTENT, or the move `repeat`, which holds the key that goes 
 several submits in a row an answer is written once, with their number.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -32,27 +33,33 @@ class _Told(Struct):
     memory: _Memory | None = None
 
 
+_ENDING: Final = f'{SUBMIT}"'
 _told = msgspec.json.Decoder(_Told).decode
 
 
-def submits(payload: object) -> int:
+def submits(payload: str) -> int:
     """How many sends the answers of a record are of; a dry run sends nothing."""
-    if payload is None or f'{SUBMIT}"' not in str(payload):
+    if _ENDING not in payload:
         return 0
     return sum(_times(*answer) for answer in _read(payload).answers)
 
 
-def repeats(event: object, payload: object) -> str | None:
-    """The key that a record lets go out once more; None if it is no such record."""
-    if event != REPEAT:
-        return None
+def repeated(events: Sequence[object], payloads: Sequence[str]) -> Sequence[str | None]:
+    """Of each record the key that it lets go out once more; None if it is no such record."""
+    if REPEAT not in events:
+        return [None] * len(events)
+    told = zip(events, payloads, strict=True)
+    return [_key(payload) if event == REPEAT else None for event, payload in told]
+
+
+def _key(payload: str) -> str:
     memory = _read(payload).memory
     return memory.leg.key if memory and memory.leg else ""
 
 
-def _read(payload: object) -> _Told:
+def _read(payload: str) -> _Told:
     try:
-        return _told(str(payload))
+        return _told(payload)
     except msgspec.MsgspecError:  # an edited payload; the chain says so
         return _Told()
 
