@@ -28,20 +28,30 @@ class _Memory(Struct):
     leg: _Leg | None = None
 
 
+class _Let(Struct):
+    memory: _Memory | None = None
+
+
 class _Told(Struct):
     answers: list[list[Any]] = []
-    memory: _Memory | None = None
 
 
 _ENDING: Final = f'{SUBMIT}"'
 _told = msgspec.json.Decoder(_Told).decode
+_let = msgspec.json.Decoder(_Let).decode
 
 
-def submits(payload: str) -> int:
-    """How many sends the answers of a record are of; a dry run sends nothing."""
-    if _ENDING not in payload:
+def submitted(payloads: Sequence[str]) -> Sequence[int]:
+    """How many sends the answers of each record are of; a dry run sends nothing."""
+    return [_submits(payload) if _ENDING in payload else 0 for payload in payloads]
+
+
+def _submits(payload: str) -> int:
+    try:
+        told = _told(payload)
+    except msgspec.MsgspecError:  # an edited payload; the chain says so
         return 0
-    return sum(_times(*answer) for answer in _read(payload).answers)
+    return sum(_times(*answer) for answer in told.answers)
 
 
 def repeated(events: Sequence[object], payloads: Sequence[str]) -> Sequence[str | None]:
@@ -53,15 +63,11 @@ def repeated(events: Sequence[object], payloads: Sequence[str]) -> Sequence[str 
 
 
 def _key(payload: str) -> str:
-    memory = _read(payload).memory
-    return memory.leg.key if memory and memory.leg else ""
-
-
-def _read(payload: str) -> _Told:
     try:
-        return _told(payload)
+        memory = _let(payload).memory
     except msgspec.MsgspecError:  # an edited payload; the chain says so
-        return _Told()
+        return ""
+    return memory.leg.key if memory and memory.leg else ""
 
 
 def _times(first: object, *rest: object) -> int:
@@ -74,7 +80,8 @@ def repeats_check(rows: pl.DataFrame) -> Check:
     """Each send was let go by a record of its own, before it and in the same process life."""
     kind, again = pl.col("kind").cast(pl.String), pl.col("repeats").is_not_null()
     lets = ((kind == INTENT) | again).cast(pl.Int64)
-    told = rows.with_columns(
+    concerned = again | pl.col("intent_id").is_not_null() | (pl.col("submits") > 0)
+    told = rows.filter(concerned | (kind == INTENT)).with_columns(
         let=lets.cum_sum().over("epoch") - lets,  # by the records before
         due=pl.col("intent_id").forward_fill(),
     )

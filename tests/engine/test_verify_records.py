@@ -29,7 +29,8 @@ from verifill.engine.verify.evidence import intent_checks
 from verifill.engine.verify.log import verify
 from verifill.engine.verify.machine import Machine
 from verifill.engine.verify.moves import moves, rows_of
-from verifill.engine.verify.records import Kept, read
+from verifill.engine.verify.kept import Kept
+from verifill.engine.verify.records import read
 
 Row = dict[str, Any]
 Change = Callable[[list[Row]], list[Row]]
@@ -305,7 +306,7 @@ def holding(payload: str) -> StoredRow:
 
 
 def test_records_are_packed_in_pieces(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("verifill.engine.verify.records.PIECE_ROWS", 3)
+    monkeypatch.setattr("verifill.engine.verify.kept.PIECE_ROWS", 3)
 
     assert {} == faults(log)
 
