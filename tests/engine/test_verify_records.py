@@ -26,10 +26,10 @@ from verifill.engine.log.record import COLUMNS, batch_of
 from verifill.engine.log.record import Row as StoredRow
 from verifill.engine.log.writer import HEADER
 from verifill.engine.verify.evidence import intent_checks
+from verifill.engine.verify.kept import Kept
 from verifill.engine.verify.log import verify
 from verifill.engine.verify.machine import Machine
 from verifill.engine.verify.moves import moves, rows_of
-from verifill.engine.verify.kept import Kept
 from verifill.engine.verify.records import read
 
 Row = dict[str, Any]
