@@ -15,7 +15,7 @@ from bench.measure import KERNEL, ROOT, is_compiled
 from verifill import kernel
 
 BARS = 6_000  # more than a log keeps as Python values
-CHECKED = "stored_exactly or identical_life_by_life or raised_is_told"
+CHECKED = "stored_exactly or from_where_to_where or identical_life_by_life or raised_is_told"
 LEFT_OUT = "not terms_of_its_own"  # it gives a venue another class, as only Python's own can
 
 compiled = pytest.mark.skipif(not is_compiled(), reason="`make kernel` has made no compiled kernel")
@@ -84,7 +84,11 @@ def test_what_goes_wrong_over_the_wire_ends_as_it_must_when_compiled() -> None:
 
 @compiled
 def test_a_live_log_is_checked_and_run_again_when_compiled() -> None:
-    checks = ("tests/engine/test_durable_log.py", "tests/machines/test_replay.py")
+    checks = (
+        "tests/engine/test_durable_log.py",
+        "tests/engine/test_log_parts.py",
+        "tests/machines/test_replay.py",
+    )
     run("pytest", "-q", "-p", "no:cacheprovider", *checks, "-k", CHECKED, path=KERNEL)
 
 

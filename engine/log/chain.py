@@ -9,39 +9,16 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, compress, count, islice, repeat
 from operator import itemgetter, lt, ne
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 import msgspec
 
 from verifill.engine.errors import LogError
-from verifill.engine.log.record import COLUMNS, EPOCH, Origin, Row
+from verifill.engine.log.record import COLUMNS, EPOCH, Batch, Origin, Row, Tail
 from verifill.engine.log.stored import may_hold
-
-BATCH_ROWS: Final = 250
-"""How many records are looked at together."""
 
 Anchored = tuple[int, str] | None
 """A record's number and the hash that it must have, as the second place holds them."""
-
-
-class Tail(NamedTuple):
-    """Where a chain ends.
-
-    Attributes:
-        seq: number of its last record, 0 if there is none.
-        hash: that record's hash; without one, the header's digest.
-        epoch: the last process life, 0 if there was none.
-        state: leaf state that the machine was in, None if it never moved.
-        wall_ns: when the last record was written, by the wall clock.
-        mono_ns: when, by the monotonic clock of that life.
-    """
-
-    seq: int
-    hash: str
-    epoch: int = 0
-    state: str | None = None
-    wall_ns: int = 0
-    mono_ns: int = 0
 
 
 def hash_of(columns: Row) -> str:
@@ -49,11 +26,11 @@ def hash_of(columns: Row) -> str:
     return hashlib.sha256(_encode(columns)).hexdigest()
 
 
-def follow(rows: Iterable[Row], origin: Origin, tail: Tail, anchored: Anchored = None) -> Tail:
+def follow(batches: Iterable[Batch], origin: Origin, tail: Tail, anchored: Anchored = None) -> Tail:
     """Follow a chain from a place in it to the last of the rows.
 
     Args:
-        rows: the records after that place, by number.
+        batches: the records after that place, by number, some at a time.
         origin: what the chain begins with.
         tail: the place; `beginning` is before the first record.
         anchored: a number and the hash that the record of this number must have, should it be
@@ -66,13 +43,13 @@ def follow(rows: Iterable[Row], origin: Origin, tail: Tail, anchored: Anchored =
         LogError: a record was edited, deleted, inserted or moved, or breaks time or process
             without an EPOCH, or the chain is not the anchored one; with the place.
     """
-    for batch in batches(rows):
+    for batch in batches:
         _, fault = min(_faults(batch, tail, origin, anchored), key=itemgetter(0), default=(0, ""))
         if fault:
             raise _broken(origin, fault)
-        moved = [row for row in batch if _target_of(row, origin) is not None]
-        state = _target_of(moved[-1], origin) if moved else tail.state
-        tail = after(batch[-1], tail, origin)._replace(state=state)
+        told = (_target_of(row, origin) for row in reversed(batch.rows))
+        state = next((target for target in told if target is not None), tail.state)
+        tail = after(batch.rows[-1], tail, origin)._replace(state=state)
     return tail
 
 
@@ -107,25 +84,8 @@ def _target_of(row: Row, origin: Origin) -> str | None:
     return target if machine in origin.tables else None
 
 
-def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Rows, BATCH_ROWS at a time; where reading them fails, those before come first."""
-    left = iter(rows)
-    batch: list[Row] = []
-    try:
-        while True:
-            batch.extend(islice(left, BATCH_ROWS))
-            if not batch:
-                return
-            yield batch
-            batch = []
-    except LogError:
-        if batch:
-            yield batch
-        raise
-
-
 def _faults(
-    batch: Sequence[Row], tail: Tail, origin: Origin, anchored: Anchored
+    batch: Batch, tail: Tail, origin: Origin, anchored: Anchored
 ) -> Iterator[tuple[int, str]]:
     """What is wrong in records that stand after that tail, each kind where it is first.
 
@@ -134,7 +94,7 @@ def _faults(
     Yields:
         The place in the batch, and the fault. Of one place the gravest comes first.
     """
-    shown = _columns_of(batch)
+    rows, shown = batch
     seqs = shown["seq"]
     for at in _unlike(seqs, range(tail.seq + 1, tail.seq + 1 + len(seqs))):
         due = tail.seq + 1 + at
@@ -143,14 +103,14 @@ def _faults(
     odd = min((at for name, told in shown.items() for at in _misfits(name, told)), default=None)
     if odd is not None:
         yield odd, f"record {seqs[odd]} was edited: its columns do not give its hash"
-        batch = batch[:odd]  # what stands there may not even be compared
+        rows = rows[:odd]  # what stands there may not even be compared
         shown = {name: told[:odd] for name, told in shown.items()}
-    yield from _links(batch, shown, tail, origin, anchored)
+    yield from _links(rows, shown, tail, origin, anchored)
     yield from _breaks_in_time(shown, tail)
 
 
 def _links(
-    batch: Sequence[Row],
+    rows: Sequence[Row],
     shown: Mapping[str, Sequence[Any]],
     tail: Tail,
     origin: Origin,
@@ -158,7 +118,7 @@ def _links(
 ) -> Iterator[tuple[int, str]]:
     """Every record gives its hash, names that of the one before, and is of this log."""
     seqs, hashes = shown["seq"], shown["hash"]
-    for at in _unlike(hashes, map(hash_of, (row[:-1] for row in batch))):
+    for at in _unlike(hashes, _hashes(rows)):
         yield at, f"record {seqs[at]} was edited: its columns do not give its hash"
         break
     for at in _unlike(shown["prev_hash"], (tail.hash, *hashes)):
@@ -206,8 +166,17 @@ def _breaks_in_time(shown: Mapping[str, Sequence[Any]], tail: Tail) -> Iterator[
             break
 
 
-def _columns_of(batch: Sequence[Row]) -> dict[str, Sequence[Any]]:
-    return dict(zip(COLUMNS, zip(*batch, strict=True), strict=True))
+def _hashes(rows: Iterable[Row]) -> Iterator[str]:
+    """The hash of each, from its columns up to `prev_hash`.
+
+    A row is written whole, and its last text cut off, which costs less than a row without it:
+    a hash of another length is none that a record has.
+    """
+    text = bytearray()
+    for row in rows:
+        _encode_into(row, text)
+        text[-len(_HASH_AND_END) :] = b"]"
+        yield hashlib.sha256(text).hexdigest()
 
 
 def _unlike(found: Iterable[object], due: Iterable[object]) -> Iterator[int]:
@@ -222,6 +191,8 @@ def _misfits(name: str, told: Sequence[object]) -> Iterator[int]:
 
 
 _encode = msgspec.json.Encoder().encode
+_encode_into = msgspec.json.Encoder().encode_into
+_HASH_AND_END = b',"%s"]' % (b"0" * 64)
 
 
 def _columns(*names: str) -> Callable[[Row], tuple[Any, ...]]:

@@ -3,15 +3,18 @@
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from verifill.engine.errors import LogError
-from verifill.engine.log.record import COLUMNS, INTENT, KINDS, OPERATOR, Row
+from verifill.engine.log.record import COLUMNS, INTENT, KINDS, OPERATOR, Batch, Row, batch_of
 from verifill.engine.log.streams import INT
 
 DATABASE = "log.sqlite"
 BUSY_S = 5.0  # how long a lock of another process is waited for
+BATCH_ROWS = 250
+"""How many records are read and looked at together."""
 
 
 class Cursor(Protocol):
@@ -187,11 +190,30 @@ def rows_after(connection: Connection, path: Path, seq: int = 0, upto: int = LAS
     Raises:
         LogError: they cannot be read; with the last that could.
     """
+    return chain.from_iterable(batch.rows for batch in batches_after(connection, path, seq, upto))
+
+
+def batches_after(
+    connection: Connection, path: Path, seq: int = 0, upto: int = LAST
+) -> Iterator[Batch]:
+    """The same, BATCH_ROWS at a time; where reading them fails, those before come first.
+
+    Raises:
+        LogError: see `rows_after`.
+    """
+    rows: list[Any] = []
     try:
-        for row in connection.execute(SELECT, (seq, upto)):
-            seq = row[0]
-            yield row
+        left = iter(connection.execute(SELECT, (seq, upto)))
+        while True:
+            rows.extend(islice(left, BATCH_ROWS))
+            if not rows:
+                return
+            yield batch_of(rows)
+            seq, rows = rows[-1][0], []
     except sqlite3.Error as error:
+        if rows:
+            yield batch_of(rows)
+            seq = rows[-1][0]
         msg = f"{path} cannot be read after record {seq}: {error}. Restore it from a copy"
         raise LogError(msg) from error
 

@@ -14,10 +14,10 @@ from typing import Self
 
 from verifill.engine.errors import EngineDefect, LogError
 from verifill.engine.log.anchor import Anchor
-from verifill.engine.log.chain import Tail, after, hash_of
+from verifill.engine.log.chain import after, hash_of
 from verifill.engine.log.connection import INSERT, Connection, reading
 from verifill.engine.log.mark import Mark
-from verifill.engine.log.record import EPOCH, Origin, Record, Row
+from verifill.engine.log.record import EPOCH, Origin, Record, Row, Tail
 from verifill.engine.log.stored import stored
 
 

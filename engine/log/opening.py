@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import LogError, LogExists
 from verifill.engine.log.anchor import Anchor, FileAnchor
-from verifill.engine.log.chain import Tail, beginning
+from verifill.engine.log.chain import beginning
 from verifill.engine.log.connection import (
     DATABASE,
     SCHEMA,
@@ -31,7 +31,7 @@ from verifill.engine.log.identity import FIELDS, check_header, check_new, check_
 from verifill.engine.log.mark import Mark, make_mark
 from verifill.engine.log.parts import checking_pages, verify
 from verifill.engine.log.reader import Log
-from verifill.engine.log.record import Origin, Record
+from verifill.engine.log.record import Origin, Record, Tail
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.writer import HEADER, SCHEMA_VERSION, Claim, is_log, locked, reason_of
 

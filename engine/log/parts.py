@@ -22,15 +22,16 @@ from typing import Final, Protocol, Self
 import msgspec
 from msgspec import Struct
 
-from verifill.engine.log.chain import Anchored, Tail, after, beginning, check_end, follow
+from verifill.engine.log.chain import Anchored, after, beginning, check_end, follow
 from verifill.engine.log.connection import (
     Connection,
+    batches_after,
     check_pages,
     connect_to_read,
     rows_after,
 )
 from verifill.engine.log.mark import marked
-from verifill.engine.log.record import Origin, Row
+from verifill.engine.log.record import Batch, Origin, Tail
 
 PART_ROWS: Final = 50_000
 """No part is shorter: to start a helper takes as long as to follow some ten thousand records."""
@@ -38,17 +39,17 @@ PART_ROWS: Final = 50_000
 PARTS_MAX: Final = 4
 SOUND: Final = b"sound"
 
-Rows = Iterable[Row]
+Batches = Iterable[Batch]
 
 
 class Look(Protocol):
-    """Looks at rows on their way, and keeps what it needs of them.
+    """Looks at records on their way, and keeps what it needs of them.
 
     A helper makes one of the same class, without arguments, and hands over what it kept.
     """
 
-    def of(self, rows: Rows, /) -> Rows:
-        """The rows, each as it is come to."""
+    def of(self, batches: Batches, /) -> Batches:
+        """The records, as they are come to."""
         ...
 
     def packed(self) -> bytes:
@@ -56,16 +57,16 @@ class Look(Protocol):
         ...
 
     def take(self, packed: bytes, /) -> None:
-        """Keep what another has kept of the rows that come next."""
+        """Keep what another has kept of the records that come next."""
         ...
 
 
 class Blind:
     """Looks at nothing."""
 
-    def of(self, rows: Rows, /) -> Rows:
+    def of(self, batches: Batches, /) -> Batches:
         """See `Look.of`."""
-        return rows
+        return batches
 
     def packed(self) -> bytes:
         """See `Look.packed`."""
@@ -123,7 +124,7 @@ def verify(
         path: of it.
         origin: what the chain must begin with.
         anchored: a record that must be in it.
-        look: is shown every row, in order.
+        look: is shown every record, in order.
 
     Returns:
         Where it ends.
@@ -140,15 +141,15 @@ def verify(
                 held.enter_context(_Helper("check", msgspec.json.encode(part).decode()))
                 for part in others
             )
-        rows = rows_after(connection, path, 0, first.upto)
-        tail = follow(looking.of(rows), origin, beginning(origin), anchored)
+        batches = batches_after(connection, path, 0, first.upto)
+        tail = follow(looking.of(batches), origin, beginning(origin), anchored)
         for helper in helpers:
             sound = _sound(helper.answer())
             if sound is None or _place(sound.began) != _place(tail):
                 break
             looking.take(sound.kept)
             tail = sound.ended._replace(state=sound.ended.state or tail.state)
-        rest = rows_after(connection, path, tail.seq)
+        rest = batches_after(connection, path, tail.seq)
         tail = follow(looking.of(rest), origin, tail, anchored)
     check_end(tail, origin, anchored, acknowledged)
     return tail
@@ -227,8 +228,8 @@ def check(given: str) -> bytes:
     with closing(connect_to_read(path)) as connection:
         (before,) = rows_after(connection, path, part.after - 1, part.after)
         began = after(before, beginning(part.origin), part.origin)
-        rows = rows_after(connection, path, part.after, part.upto)
-        ended = follow(look.of(rows), part.origin, began, part.anchored)
+        batches = batches_after(connection, path, part.after, part.upto)
+        ended = follow(look.of(batches), part.origin, began, part.anchored)
     return msgspec.msgpack.encode(Sound(began, ended, look.packed()))
 
 

@@ -1,7 +1,7 @@
 """A record of a durable log: what its writer is given, and the columns it is stored in."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import msgspec
 from attrs import frozen
@@ -131,3 +131,40 @@ class Origin:
     run: str
     definition_hash: str
     tables: frozenset[str]
+
+
+class Batch(NamedTuple):
+    """Records that are looked at together; there is at least one.
+
+    Attributes:
+        rows: as they are stored, by number.
+        columns: the same, as name -> values.
+    """
+
+    rows: Sequence[Row]
+    columns: Mapping[str, Sequence[Any]]
+
+
+def batch_of(rows: Sequence[Row]) -> Batch:
+    """Records of one log, by number, at least one."""
+    return Batch(rows, dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)))
+
+
+class Tail(NamedTuple):
+    """Where a chain ends.
+
+    Attributes:
+        seq: number of its last record, 0 if there is none.
+        hash: that record's hash; without one, the header's digest.
+        epoch: the last process life, 0 if there was none.
+        state: leaf state that the machine was in, None if it never moved.
+        wall_ns: when the last record was written, by the wall clock.
+        mono_ns: when, by the monotonic clock of that life.
+    """
+
+    seq: int
+    hash: str
+    epoch: int = 0
+    state: str | None = None
+    wall_ns: int = 0
+    mono_ns: int = 0

@@ -176,8 +176,8 @@ class Writer:
         return {"paths": paths, "codes": texts, "usual": usual}
 
     def _note(self, line: Mapping[str, Any]) -> None:
-        """Append a line that carries the hash of the one before it."""
-        text = canonical_json(dict(line) | {"previous": self._previous})
+        """Append a line that carries its own hash, and that of the one before it."""
+        text = sealed(dict(line) | {"previous": self._previous})
 
         def append() -> None:
             with (self.folder / MANIFEST).open("ab") as manifest:
@@ -198,6 +198,14 @@ class Writer:
                 "that you may write to"
             )
             raise LogError(msg) from error
+
+
+def sealed(line: Mapping[str, Any]) -> bytes:
+    """A line of a manifest: as canonical JSON, with the hash of all the rest of it.
+
+    The line after it carries the hash of all of it; nothing comes after the last one.
+    """
+    return canonical_json({**line, "hash": sha256_hex(canonical_json(line))})
 
 
 def _nothing() -> None:

@@ -61,6 +61,7 @@ def _lines(path: Path) -> list[bytes]:
 def _follow(folder: Path, lines: Sequence[bytes]) -> tuple[list[Fault], str]:
     previous = sha256_hex((folder / HEADER).read_bytes())
     faults: list[Fault] = []
+    sealed = any("hash" in (_told(text) or ()) for text in lines)
     for number, text in enumerate(lines, start=1):
         told = _told(text)
         before = f"line {number - 1}" if number > 1 else f"the {HEADER}"
@@ -68,6 +69,8 @@ def _follow(folder: Path, lines: Sequence[bytes]) -> tuple[list[Fault], str]:
             what = "is no line of a manifest: it was changed, or cut off"
         elif told.get("previous") != previous:
             what = f"does not follow {before}: one of them was changed, added, removed or moved"
+        elif sealed and not _gives_its_hash(text, told):
+            what = "was edited: it does not give the hash that it carries"
         elif "end" in told and number < len(lines):
             what = "says how the run ended, and there are more lines"
         elif "end" not in told and told.get("chunk") != number:
@@ -78,6 +81,13 @@ def _follow(folder: Path, lines: Sequence[bytes]) -> tuple[list[Fault], str]:
             faults.append(Fault(f"{MANIFEST} line {number}", what))
         previous = sha256_hex(text.removesuffix(b"\n"))
     return faults, previous
+
+
+def _gives_its_hash(text: bytes, told: Mapping[str, Any]) -> bool:
+    """Whether a line carries the hash of what it says; older logs have none in any line."""
+    own = str(told.get("hash"))
+    rest = text.removesuffix(b"\n").replace(f'"hash":"{own}",'.encode(), b"")
+    return sha256_hex(rest) == own
 
 
 def _told(text: bytes) -> Mapping[str, Any] | None:

@@ -17,7 +17,7 @@ def moves(frame: pl.DataFrame, machine: Machine) -> tuple[pl.DataFrame, Check]:
     Records of breakers, feeds and the like are left out.
 
     Args:
-        frame: records, in the columns of `engine.verify.records`.
+        frame: records, in the columns of `engine.verify.kept`.
         machine: that the log carries.
     """
     texts = pl.col("machine").cast(pl.String)
@@ -74,7 +74,7 @@ def rows_of(frame: pl.DataFrame, known: pl.DataFrame, machine: Machine) -> pl.Da
     """The records as the rows that `engine.verify.order` looks at.
 
     Args:
-        frame: records, in the columns of `engine.verify.records`.
+        frame: records, in the columns of `engine.verify.kept`.
         known: every kind of move; see `moves`.
         machine: that the log carries.
     """

@@ -5,6 +5,7 @@ what let it go: its INTENT, or the move `repeat`, which holds the key that goes 
 several submits in a row an answer is written once, with their number.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -27,34 +28,46 @@ class _Memory(Struct):
     leg: _Leg | None = None
 
 
-class _Told(Struct):
-    answers: list[list[Any]] = []
+class _Let(Struct):
     memory: _Memory | None = None
 
 
+class _Told(Struct):
+    answers: list[list[Any]] = []
+
+
+_ENDING: Final = f'{SUBMIT}"'
 _told = msgspec.json.Decoder(_Told).decode
+_let = msgspec.json.Decoder(_Let).decode
 
 
-def submits(payload: object) -> int:
-    """How many sends the answers of a record are of; a dry run sends nothing."""
-    if payload is None or f'{SUBMIT}"' not in str(payload):
-        return 0
-    return sum(_times(*answer) for answer in _read(payload).answers)
+def submitted(payloads: Sequence[str]) -> Sequence[int]:
+    """How many sends the answers of each record are of; a dry run sends nothing."""
+    return [_submits(payload) if _ENDING in payload else 0 for payload in payloads]
 
 
-def repeats(event: object, payload: object) -> str | None:
-    """The key that a record lets go out once more; None if it is no such record."""
-    if event != REPEAT:
-        return None
-    memory = _read(payload).memory
-    return memory.leg.key if memory and memory.leg else ""
-
-
-def _read(payload: object) -> _Told:
+def _submits(payload: str) -> int:
     try:
-        return _told(str(payload))
+        told = _told(payload)
     except msgspec.MsgspecError:  # an edited payload; the chain says so
-        return _Told()
+        return 0
+    return sum(_times(*answer) for answer in told.answers)
+
+
+def repeated(events: Sequence[object], payloads: Sequence[str]) -> Sequence[str | None]:
+    """Of each record the key that it lets go out once more; None if it is no such record."""
+    if REPEAT not in events:
+        return [None] * len(events)
+    told = zip(events, payloads, strict=True)
+    return [_key(payload) if event == REPEAT else None for event, payload in told]
+
+
+def _key(payload: str) -> str:
+    try:
+        memory = _let(payload).memory
+    except msgspec.MsgspecError:  # an edited payload; the chain says so
+        return ""
+    return memory.leg.key if memory and memory.leg else ""
 
 
 def _times(first: object, *rest: object) -> int:
@@ -67,7 +80,8 @@ def repeats_check(rows: pl.DataFrame) -> Check:
     """Each send was let go by a record of its own, before it and in the same process life."""
     kind, again = pl.col("kind").cast(pl.String), pl.col("repeats").is_not_null()
     lets = ((kind == INTENT) | again).cast(pl.Int64)
-    told = rows.with_columns(
+    concerned = again | pl.col("intent_id").is_not_null() | (pl.col("submits") > 0)
+    told = rows.filter(concerned | (kind == INTENT)).with_columns(
         let=lets.cum_sum().over("epoch") - lets,  # by the records before
         due=pl.col("intent_id").forward_fill(),
     )

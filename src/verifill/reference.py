@@ -160,9 +160,11 @@ LOG_HEAD: Final = """\
 
 A log is a folder: `header.json` says what ran; `manifest.jsonl` has a line for each chunk,
 chained by SHA-256, and a last line that says how the run ended; `NNNNNN.STREAM.parquet` are the
-chunks. `market/` beside them is the prepared market data, and no part of the log; nor is `lock`,
-an empty file that the operating system locks while a run writes there. A run that ends early
-leaves everything up to there; a line that was cut off is left out on reading.
+chunks. A line carries the SHA-256 of the line before it under `previous`, and under `hash` that
+of itself without it, which logs of earlier versions do not have. `market/` beside them is the
+prepared market data, and no part of the log; nor is `lock`, an empty file that the operating
+system locks while a run writes there. A run that ends early leaves everything up to there; a
+line that was cut off is left out on reading.
 
 * **Amounts** are integers in units of 10^-decimals of their asset; the header's `decimals` say how
   many. **Prices** are integers in ticks of 10^-`price_decimals` of their market data.

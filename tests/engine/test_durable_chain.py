@@ -17,7 +17,7 @@ from verifill.engine.digest import canonical_json
 from verifill.engine.errors import LogError
 from verifill.engine.log.chain import beginning, follow, hash_of
 from verifill.engine.log.mark import MARK, make_mark
-from verifill.engine.log.record import COLUMNS, Origin, Row
+from verifill.engine.log.record import COLUMNS, Origin, Row, batch_of
 
 Change = Callable[[sqlite3.Connection], object]
 
@@ -262,8 +262,8 @@ def test_every_column_is_in_the_chain(column: str, tmp_path: Path) -> None:
         told = stored(tmp_path / "log")
     origin = Origin("log", told[0]["prev_hash"], "r", TABLE, frozenset())
     rows = [tuple(row.values()) for row in told]
-    assert 4 == follow(rows, origin, beginning(origin)).seq
+    assert 4 == follow([batch_of(rows)], origin, beginning(origin)).seq
 
     told[1][column] = 9 if isinstance(told[1][column], int) else "9"
     with pytest.raises(LogError, match=r"record (2|9)"):
-        follow([tuple(row.values()) for row in told], origin, beginning(origin))
+        follow([batch_of([tuple(row.values()) for row in told])], origin, beginning(origin))

@@ -20,10 +20,9 @@ from tests.engine.durable_support import (
 )
 from verifill.engine.errors import EngineDefect, LogError
 from verifill.engine.log import connection
-from verifill.engine.log.chain import Tail
 from verifill.engine.log.durable_reader import DurableReader
 from verifill.engine.log.opening import origin_of, reopen_log, verify_log
-from verifill.engine.log.record import Record
+from verifill.engine.log.record import Record, Tail
 from verifill.engine.log.writer import Writer
 
 

@@ -13,11 +13,11 @@ import pytest
 from tests.engine.durable_support import beside, created, filled, holding, note, reopened
 from verifill.engine.errors import LogError
 from verifill.engine.log import parts
-from verifill.engine.log.chain import Tail, beginning, follow
+from verifill.engine.log.chain import beginning, follow
 from verifill.engine.log.connection import DATABASE, connect_to_read
 from verifill.engine.log.opening import origin_of, verify_log
 from verifill.engine.log.parts import Part, Sound, check
-from verifill.engine.log.record import Row
+from verifill.engine.log.record import Batch, Row, Tail
 
 PAGE, INDEX_LEAF = 4096, 10  # of SQLite's file format
 
@@ -57,10 +57,10 @@ class Numbers:
     def __init__(self) -> None:
         self.seen: list[object] = []
 
-    def of(self, rows: parts.Rows, /) -> parts.Rows:
-        for row in rows:
-            self.seen.append(row[0])
-            yield row
+    def of(self, batches: parts.Batches, /) -> parts.Batches:
+        for batch in batches:
+            self.seen += [row[0] for row in batch.rows]
+            yield batch
 
     def packed(self) -> bytes:
         return msgspec.msgpack.encode(self.seen)
@@ -164,7 +164,7 @@ def test_what_cannot_be_read_at_all_is_told(tmp_path: Path) -> None:
     filled(tmp_path / "log", (4,)).close()
     origin = origin_of(tmp_path / "log")
 
-    def unreadable() -> Iterator[Row]:
+    def unreadable() -> Iterator[Batch]:
         msg = "no page can be read"
         raise LogError(msg)
         yield ()

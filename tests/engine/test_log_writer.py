@@ -81,6 +81,16 @@ def test_each_line_carries_the_hash_of_the_one_before_it(tmp_path: Path) -> None
         assert sha256(before).hexdigest() == json.loads(after)["previous"]
 
 
+def test_each_line_carries_the_hash_of_the_rest_of_it(tmp_path: Path) -> None:
+    written(tmp_path).close({"b": 1})
+
+    told = lines(tmp_path)
+    assert 2 == len(told)
+    for line in told:
+        own = line.pop("hash")
+        assert sha256(canonical_json(line)).hexdigest() == own
+
+
 def test_a_line_is_canonical(tmp_path: Path) -> None:
     written(tmp_path).close({"b": 1, "a": 2})
 

@@ -63,6 +63,8 @@ def rechain(log: Path, told: Sequence[dict[str, Any]] | None = None) -> None:
             file["sha256"] = sha256_file(log / file["name"])
             file["rows"] = pl.scan_parquet(log / file["name"]).select(pl.len()).collect().item()
         line["previous"] = previous
+        line.pop("hash", None)
+        line["hash"] = sha256_hex(canonical_json(line))
         previous = sha256_hex(canonical_json(line))
         anew.append(line)
     write(log, anew)
@@ -213,6 +215,37 @@ def test_an_end_that_was_cut_off_is_found(log: Path) -> None:
 
     assert f"{MANIFEST} line 2" == where
     assert "killed or goes on" in what
+
+
+@pytest.mark.parametrize("at", [0, -1])
+def test_an_edited_line_is_found_the_last_one_too(at: int, log: Path) -> None:
+    told = lines(log)
+    told[at] |= {"end": {"ending": "FAILED"}} if at else {"codes": []}
+    write(log, told)
+
+    where, what = faults(log)["chain"][0]
+
+    assert f"{MANIFEST} line {range(1, len(told) + 1)[at]}" == where
+    assert "was edited" in what
+
+
+def test_a_line_that_has_lost_its_own_hash_is_found(log: Path) -> None:
+    told = lines(log)
+    told[-1] = {"end": {"ending": "FAILED"}, "previous": told[-1]["previous"]}
+    write(log, told)
+
+    assert "was edited" in faults(log)["chain"][0][1]
+
+
+def test_a_log_whose_lines_have_no_hashes_of_their_own_is_followed_as_before(log: Path) -> None:
+    previous, before = sha256_hex((log / HEADER).read_bytes()), list[dict[str, Any]]()
+    for line in lines(log):
+        del line["hash"]
+        before.append(line | {"previous": previous})
+        previous = sha256_hex(canonical_json(before[-1]))
+    write(log, before)
+
+    assert {} == faults(log)
 
 
 def test_no_manifest_is_told(log: Path) -> None:

@@ -22,14 +22,15 @@ from verifill.engine.log.anchor import Callbacks, FileAnchor
 from verifill.engine.log.chain import hash_of
 from verifill.engine.log.connection import DATABASE, INSERT, SCHEMA, connect_to_read, rows_after
 from verifill.engine.log.opening import origin_of
-from verifill.engine.log.record import COLUMNS
+from verifill.engine.log.record import COLUMNS, batch_of
 from verifill.engine.log.record import Row as StoredRow
 from verifill.engine.log.writer import HEADER
 from verifill.engine.verify.evidence import intent_checks
+from verifill.engine.verify.kept import Kept
 from verifill.engine.verify.log import verify
 from verifill.engine.verify.machine import Machine
 from verifill.engine.verify.moves import moves, rows_of
-from verifill.engine.verify.records import Kept, read
+from verifill.engine.verify.records import read
 
 Row = dict[str, Any]
 Change = Callable[[list[Row]], list[Row]]
@@ -285,7 +286,7 @@ def spoil(log: Path, *, leaf: int) -> None:
 )
 def test_streams_are_found_wherever_they_are_in_a_payload(payload: str) -> None:
     kept = Kept()
-    list(kept.of([holding(payload)]))
+    list(kept.of([batch_of([holding(payload)])]))
 
     assert [(7, 1, "a", "b")] == kept.frame("notes").rows()
 
@@ -293,7 +294,7 @@ def test_streams_are_found_wherever_they_are_in_a_payload(payload: str) -> None:
 def test_streams_of_another_part_of_a_payload_are_none() -> None:
     kept = Kept()
     payload = '{"a":{"streams":{"notes":[[2,"x","y"]]}}}'
-    list(kept.of([holding(payload)]))
+    list(kept.of([batch_of([holding(payload)])]))
 
     assert [] == kept.frame("notes").rows()
 
@@ -305,7 +306,7 @@ def holding(payload: str) -> StoredRow:
 
 
 def test_records_are_packed_in_pieces(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("verifill.engine.verify.records.PIECE_ROWS", 3)
+    monkeypatch.setattr("verifill.engine.verify.kept.PIECE_ROWS", 3)
 
     assert {} == faults(log)
 
@@ -446,10 +447,11 @@ def test_what_was_kept_is_the_same_in_another_process(log: Path) -> None:
     with closing(connect_to_read(log / DATABASE)) as connection:
         stored = list(rows_after(connection, log / DATABASE))
     half = len(stored) // 2
-    for kept, rows in ((here, stored), (there, stored[half:])):
-        assert rows == list(kept.of(rows))
+    whole, before, later = map(batch_of, (stored, stored[:half], stored[half:]))
+    for kept, batch in ((here, whole), (there, later)):
+        assert [batch] == list(kept.of([batch]))
     first = Kept()
-    assert stored[:half] == list(first.of(stored[:half]))
+    assert [before] == list(first.of([before]))
     first.take(there.packed())
 
     assert stored[-1][0] == first.last
