@@ -252,6 +252,10 @@ def test_a_long_run_is_windowed_and_says_so(opened: Open, tmp_path: Path) -> Non
     at(page, first)
     expect(page.locator("#windowed")).to_contain_text("This page holds 100,000 records")
     assert 100 > page.locator("#rows tbody tr").count()
+    page.keyboard.press("n")
+    expect(page.locator("#said")).to_contain_text(
+        f"which holds {first} to {first + WINDOW_MAX - 1} of {first + WINDOW_MAX - 1}: report --first"
+    )
     page.keyboard.press("End")
     at(page, Travel(log).last_seq)
     assert 100 > page.locator("#rows tbody tr").count()
