@@ -253,8 +253,9 @@ def test_a_long_run_is_windowed_and_says_so(opened: Open, tmp_path: Path) -> Non
     expect(page.locator("#windowed")).to_contain_text("This page holds 100,000 records")
     assert 100 > page.locator("#rows tbody tr").count()
     page.keyboard.press("n")
+    last = Travel(log).last_seq
     expect(page.locator("#said")).to_contain_text(
-        f"which holds {first} to {first + WINDOW_MAX - 1} of {first + WINDOW_MAX - 1}: report --first"
+        f"in this page, which holds {first} to {last} of {last}: report --first RECORD shows others"
     )
     page.keyboard.press("End")
     at(page, Travel(log).last_seq)
