@@ -173,10 +173,13 @@ def _hashes(rows: Iterable[Row]) -> Iterator[str]:
     a hash of another length is none that a record has.
     """
     text = bytearray()
-    for row in rows:
+
+    def hashed(row: Row) -> str:
         _encode_into(row, text)
         text[-len(_HASH_AND_END) :] = b"]"
-        yield hashlib.sha256(text).hexdigest()
+        return hashlib.sha256(text).hexdigest()
+
+    return map(hashed, rows)
 
 
 def _unlike(found: Iterable[object], due: Iterable[object]) -> Iterator[int]:

@@ -31,6 +31,7 @@ from verifill.engine.verify.log import verify
 from verifill.engine.verify.machine import Machine
 from verifill.engine.verify.moves import moves, rows_of
 from verifill.engine.verify.records import read
+from verifill.engine.verify.submits import repeated
 
 Row = dict[str, Any]
 Change = Callable[[list[Row]], list[Row]]
@@ -297,6 +298,22 @@ def test_streams_of_another_part_of_a_payload_are_none() -> None:
     list(kept.of([batch_of([holding(payload)])]))
 
     assert [] == kept.frame("notes").rows()
+
+
+def test_rows_that_are_not_as_wide_as_their_stream_are_left_out() -> None:
+    kept = Kept()
+    payload = '{"streams":{"notes":[[1,"a"],[2,"c","d"],[3]]}}'
+    list(kept.of([batch_of([holding(payload)])]))
+
+    assert [(7, 2, "c", "d")] == kept.frame("notes").rows()
+
+
+def test_an_edited_payload_lets_no_key_go_out_again() -> None:
+    whole = '{"memory":{"leg":{"key":"k1"}}}'
+
+    assert ["k1", "", "", None] == repeated(
+        ["repeat", "repeat", "repeat", "observe"], [whole, whole[:-1], "{}", whole]
+    )
 
 
 def holding(payload: str) -> StoredRow:
