@@ -255,6 +255,11 @@ def test_a_long_run_is_windowed_and_says_so(opened: Open, tmp_path: Path) -> Non
     page.keyboard.press("End")
     at(page, Travel(log).last_seq)
     assert 100 > page.locator("#rows tbody tr").count()
+    page.keyboard.press("f")
+    expect(page.locator("#said")).to_contain_text(
+        f"in this page, which holds {first} to {Travel(log).last_seq} of {Travel(log).last_seq}: "
+        "report --first RECORD shows others"
+    )
     there = Travel(log).at(Travel(log).last_seq)
     known = page.locator("h3:text-is('Positions as last read') + table tbody tr")
     assert len(there.positions) == known.count()

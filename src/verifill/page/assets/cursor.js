@@ -49,12 +49,18 @@ function say(words) {
   byId("said").textContent = words;
 }
 
+/** What a page of a part of a log holds, so that nobody takes it for the whole. */
+function part() {
+  const { of } = data.window;
+  return count < of ? `, which holds ${first} to ${first + count - 1} of ${of}: report --first RECORD shows others` : "";
+}
+
 /** Go to the next exception of a sort, or the last one before. */
 function jump(name, by) {
   const list = Array.from(jumps[name], Number);
   const seq = first + cursor.at;
   const found = by > 0 ? list[lowest(list, seq + 1)] : list[lowest(list, seq) - 1];
-  if (found === undefined) say(`No ${name} ${by > 0 ? "after" : "before"} record ${seq} in this page`);
+  if (found === undefined) say(`No ${name} ${by > 0 ? "after" : "before"} record ${seq} in this page${part()}`);
   else go(found - first);
 }
 
