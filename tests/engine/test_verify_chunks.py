@@ -220,7 +220,8 @@ def test_an_end_that_was_cut_off_is_found(log: Path) -> None:
 @pytest.mark.parametrize("at", [0, -1])
 def test_an_edited_line_is_found_the_last_one_too(at: int, log: Path) -> None:
     told = lines(log)
-    told[at] |= {"end": {"ending": "FAILED"}} if at else {"codes": []}
+    changed: dict[str, Any] = {"end": {"ending": "FAILED"}} if at else {"codes": []}
+    told[at] |= changed
     write(log, told)
 
     where, what = faults(log)["chain"][0]
