@@ -105,7 +105,7 @@ def test_equity_is_what_the_positions_are_worth_at_the_last_prices(hedged: RunRe
     assert 1 + History(hedged.market).rows == curve.height
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_the_parts_of_the_profit_add_up_to_the_change_of_equity_exactly(
     seed: int, tmp_path_factory: pytest.TempPathFactory

@@ -14,7 +14,6 @@ from verifill.checking.scopes import ASTRAY, BARRED, SCOPES, SENDS, Menu, Scope
 from verifill.faults.judge import Verdict
 from verifill.faults.moments import Place
 
-pytestmark = pytest.mark.no_cover  # every branch has a test of its own; here runs are counted
 FAULT: Budget = {Kind.FAULT: 1}
 CRASH: Budget = {Kind.CRASH: 1}
 BOTH: Budget = {Kind.FAULT: 1, Kind.CRASH: 1}

@@ -13,7 +13,6 @@ from verifill.cli.failures import ExitCode
 from verifill.engine.flat import Flat
 from verifill.engine.log.connection import DATABASE
 
-pytestmark = pytest.mark.no_cover  # runs are counted here
 CRASH = ("check", "one", "--faults", "0", "--crashes", "1", "--commands", "0", "--workers", "1")
 
 

@@ -28,7 +28,6 @@ from verifill.result import RunResult
 from verifill.start import Connect
 from verifill.venues.orders import Receipt, Request
 
-pytestmark = pytest.mark.no_cover  # effects are what is counted here
 RECORDS = 23
 TICKS = 3
 STRUCK = (None, Do.RESET_BEFORE, Do.HOLD, Do.RESET_AFTER)

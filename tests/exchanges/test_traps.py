@@ -251,7 +251,7 @@ def test_too_many_requests_are_waited_out_and_trip_the_breaker(
     )
     begun_ns = running.offset_ns
     strategy = once(BINANCE.trade(BINANCE.any), ended=("DONE",))
-    ended, run = running.live(tmp_path, BINANCE, strategy=strategy, ticks=140)
+    ended, run = running.live(tmp_path, BINANCE, strategy=strategy, ticks=200)
     breaker = list(run.transitions.collect().filter(machine="breaker")["to"])
 
     assert Full.STOPPED == ended.state, ended.reason

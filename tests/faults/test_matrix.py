@@ -32,7 +32,6 @@ SAMPLE = 40
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.no_cover  # cells are what is counted here
 def test_a_sample_of_the_matrix_with_one_cell_of_every_hazard_is_sound(tmp_path: Path) -> None:
     matrix = Matrix([h for h in CATALOGUE.values() if h.name not in PROCESSES], tmp_path)
     every, total = matrix.cells(Picked(seeds=(5,)))

@@ -131,7 +131,6 @@ BUGS: dict[str, tuple[Plant, Sequence[str], set[str]]] = {
 }
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_turns_the_matrix_bad_and_without_it_the_matrix_is_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bug: str

@@ -1,4 +1,4 @@
-"""Eighty minutes of ticks with faults on and restarts in between: nothing double, nothing lost."""
+"""Two hours of ticks with faults on and restarts in between: nothing double, nothing lost."""
 
 import tracemalloc
 
@@ -8,14 +8,14 @@ from bench import day
 from verifill.faults.judge import Counts
 from verifill.faults.lives import End
 
-TICKS = 80
+TICKS = 120
 
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> day.Day:
     tracemalloc.start(day.FRAMES)
     try:
-        return day.lived(tmp_path_factory.mktemp("day"), TICKS, 2, life_ticks=16, sample_records=33)
+        return day.lived(tmp_path_factory.mktemp("day"), TICKS, 2, life_ticks=25, sample_records=50)
     finally:
         tracemalloc.stop()
 

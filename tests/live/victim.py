@@ -8,7 +8,6 @@ is a moment too.
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -64,7 +63,6 @@ def main(config: str, port: str, log: str, ticks: str, *moment: str) -> None:
     if moment:
         die_at(*moment)
     if port == "paper":
-        ended = run_paper(config, prices=replayed(1, Times()), folder=log, ticks=int(ticks))
+        run_paper(config, prices=replayed(1, Times()), folder=log, ticks=int(ticks))
     else:
-        ended = run_live(config, port=int(port), folder=log, ticks=int(ticks))
-    sys.stdout.write(f"{ended.state} {ended.reason}\n")
+        run_live(config, port=int(port), folder=log, ticks=int(ticks))

@@ -94,7 +94,6 @@ def check(made: World, *, twice: bool = False) -> None:
             assert shown[key] == told["total"][-1], key
 
 
-@pytest.mark.no_cover  # each branch has a test of its own; here lives are what is counted
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("part", PARTS)

@@ -25,8 +25,6 @@ from verifill.engine.errors import VerifillError
 from verifill.machines.strategy import Plan
 from verifill.venues.orders import Reading
 
-pytestmark = pytest.mark.no_cover  # what is planted is caught, or is not
-
 ONE: Sequence[Plan] = [[buy("1")], [buy("2")]]
 CHAIN: Sequence[Plan] = [[saga(buy("1"), move("50"), buy("100000"))]]
 

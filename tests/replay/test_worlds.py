@@ -41,7 +41,6 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Replaying:
     return Replaying(chosen(tuple(HAZARDS)), tmp_path_factory.mktemp("matrix"))
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("hazard", [name for name in HAZARDS if name not in NO_LOG_OF_OURS])
 def test_the_log_of_a_cell_is_the_same_again(matrix: Replaying, hazard: str, every: int) -> None:
     cells, _ = matrix.cells(Picked(only=(hazard,), sample=max(1, 8 // every)))
