@@ -30,8 +30,8 @@ from bench.measure import ROOT, machine, run_module
 from bench.meter import Meter, peak_mb
 from bench.report import prose, table
 from verifill.engine.log.anchor import FileAnchor
-from verifill.engine.log.chain import hash_of
-from verifill.engine.log.connection import DATABASE
+from verifill.engine.log.connection import DATABASE, LAST, SELECT
+from verifill.engine.log.line import Line, hash_of
 from verifill.engine.verify.log import verify
 from verifill.page.badges import Judged
 from verifill.page.writing import write_page
@@ -63,8 +63,8 @@ def _read(log: str) -> int:
 
 def _hash(log: str) -> int:
     with closing(sqlite3.connect(Path(log) / DATABASE)) as database:
-        rows = database.execute("SELECT * FROM records ORDER BY seq")
-        return sum(1 for row in rows if hash_of(row[:-1]) == row[-1])
+        lines = map(Line._make, database.execute(SELECT, (0, LAST)))
+        return sum(hash_of(*line[1:-1]) == line.hash for line in lines)
 
 
 def _page(log: str, to: str) -> int:

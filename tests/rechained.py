@@ -10,9 +10,9 @@ from typing import Any
 
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.log.anchor import FileAnchor
-from verifill.engine.log.chain import hash_of
-from verifill.engine.log.connection import DATABASE, INSERT
+from verifill.engine.log.connection import DATABASE, INSERT, ROWS
 from verifill.engine.log.identity import FIELDS, digests_of
+from verifill.engine.log.line import line_of
 from verifill.engine.log.mark import MARK, make_mark
 from verifill.engine.log.record import COLUMNS
 from verifill.engine.log.writer import HEADER
@@ -34,7 +34,7 @@ def rechained(log: Path, folder: Path, change: Callable[[Records], Records]) -> 
     make_mark(folder)
     anchor = Path(f"{folder}.anchor")
     with closing(sqlite3.connect(folder / DATABASE)) as connection:
-        rows = connection.execute("SELECT * FROM records ORDER BY seq").fetchall()
+        rows = connection.execute(f"{ROWS} ORDER BY seq").fetchall()
         records = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
         for record in records:
             record["payload"] = json.loads(record["payload"] or "null")
@@ -46,9 +46,9 @@ def rechained(log: Path, folder: Path, change: Callable[[Records], Records]) -> 
             record |= {"seq": seq, "cause_seq": seq - 1, "prev_hash": before}
             payload = record["payload"]
             record["payload"] = None if payload is None else canonical_json(payload).decode()
-            row = tuple(record.values())[:-1]
-            before = hash_of(row)
-            connection.execute(INSERT, (*row, before))
+            line = line_of(tuple(record.values())[:-1])
+            before = line.hash
+            connection.execute(INSERT, line)
             anchor.unlink(missing_ok=True)
             FileAnchor(anchor).publish(seq, before)
         connection.commit()

@@ -1,29 +1,20 @@
 """The chain of a durable log: each record carries the hash of the one before it.
 
-The hash of a record is the SHA-256 of its columns up to `prev_hash`, in their order, as a
-JSON array without spaces, in UTF-8; amounts are texts there. The first record carries the
-digest of the header, so a record belongs to one place of one log.
+What it is the hash of, `engine.log.line` says. The first record carries the digest of the
+header, so a record belongs to one place of one log.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, compress, count, islice, repeat
 from operator import itemgetter, lt, ne
-from typing import Any
-
-import msgspec
 
 from verifill.engine.errors import LogError
-from verifill.engine.log.record import COLUMNS, EPOCH, Batch, Origin, Row, Tail
+from verifill.engine.log.line import Batch, Line, hash_of, unread_in
+from verifill.engine.log.record import EPOCH, Origin, Record, Tail
 from verifill.engine.log.stored import may_hold
 
 Anchored = tuple[int, str] | None
 """A record's number and the hash that it must have, as the second place holds them."""
-
-
-def hash_of(columns: Row) -> str:
-    """The hash of a record, from its columns up to `prev_hash`."""
-    return hashlib.sha256(_encode(columns)).hexdigest()
 
 
 def follow(batches: Iterable[Batch], origin: Origin, tail: Tail, anchored: Anchored = None) -> Tail:
@@ -47,9 +38,7 @@ def follow(batches: Iterable[Batch], origin: Origin, tail: Tail, anchored: Ancho
         _, fault = min(_faults(batch, tail, origin, anchored), key=itemgetter(0), default=(0, ""))
         if fault:
             raise _broken(origin, fault)
-        told = (_target_of(row, origin) for row in reversed(batch.rows))
-        state = next((target for target in told if target is not None), tail.state)
-        tail = after(batch.rows[-1], tail, origin)._replace(state=state)
+        tail = ended(batch, tail, origin)
     return tail
 
 
@@ -72,16 +61,20 @@ def beginning(origin: Origin) -> Tail:
     return Tail(0, origin.digest)
 
 
-def after(row: Row, tail: Tail, origin: Origin) -> Tail:
-    """Where a chain ends that has one more record."""
-    seq, digest, epoch, wall_ns, mono_ns = _end_of(row)
-    return Tail(seq, digest, epoch, _target_of(row, origin) or tail.state, wall_ns, mono_ns)
+def after(record: Record, line: Line, epoch: int, tail: Tail, origin: Origin) -> Tail:
+    """Where a chain ends that has one more record, of a process life."""
+    state = (record.target if record.machine in origin.tables else None) or tail.state
+    return Tail(line.seq, line.hash, epoch, state, record.wall_ns, record.mono_ns)
 
 
-def _target_of(row: Row, origin: Origin) -> str | None:
-    """The leaf that a record says the machine went to; None if it says nothing of it."""
-    target, machine = _move_of(row)
-    return target if machine in origin.tables else None
+def ended(batch: Batch, tail: Tail, origin: Origin) -> Tail:
+    """Where a chain ends that has some more records, which are sound."""
+    moves = zip(reversed(batch["machine"]), reversed(batch["to"]), strict=True)
+    targets = (target for machine, target in moves if target and machine in origin.tables)
+    seq, digest, epoch, wall_ns, mono_ns = (
+        batch[name][-1] for name in ("seq", "hash", "epoch", "wall_ns", "mono_ns")
+    )
+    return Tail(seq, digest, epoch, next(targets, tail.state), wall_ns, mono_ns)
 
 
 def _faults(
@@ -94,38 +87,43 @@ def _faults(
     Yields:
         The place in the batch, and the fault. Of one place the gravest comes first.
     """
-    rows, shown = batch
-    seqs = shown["seq"]
+    seqs = batch["seq"]
     for at in _unlike(seqs, range(tail.seq + 1, tail.seq + 1 + len(seqs))):
         due = tail.seq + 1 + at
         yield at, f"record {due} is missing: after record {due - 1} comes record {seqs[at]}"
         break
-    odd = min((at for name, told in shown.items() for at in _misfits(name, told)), default=None)
-    if odd is not None:
-        yield odd, f"record {seqs[odd]} was edited: its columns do not give its hash"
-        rows = rows[:odd]  # what stands there may not even be compared
-        shown = {name: told[:odd] for name, told in shown.items()}
-    yield from _links(rows, shown, tail, origin, anchored)
-    yield from _breaks_in_time(shown, tail)
+    if (edited := _edited(batch)) is not None:
+        yield edited, f"record {seqs[edited]} was edited: its columns do not give its hash"
+        batch = _first_of(batch, edited)  # what stands there may not even be compared
+    if (unread := unread_in(batch)) is not None:
+        yield unread, f"record {seqs[unread]} holds columns that no engine of this version writes"
+        batch = _first_of(batch, unread)
+    yield from _links(batch, tail, origin, anchored)
+    yield from _breaks_in_time(batch, tail)
+
+
+def _first_of(batch: Batch, count: int) -> Batch:
+    return {name: told[:count] for name, told in batch.items()}
+
+
+def _edited(batch: Batch) -> int | None:
+    """The place of the first record that does not give its hash; None if all do."""
+    stored = {name: batch[name] for name in Line._fields}
+    odd = min((at for name, told in stored.items() for at in _misfits(name, told)), default=None)
+    texts = [batch[name][:odd] for name in ("kind", "intent_id", "head", "payload")]
+    return next(_unlike(batch["hash"], map(hash_of, *texts)), odd)
 
 
 def _links(
-    rows: Sequence[Row],
-    shown: Mapping[str, Sequence[Any]],
-    tail: Tail,
-    origin: Origin,
-    anchored: Anchored,
+    batch: Batch, tail: Tail, origin: Origin, anchored: Anchored
 ) -> Iterator[tuple[int, str]]:
-    """Every record gives its hash, names that of the one before, and is of this log."""
-    seqs, hashes = shown["seq"], shown["hash"]
-    for at in _unlike(hashes, _hashes(rows)):
-        yield at, f"record {seqs[at]} was edited: its columns do not give its hash"
-        break
-    for at in _unlike(shown["prev_hash"], (tail.hash, *hashes)):
+    """Every record names the hash of the one before, and is of this log."""
+    seqs, hashes = batch["seq"], batch["hash"]
+    for at in _unlike(batch["prev_hash"], (tail.hash, *hashes)):
         before = f"record {tail.seq + at}" if tail.seq + at else "the header"
         yield at, f"record {seqs[at]} does not follow {before}: one of them was replaced"
         break
-    runs, definitions = shown["run"], shown["definition_hash"]
+    runs, definitions = batch["run"], batch["definition_hash"]
     for at in (
         *islice(_unlike(runs, repeat(origin.run)), 1),
         *islice(_unlike(definitions, repeat(origin.definition_hash)), 1),
@@ -146,9 +144,9 @@ def _links(
         yield place, fault
 
 
-def _breaks_in_time(shown: Mapping[str, Sequence[Any]], tail: Tail) -> Iterator[tuple[int, str]]:
+def _breaks_in_time(batch: Batch, tail: Tail) -> Iterator[tuple[int, str]]:
     """Time and process go on from record to record; only an EPOCH may break them."""
-    seqs, kinds, epochs, monos = (shown[name] for name in ("seq", "kind", "epoch", "mono_ns"))
+    seqs, kinds, epochs, monos = (batch[name] for name in ("seq", "kind", "epoch", "mono_ns"))
     begins = [kind == EPOCH for kind in kinds]
     due = [*accumulate(begins, initial=tail.epoch)][1:]
     for at in _unlike(epochs, due):
@@ -166,45 +164,16 @@ def _breaks_in_time(shown: Mapping[str, Sequence[Any]], tail: Tail) -> Iterator[
             break
 
 
-def _hashes(rows: Iterable[Row]) -> Iterator[str]:
-    """The hash of each, from its columns up to `prev_hash`.
-
-    A row is written whole, and its last text cut off, which costs less than a row without it:
-    a hash of another length is none that a record has.
-    """
-    text = bytearray()
-
-    def hashed(row: Row) -> str:
-        _encode_into(row, text)
-        text[-len(_HASH_AND_END) :] = b"]"
-        return hashlib.sha256(text).hexdigest()
-
-    return map(hashed, rows)
-
-
 def _unlike(found: Iterable[object], due: Iterable[object]) -> Iterator[int]:
     """The places where two columns differ."""
     return compress(count(), map(ne, found, due))
 
 
 def _misfits(name: str, told: Sequence[object]) -> Iterator[int]:
-    """The places of a column where there is a value of a type that it never has."""
+    """The places of a stored column where there is what it never has."""
     odd = {kind for kind in set(map(type, told)) if not may_hold(name, kind)}
-    return (at for at, value in enumerate(told) if type(value) in odd) if odd else iter(())
-
-
-_encode = msgspec.json.Encoder().encode
-_encode_into = msgspec.json.Encoder().encode_into
-_HASH_AND_END = b',"%s"]' % (b"0" * 64)
-
-
-def _columns(*names: str) -> Callable[[Row], tuple[Any, ...]]:
-    at = list(COLUMNS).index
-    return itemgetter(*map(at, names))
-
-
-_end_of = _columns("seq", "hash", "epoch", "wall_ns", "mono_ns")
-_move_of = _columns("to", "machine")
+    if odd or "" in told:
+        yield from (at for at, value in enumerate(told) if type(value) in odd or value == "")
 
 
 def _broken(origin: Origin, fault: str) -> LogError:

@@ -3,12 +3,13 @@
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from verifill.engine.errors import LogError
-from verifill.engine.log.record import COLUMNS, INTENT, KINDS, OPERATOR, Batch, Row, batch_of
+from verifill.engine.log.line import HEAD, Batch, Line, batch_of, rows_of, unread_in
+from verifill.engine.log.record import COLUMNS, INTENT, KINDS, OPERATOR, Row
 from verifill.engine.log.streams import INT
 
 DATABASE = "log.sqlite"
@@ -69,24 +70,28 @@ PRAGMAS: Mapping[str, tuple[str, object]] = {
     "checkpoint_fullfsync": ("ON", 1),
 }
 
-_COLUMNS = [
-    f'"{name}" {"INTEGER" if kind == INT else "TEXT"}{" PRIMARY KEY" if name == "seq" else ""}'
-    for name, kind in COLUMNS.items()
+_TYPED = {name: f'"{name}" {"INTEGER" if COLUMNS.get(name) == INT else "TEXT"}' for name in
+          (*Line._fields, *COLUMNS)}  # fmt: skip
+_STORED = [_TYPED[name] + (" PRIMARY KEY" if name == "seq" else "") for name in Line._fields]
+# What stands in the head is shown as columns, read when somebody asks for them; nothing is stored.
+_SHOWN = [
+    f"{_TYPED[name]} GENERATED ALWAYS AS (json_extract(head, '$[{at}]')) VIRTUAL"
+    for at, name in enumerate(HEAD)
 ]
-_TABLE = f"CREATE TABLE records ({', '.join(_COLUMNS)}, CHECK (%s))"
-_TEXTS = [f"'{kind}'" for kind in sorted(KINDS)]
+# Of a list (kind IN ...) SQLite makes a table for each record anew.
+_KNOWN = " OR ".join(f"kind = '{kind}'" for kind in sorted(KINDS))
+_CHECKS = (f"CHECK ({_KNOWN})", "CHECK (intent_id <> '' AND payload <> '')")
 SCHEMA = (
-    _TABLE % " OR ".join(f"kind = {text}" for text in _TEXTS),
+    f"CREATE TABLE records ({', '.join((*_STORED, *_SHOWN, *_CHECKS))})",
     f"CREATE UNIQUE INDEX one_intent ON records (intent_id) WHERE kind = '{INTENT}'",
     f"CREATE INDEX commands ON records (seq) WHERE kind = '{OPERATOR}'",
 )
-FOR_SPEED = frozenset(SCHEMA[2:])
-"""Only makes a look-up fast; a log that was made before there was such a thing has none."""
-FORMER: Mapping[str, str] = {_TABLE % f"kind IN ({', '.join(_TEXTS)})": SCHEMA[0]}
-"""As logs were made before -> as they are: of a list SQLite makes a table for each record anew."""
 
-INSERT = f"INSERT INTO records VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - no input
-SELECT = "SELECT * FROM records WHERE seq > ? AND seq <= ? ORDER BY seq"
+_LINE = ", ".join(Line._fields)
+INSERT = f"INSERT INTO records ({_LINE}) VALUES ({', '.join('?' * len(Line._fields))})"  # noqa: S608 - no input
+SELECT = f"SELECT {_LINE} FROM records WHERE seq > ? AND seq <= ? ORDER BY seq"  # noqa: S608 - no input
+ROWS = f"""SELECT {", ".join(f'"{name}"' for name in COLUMNS)} FROM records"""  # noqa: S608 - no input
+"""Every record by its columns."""
 LAST = 2**63 - 1
 _INDEXED: Mapping[str, str] = {"one_intent": INTENT, "commands": OPERATOR}
 COMMANDS = f"SELECT payload FROM records WHERE kind = '{OPERATOR}' AND seq > ? ORDER BY seq"  # noqa: S608 - no input
@@ -125,8 +130,8 @@ def check_tables(connection: Connection, path: Path) -> None:
     """
     with reading(path):
         told = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
-        found: set[str] = {FORMER.get(sql, sql) for (sql,) in told}
-    if found | FOR_SPEED != set(SCHEMA):
+        found: set[str] = {sql for (sql,) in told}
+    if found != set(SCHEMA):
         odd = sorted(found ^ set(SCHEMA))
         msg = (
             f"{path} has not the tables of a log; missing or foreign: {'; '.join(odd)}. "
@@ -190,7 +195,12 @@ def rows_after(connection: Connection, path: Path, seq: int = 0, upto: int = LAS
     Raises:
         LogError: they cannot be read; with the last that could.
     """
-    return chain.from_iterable(batch.rows for batch in batches_after(connection, path, seq, upto))
+    for batch in batches_after(connection, path, seq, upto):
+        if (at := unread_in(batch)) is not None:
+            what = f"record {batch['seq'][at]}: its head is damaged"
+            msg = f"{path} cannot be read at {what}. Restore it from a copy"
+            raise LogError(msg)
+        yield from rows_of(batch)
 
 
 def batches_after(

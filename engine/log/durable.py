@@ -14,10 +14,11 @@ from typing import Self
 
 from verifill.engine.errors import EngineDefect, LogError
 from verifill.engine.log.anchor import Anchor
-from verifill.engine.log.chain import after, hash_of
+from verifill.engine.log.chain import after
 from verifill.engine.log.connection import INSERT, Connection, reading
+from verifill.engine.log.line import Line, line_of
 from verifill.engine.log.mark import Mark
-from verifill.engine.log.record import EPOCH, Origin, Record, Row, Tail
+from verifill.engine.log.record import EPOCH, Origin, Record, Tail
 from verifill.engine.log.stored import stored
 
 
@@ -67,8 +68,8 @@ class DurableLog:
         if life.kind != EPOCH:
             msg = f"a process life begins with a record of kind {life.kind}; it must be {EPOCH}"
             raise EngineDefect(msg)
-        row = self._row(life, tail, tail.epoch + 1)
-        self._write([row], after(row, tail, self._origin))
+        line, begun = self._line(life, tail, tail.epoch + 1)
+        self._write([line], begun)
         self.anchor()
 
     def append(self, records: Sequence[Record]) -> int:
@@ -87,15 +88,14 @@ class DurableLog:
                 by this process. If it was the commit that failed, whether the step is in
                 the log is unknown until the log is opened again.
         """
-        rows: list[Row] = []
+        lines: list[Line] = []
         tail = self.tail
         for record in records:
             if record.kind == EPOCH or record.mono_ns < tail.mono_ns:
                 raise _break(record, tail)
-            row = self._row(record, tail, tail.epoch)
-            tail = after(row, tail, self._origin)
-            rows.append(row)
-        self._write(rows, tail)
+            line, tail = self._line(record, tail, tail.epoch)
+            lines.append(line)
+        self._write(lines, tail)
         return tail.seq
 
     def anchor(self) -> None:
@@ -125,23 +125,24 @@ class DurableLog:
     ) -> None:
         self.close()
 
-    def _row(self, record: Record, tail: Tail, epoch: int) -> Row:
-        """A record as it is stored after that tail."""
+    def _line(self, record: Record, tail: Tail, epoch: int) -> tuple[Line, Tail]:
+        """A record as it is stored after that tail, and where the chain ends then."""
         row = stored(record, self._origin, seq=tail.seq + 1, epoch=epoch, previous=tail.hash)
         try:
-            return (*row, hash_of(row))
+            line = line_of(row)
         except UnicodeEncodeError as error:
             msg = f"a record holds what cannot be stored: {error}. Nothing of the step was written"
             raise EngineDefect(msg) from error
+        return line, after(record, line, epoch, tail, self._origin)
 
-    def _write(self, rows: Sequence[Row], tail: Tail) -> None:
-        """Commit the rows, with which the chain ends at that tail."""
+    def _write(self, lines: Sequence[Line], tail: Tail) -> None:
+        """Commit the records, with which the chain ends at that tail."""
         self._check()
         # Set first, so that whatever breaks in on the transaction, a signal too, ends it all.
         self._stopped = "a write failed before"
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany(INSERT, rows)
+            self._connection.executemany(INSERT, lines)
             self._connection.execute("COMMIT")
             self._mark.move(tail.seq)
         except (sqlite3.Error, OSError) as error:

@@ -15,14 +15,14 @@ from typing import Any, Final, cast
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import LogError, LogExists
 from verifill.engine.log.anchor import Anchor, FileAnchor
-from verifill.engine.log.connection import DATABASE, connect_to_read
+from verifill.engine.log.connection import DATABASE, ROWS, connect_to_read
 from verifill.engine.log.record import COLUMNS
 from verifill.engine.log.writer import HEADER, reason_of
 
 FIELDS: Final = "header"
 """Key of the first record's payload: field of the header -> digest of its value."""
 
-_FIRST: Final = "SELECT * FROM records WHERE seq = 1"
+_FIRST: Final = f"{ROWS} WHERE seq = 1"
 _RESTORE: Final = "Do not trade; restore it from a copy. The records beside it are left as they are"
 _LOST_PLACES: Final = "look for it on other disks and in backups"
 

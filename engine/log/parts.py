@@ -22,19 +22,22 @@ from typing import Final, Protocol, Self
 import msgspec
 from msgspec import Struct
 
-from verifill.engine.log.chain import Anchored, after, beginning, check_end, follow
+from verifill.engine.log.chain import Anchored, beginning, check_end, ended, follow
 from verifill.engine.log.connection import (
     Connection,
     batches_after,
     check_pages,
     connect_to_read,
-    rows_after,
 )
+from verifill.engine.log.line import Batch
 from verifill.engine.log.mark import marked
-from verifill.engine.log.record import Batch, Origin, Tail
+from verifill.engine.log.record import Origin, Tail
 
 PART_ROWS: Final = 50_000
 """No part is shorter: to start a helper takes as long as to follow some ten thousand records."""
+
+AHEAD_ROWS: Final = 50_000
+"""How many records this process follows before a helper has begun."""
 
 PARTS_MAX: Final = 4
 SOUND: Final = b"sound"
@@ -163,10 +166,11 @@ def _place(tail: Tail) -> Tail:
 def _parts(
     connection: Connection, path: Path, origin: Origin, anchored: Anchored, look: Look
 ) -> Iterator[Part]:
-    """Parts of about the same length that cover what is there now."""
+    """Parts that cover what is there now, and are followed in about the same time."""
     last = _last(connection)
     count = max(1, min(PARTS_MAX, os.cpu_count() or 1, last // PART_ROWS))
-    ends = [last * at // count for at in range(count + 1)]
+    ahead = AHEAD_ROWS * (count - 1) // count
+    ends = [0, *(ahead + (last - ahead) * at // count for at in range(1, count + 1))]
     who = type(look)
     for begin, end in pairwise(ends):
         yield Part(str(path), origin, begin, end, anchored, (who.__module__, who.__name__))
@@ -226,11 +230,11 @@ def check(given: str) -> bytes:
     module, name = part.look
     look: Look = getattr(import_module(module), name)()
     with closing(connect_to_read(path)) as connection:
-        (before,) = rows_after(connection, path, part.after - 1, part.after)
-        began = after(before, beginning(part.origin), part.origin)
+        (before,) = batches_after(connection, path, part.after - 1, part.after)
+        began = ended(before, beginning(part.origin), part.origin)
         batches = batches_after(connection, path, part.after, part.upto)
-        ended = follow(look.of(batches), part.origin, began, part.anchored)
-    return msgspec.msgpack.encode(Sound(began, ended, look.packed()))
+        tail = follow(look.of(batches), part.origin, began, part.anchored)
+    return msgspec.msgpack.encode(Sound(began, tail, look.packed()))
 
 
 def _sound(told: bytes) -> Sound | None:

@@ -1,4 +1,4 @@
-"""A record of a durable log: what its writer is given, and the columns it is stored in."""
+"""A record of a durable log: what its writer is given, and its columns."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, get_args
@@ -64,7 +64,7 @@ EVIDENCE: Mapping[str, Mapping[str, str]] = {
 
 Value = int | str | None
 Row = tuple[Value, ...]
-"""A record as it is stored: a value for each of COLUMNS, amounts as text."""
+"""A record: a value for each of COLUMNS, amounts as text."""
 
 Evidence = Mapping[str, Sequence[Sequence[Any]]]
 """Stream -> rows of it, as a payload carries them."""
@@ -131,23 +131,6 @@ class Origin:
     run: str
     definition_hash: str
     tables: frozenset[str]
-
-
-class Batch(NamedTuple):
-    """Records that are looked at together; there is at least one.
-
-    Attributes:
-        rows: as they are stored, by number.
-        columns: the same, as name -> values.
-    """
-
-    rows: Sequence[Row]
-    columns: Mapping[str, Sequence[Any]]
-
-
-def batch_of(rows: Sequence[Row]) -> Batch:
-    """Records of one log, by number, at least one."""
-    return Batch(rows, dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)))
 
 
 class Tail(NamedTuple):

@@ -1,4 +1,4 @@
-"""A record as it is stored: made of what its writer was given, and refused if it does not fit."""
+"""The columns of a record: made of what its writer was given, and refused if it does not fit."""
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -22,7 +22,7 @@ from verifill.engine.log.streams import AMOUNT, CODE, INT, TEXT
 
 
 def stored(record: Record, origin: Origin, *, seq: int, epoch: int, previous: str) -> Row:
-    """A record as it is stored, up to `prev_hash`.
+    """A record by its columns, up to `prev_hash`.
 
     Args:
         record: what it says.
@@ -82,8 +82,8 @@ def misfit(types: tuple[type, ...]) -> str:
 
 
 def may_hold(column: str, given: type) -> bool:
-    """Whether a column is ever stored with a value of a type."""
-    wanted = int if COLUMNS[column] == INT else str  # an amount is stored as text
+    """Whether a column, or the head of a record, is ever stored with a value of a type."""
+    wanted = int if COLUMNS.get(column) == INT else str  # an amount is stored as text
     if given is wanted or (issubclass(given, wanted) and issubclass(given, Enum)):
         return True
     return given is type(None) and column in OPTIONAL

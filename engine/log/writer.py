@@ -22,7 +22,7 @@ from verifill.engine.paths import Paths
 HEADER = "header.json"
 MANIFEST = "manifest.jsonl"
 BESIDE = "market"  # a folder that may lie in a log's folder and is no part of the log
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Rows of the longest stream in a chunk, and how many of them are kept as Python values:
 # few enough to stay in the caches of a processor.

@@ -13,7 +13,8 @@ from msgspec import Struct
 from polars.exceptions import PolarsError
 
 from verifill.engine.errors import LogError
-from verifill.engine.log.record import COLUMNS, EVIDENCE, Batch
+from verifill.engine.log.line import Batch
+from verifill.engine.log.record import COLUMNS, EVIDENCE
 from verifill.engine.log.schema import STREAMS
 from verifill.engine.log.streams import CODE, TEXT, dtype_of
 from verifill.engine.verify.submits import repeated, submitted
@@ -81,13 +82,12 @@ class Kept:
     def of(self, batches: Iterable[Batch], /) -> Iterator[Batch]:
         """The records, as they are come to."""
         for batch in batches:
-            shown = batch.columns
             for name in PICKED:
-                self._loose[name].extend(shown[name])
-            payloads = [told if type(told) is str else "" for told in shown["payload"]]
+                self._loose[name].extend(batch[name])
+            payloads = [told if type(told) is str else "" for told in batch["payload"]]
             self._loose["submits"].extend(submitted(payloads))
-            self._loose["repeats"].extend(repeated(shown["event"], payloads))
-            self._carry(shown["seq"], payloads)
+            self._loose["repeats"].extend(repeated(batch["event"], payloads))
+            self._carry(batch["seq"], payloads)
             if len(self._loose["seq"]) >= PIECE_ROWS:
                 self._pack()
             yield batch

@@ -1,5 +1,6 @@
 """A durable log record by record: its chain, and the rows and evidence that are checked."""
 
+from bisect import bisect
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -20,9 +21,9 @@ from verifill.engine.log.connection import (
     reading,
 )
 from verifill.engine.log.identity import check_same
+from verifill.engine.log.line import Batch
 from verifill.engine.log.opening import origin_of
 from verifill.engine.log.parts import verify as follow
-from verifill.engine.log.record import Batch
 from verifill.engine.verify.kept import RECORDS, Kept
 from verifill.engine.verify.verdict import Check, Fault, checked
 
@@ -121,8 +122,10 @@ def _unlike_index(connection: Connection, path: Path, kept: Kept) -> Iterator[Fa
         return
     frame = kept.frame(RECORDS)
     for kind, listed in found.items():
-        told = frame.filter(pl.col("kind") == kind).select("intent_id", "seq").rows()
-        if told != [(key, seq) for key, seq in listed if seq <= kept.last]:
+        told = frame.filter(pl.col("kind") == kind)
+        keys, seqs = zip(*listed, strict=True) if listed else ((), ())
+        upto = bisect(seqs, kept.last)  # what has come since is looked at the next time
+        if (*told["intent_id"],) != keys[:upto] or (*told["seq"],) != seqs[:upto]:
             what = f"is damaged: its index of {kind} does not say what its records say"
             yield Fault(str(path), f"{path} {what}. Restore it from a copy")
 

@@ -19,7 +19,6 @@ from verifill.engine.digest import canonical_json
 from verifill.engine.errors import LogError
 from verifill.engine.log import parts
 from verifill.engine.log.anchor import Callbacks, FileAnchor
-from verifill.engine.log.chain import hash_of
 from verifill.engine.log.connection import DATABASE, INSERT, SCHEMA, connect_to_read, rows_after
 from verifill.engine.log.opening import origin_of
 from verifill.engine.log.record import COLUMNS, batch_of
@@ -64,7 +63,7 @@ def faults(log: Path) -> Mapping[str, Sequence[tuple[str, str]]]:
 
 def records(log: Path) -> list[Row]:
     with closing(sqlite3.connect(log / DATABASE)) as database:
-        rows = database.execute("SELECT * FROM records ORDER BY seq").fetchall()
+        rows = database.execute(f"{ROWS} ORDER BY seq").fetchall()
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
@@ -75,7 +74,7 @@ def store(log: Path, rows: Sequence[Row], schema: Sequence[str] = SCHEMA) -> Non
     with closing(sqlite3.connect(log / DATABASE)) as database, database:
         for statement in schema:
             database.execute(statement)
-        database.executemany(INSERT, [tuple(row.values()) for row in rows])
+        database.executemany(INSERT, [stored(row) for row in rows])
 
 
 def rechain(log: Path, rows: Sequence[Row]) -> list[Row]:
@@ -83,7 +82,7 @@ def rechain(log: Path, rows: Sequence[Row]) -> list[Row]:
     previous = origin_of(log).digest
     for seq, row in enumerate(rows, start=1):
         row |= {"seq": seq, "prev_hash": previous}
-        previous = row["hash"] = hash_of(tuple(row.values())[:-1])
+        previous = row["hash"] = line_of(tuple(row.values())[:-1]).hash
     log.with_name("anchor").write_text(f"{len(rows)} {previous}\n")
     return list(rows)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from verifill.engine.log.chain import hash_of
-from verifill.engine.log.connection import DATABASE
+from verifill.engine.log.connection import DATABASE, ROWS
+from verifill.engine.log.line import HEAD, line_of
 from verifill.engine.log.mark import MARK
 from verifill.engine.log.record import COLUMNS
 from verifill.engine.log.writer import HEADER
@@ -59,22 +59,24 @@ def delete(world: World, where: str, _seed: str) -> None:
 def edit(world: World, where: str, _seed: str) -> None:
     """A record says something else."""
     with _records(world) as records:
-        records.execute(f"UPDATE records SET wall_ns = wall_ns + 1 WHERE seq = ({where})")  # noqa: S608 - our own
+        place = f"$[{HEAD.index('wall_ns')}]"
+        later = f"json_set(head, '{place}', wall_ns + 1)"
+        records.execute(f"UPDATE records SET head = {later} WHERE seq = ({where})")  # noqa: S608 - our own
 
 
 def chain_again(world: World, where: str, seed: str) -> None:
     """A record says something else, and whoever did it has made the chain anew from there."""
     edit(world, where, seed)
     with _records(world) as records:
-        rows = records.execute(f"SELECT * FROM records WHERE seq >= ({where}) ORDER BY seq")  # noqa: S608 - our own
+        rows = records.execute(f"{ROWS} WHERE seq >= ({where}) ORDER BY seq")
         at = list(COLUMNS).index("prev_hash")
         previous = ""
         for row in rows.fetchall():
-            columns = (*row[:at], previous or row[at])
-            previous = hash_of(columns)
+            line = line_of((*row[:at], previous or row[at]))
+            previous = line.hash
             records.execute(
-                "UPDATE records SET prev_hash = ?, hash = ? WHERE seq = ?",
-                (columns[at], previous, row[0]),
+                "UPDATE records SET head = ?, hash = ? WHERE seq = ?",
+                (line.head, line.hash, line.seq),
             )
 
 
