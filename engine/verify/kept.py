@@ -74,10 +74,10 @@ class Kept:
     @property
     def last(self) -> Any:  # noqa: ANN401 - as it is stored
         """Number of the last record; 0 if there was none."""
-        if self._loose["seq"]:
-            return self._loose["seq"][-1] or 0
-        packed = self._pieces[RECORDS]
-        return packed[-1]["seq"][-1] or 0 if packed else 0
+        seqs: Any = self._loose["seq"]
+        if not seqs and self._pieces[RECORDS]:
+            seqs = self._pieces[RECORDS][-1]["seq"]
+        return (seqs[-1] if len(seqs) else 0) or 0
 
     def of(self, batches: Iterable[Batch], /) -> Iterator[Batch]:
         """The records, as they are come to."""

@@ -156,13 +156,13 @@ def test_records_are_numbered_from_1_without_a_gap_each_with_the_hash_before(
     told = rows(tmp_path / "log")
     assert list(range(1, 8)) == [row["seq"] for row in told]
     assert [row["hash"] for row in told[:-1]] == [row["prev_hash"] for row in told[1:]]
-    assert list(COLUMNS) == list(told[0])
+    assert {*COLUMNS, "head"} == set(told[0])
 
 
 def test_the_header_is_that_of_a_log_with_a_mark(tmp_path: Path) -> None:
     created(tmp_path / "log").close()
 
-    whole = HEADER | {"schema_version": 1, "streams": STREAMS, "store": "sqlite"}
+    whole = HEADER | {"schema_version": 2, "streams": STREAMS, "store": "sqlite"}
     assert canonical_json(whole) == (tmp_path / "log" / "header.json").read_bytes()
 
 
@@ -435,7 +435,7 @@ def test_a_database_that_another_process_locks_stops_the_log(tmp_path: Path) -> 
 def test_a_record_of_another_writer_stops_the_log(tmp_path: Path) -> None:
     with created(tmp_path / "log") as log:
         other = sqlite3.connect(tmp_path / "log" / "log.sqlite", isolation_level=None)
-        other.execute("INSERT INTO records (seq, kind) VALUES (2, 'NOTE')")
+        other.execute("INSERT INTO records (seq, kind, head) VALUES (2, 'NOTE', '[]')")
         other.close()
         with pytest.raises(LogError, match=r"UNIQUE constraint failed: records\.seq"):
             log.append(step(1))

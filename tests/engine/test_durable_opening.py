@@ -103,7 +103,7 @@ def test_a_header_that_names_no_run_or_no_table_is_refused(
     broken: dict[str, object], tmp_path: Path
 ) -> None:
     filled(tmp_path / "log").close()
-    header = {"schema_version": 1, "store": "sqlite"} | broken
+    header = {"schema_version": 2, "store": "sqlite"} | broken
     (tmp_path / "log" / "header.json").write_text(json.dumps(header))
 
     with pytest.raises(LogError, match="names no run, or no digest of a table"):
@@ -182,34 +182,3 @@ def test_a_life_that_is_no_epoch_is_refused_and_lets_the_lock_go(tmp_path: Path)
             tmp_path / "log", note(1), definition_hash=TABLE, anchor=beside(tmp_path / "log")
         )
     reopened(tmp_path / "log").close()
-
-
-@pytest.mark.parametrize("statement", connection.FORMER)
-def test_a_log_whose_table_was_made_by_an_earlier_version_is_taken_up(
-    tmp_path: Path, statement: str
-) -> None:
-    with created(tmp_path / "log") as log:
-        log.append([note(1)])
-    database = sqlite3.connect(tmp_path / "log" / "log.sqlite")
-    database.execute("PRAGMA writable_schema = ON")
-    database.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'records'", (statement,))
-    database.commit()
-    database.close()
-
-    with reopened(tmp_path / "log") as again:
-        assert 2 == again.found.seq
-        again.append([note(2)])
-        with pytest.raises(EngineDefect, match="of kind"):
-            again.append([note(3, kind="NONE")])
-
-
-def test_a_log_that_was_made_before_commands_had_an_index_is_taken_up(tmp_path: Path) -> None:
-    with created(tmp_path / "log") as log:
-        log.append([note(1), note(2, kind="OPERATOR")])
-    database = sqlite3.connect(tmp_path / "log" / "log.sqlite")
-    database.execute("DROP INDEX commands")
-    database.close()
-
-    with reopened(tmp_path / "log") as again:
-        assert 3 == again.found.seq
-    assert ['{"number":2}'] == list(DurableReader(tmp_path / "log").commands())

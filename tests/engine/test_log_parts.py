@@ -6,18 +6,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from tests.engine.durable_support import beside, created, filled, holding, note, reopened
+from tests.tampering import edit, told
 from verifill.engine.errors import LogError
 from verifill.engine.log import parts
 from verifill.engine.log.chain import beginning, follow
 from verifill.engine.log.connection import DATABASE, connect_to_read
+from verifill.engine.log.line import Batch
 from verifill.engine.log.opening import origin_of, verify_log
 from verifill.engine.log.parts import Part, Sound, check
-from verifill.engine.log.record import Batch, Row, Tail
+from verifill.engine.log.record import Tail
 
 PAGE, INDEX_LEAF = 4096, 10  # of SQLite's file format
 
@@ -59,7 +62,7 @@ class Numbers:
 
     def of(self, batches: parts.Batches, /) -> parts.Batches:
         for batch in batches:
-            self.seen += [row[0] for row in batch.rows]
+            self.seen += batch["seq"]
             yield batch
 
     def packed(self) -> bytes:
@@ -83,7 +86,7 @@ def test_who_looks_sees_every_record_once_and_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seq", range(1, 14))
 def test_a_record_that_was_edited_is_found_in_whatever_part_it_is(seq: int, tmp_path: Path) -> None:
     filled(tmp_path / "log", (4, 4, 4)).close()
-    changed(tmp_path / "log", "UPDATE records SET wall_ns = 99 WHERE seq = ?", seq)
+    changed(tmp_path / "log", edit("seq = ?", wall_ns="99"), seq)
 
     with pytest.raises(LogError, match=f"record {seq} was edited"):
         reopened(tmp_path / "log")
@@ -138,7 +141,8 @@ def test_without_a_process_to_be_had_it_goes_on_alone(
 def test_a_helper_says_from_where_to_where_its_part_is_sound(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with filled(log, (4, 4, 4)):
-        rows = told(log)
+        with closing(connect_to_read(log / DATABASE)) as connection:
+            rows = told(connection)
         origin = origin_of(log)
         part = Part(str(log / DATABASE), origin, 5, 9, None, (__name__, "Numbers"))
         sound = msgspec.msgpack.decode(check(msgspec.json.encode(part).decode()), type=Sound)
@@ -147,13 +151,11 @@ def test_a_helper_says_from_where_to_where_its_part_is_sound(tmp_path: Path) -> 
     assert beginning(origin).hash != sound.began.hash
 
 
-def told(log: Path) -> list[Row]:
-    with closing(connect_to_read(log / DATABASE)) as connection:
-        return list(connection.execute("SELECT * FROM records ORDER BY seq"))
-
-
-def place(row: Row) -> Tail:
-    return Tail(row[0], row[22], row[2], None, row[14], row[15])  # type: ignore[arg-type]  # as it is stored
+def place(row: dict[str, Any]) -> Tail:
+    seq, digest, epoch, wall_ns, mono_ns = (
+        row[name] for name in ("seq", "hash", "epoch", "wall_ns", "mono_ns")
+    )
+    return Tail(seq, digest, epoch, None, wall_ns, mono_ns)
 
 
 def test_who_looks_at_nothing_keeps_nothing() -> None:
@@ -167,7 +169,7 @@ def test_what_cannot_be_read_at_all_is_told(tmp_path: Path) -> None:
     def unreadable() -> Iterator[Batch]:
         msg = "no page can be read"
         raise LogError(msg)
-        yield ()
+        yield {}
 
     with pytest.raises(LogError, match="no page can be read"):
         follow(unreadable(), origin, beginning(origin))

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 import verifill
 from tests.page.pages import empty, hostile, lived, long
+from tests.tampering import edit
 from verifill.cli.app import app
 from verifill.page import window as module
 from verifill.page.badges import Judged
@@ -114,7 +115,7 @@ def test_a_log_that_departs_or_was_changed_has_the_badges_of_it(tmp_path: Path) 
     assert ["CONFORMS", "CHAIN OK", "REPLAY DEPARTS"] == words(changed)
 
     with closing(sqlite3.connect(changed / "log.sqlite")) as database, database:
-        database.execute("UPDATE records SET wall_ns = wall_ns + 1 WHERE seq = 5")
+        database.execute(edit("seq = 5", wall_ns="wall_ns + 1"))
     assert ["DOES NOT CONFORM", "CHAIN BROKEN"] == words(changed)[:2]
 
 
