@@ -51,12 +51,12 @@ Connect = Callable[[Path], Connection]
 """Connects to the database at a path, which is there."""
 
 
-def connect(path: Path) -> Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """A connection of the standard library, for the writer."""
     return sqlite3.connect(path, isolation_level=None, timeout=BUSY_S)
 
 
-def connect_to_read(path: Path) -> Connection:
+def connect_to_read(path: Path) -> sqlite3.Connection:
     """A connection that cannot write, for any process."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 

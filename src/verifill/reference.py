@@ -199,7 +199,8 @@ above, `log.sqlite`, and `mark`, which says how far it was acknowledged; SQLite 
 * **The table `records`** has the columns of `records()` above, amounts as decimal texts, and
   `hash`. More kinds than in a backtest: PLAN, RESOLVED, OPERATOR, NOTE, and EPOCH, which begins
   every process life. `from`, `event`, `to` and `venue_ns` may be null. `mono_ns` never goes back
-  within an epoch.
+  within an epoch. Stored are `seq`, `kind`, `intent_id`, `payload`, `hash` and `head`, which is a
+  JSON array of all other columns in their order; the database shows those as columns too.
 * **`payload`** is canonical JSON. Under `streams` it holds rows of the streams below that belong
   to the record, as stream -> list of rows, each a list with a value for every column but `seq`.
   The last record of a run that ended holds under `end` how it ended. Of a live run, the record
@@ -209,8 +210,10 @@ above, `log.sqlite`, and `mark`, which says how far it was acknowledged; SQLite 
   Under `answers` a live run keeps what it was told from outside since the record before, in order:
   [question, answer], the question alone where the answer is that of the last time, their number
   before it where it came several times in a row. [Replay](replay.md) runs on them.
-* **The chain.** `hash` is the SHA-256 of the columns up to `prev_hash`, in their order, as a JSON
-  array without spaces, in UTF-8. `prev_hash` of the first record is the SHA-256 of `header.json`.
+* **The chain.** `hash` is the SHA-256 of four lines in UTF-8: `kind`, `intent_id`, `head` and
+  `payload` as they are stored, of which one that is null is an empty line, with a line feed
+  between them. `head` ends with `prev_hash`; that of the first record is the SHA-256 of
+  `header.json`.
 * **The anchor** is a second place, by default a text file elsewhere with a line of number and
   hash for each time it was told: when a process life begins, and at every terminal state. Its first
   line names the log's folder, and the header names the file under `anchor`: empty if a program

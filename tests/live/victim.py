@@ -13,7 +13,7 @@ from typing import Any
 
 from verifill.engine.clock import Times
 from verifill.engine.log.durable import DurableLog
-from verifill.engine.log.record import COLUMNS
+from verifill.engine.log.line import batch_of
 from verifill.live import run_live
 from verifill.paper import replayed, run_paper
 from verifill.venues.loopback.journal import Journal
@@ -26,9 +26,6 @@ PLACES: dict[str, tuple[type, str]] = {
     "reading": (Feed, "read"),
     "line": (Journal, "append"),
 }
-
-
-EVENT = list(COLUMNS).index("event")
 
 
 def die_at(moment: str, told: str) -> None:
@@ -54,8 +51,8 @@ def die_at(moment: str, told: str) -> None:
 
 def _events(given: tuple[Any, ...]) -> list[str | None]:
     """Of the records of a commit."""
-    _, rows, _ = given
-    return [row[EVENT] for row in rows]
+    _, lines, _ = given
+    return [*batch_of(lines)["event"]]
 
 
 def main(config: str, port: str, log: str, ticks: str, *moment: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 from attrs import define, field
 
+from verifill.engine.log.line import batch_of, rows_of
 from verifill.engine.log.record import COLUMNS
 from verifill.faults.outside import START_NS, Wire
 from verifill.faults.story import of_loops
@@ -54,7 +55,7 @@ class Watching:
     def wrote(self, given: Sequence[Sequence[object]], now_ns: int) -> None:
         """Take up what has just become durable."""
         self.now_ns = now_ns
-        for values in given:
+        for values in rows_of(batch_of(given)) if given else ():
             row: dict[str, Any] = dict(zip(COLUMNS, values, strict=True))
             self.rows.append(row)
             self._take(row)

@@ -8,7 +8,7 @@ from string import Template
 from typing import Final
 
 from verifill.engine.errors import ConfigError, LogError
-from verifill.engine.log.connection import DATABASE, connect_to_read, reading
+from verifill.engine.log.connection import DATABASE, connect, connect_to_read, reading
 from verifill.engine.log.durable_reader import DurableReader, open_log
 from verifill.engine.log.writer import HEADER
 from verifill.replay.travel import Travel
@@ -97,7 +97,8 @@ def _copy(folder: Path, copied: Path, seq: int) -> None:
     copied.mkdir()
     shutil.copyfile(folder / HEADER, copied / HEADER)
     path = folder / DATABASE
-    with reading(path), closing(connect_to_read(path)) as connection:
-        connection.execute("VACUUM INTO ?", (str(copied / DATABASE),))
-    with closing(sqlite3.connect(copied / DATABASE)) as connection, connection:
-        connection.execute("DELETE FROM records WHERE seq > ?", (seq,))
+    with closing(connect(copied / DATABASE)) as copy:
+        with reading(path), closing(connect_to_read(path)) as connection:
+            connection.backup(copy)
+        copy.execute("DELETE FROM records WHERE seq > ?", (seq,))
+        copy.execute("PRAGMA journal_mode = DELETE")  # nothing beside it is needed to read it
