@@ -22,6 +22,7 @@ KERNEL = (
     "engine/executor.py",
     "engine/log/chain.py",
     "engine/log/durable.py",
+    "engine/log/line.py",
     "engine/log/live.py",
     "engine/log/mark.py",
     "engine/log/stored.py",

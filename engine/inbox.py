@@ -26,9 +26,9 @@ from verifill.engine.commands import checked
 from verifill.engine.digest import canonical_json
 from verifill.engine.errors import CommandError, InboxError
 from verifill.engine.log.connection import DATABASE, connect_to_read
-from verifill.engine.log.durable_reader import SQLITE, STORE
 from verifill.engine.log.files import sync_folder
 from verifill.engine.log.reader import Log
+from verifill.engine.log.schema import SQLITE, STORE
 
 INBOX: Final = "inbox.sqlite"
 POSTER_BUSY_S: Final = 5.0  # how long a lock of another process is waited for

@@ -23,13 +23,11 @@ from verifill.engine.log.expand import Nesting
 from verifill.engine.log.identity import check_header
 from verifill.engine.log.reader import Log
 from verifill.engine.log.record import COLUMNS, EVIDENCE, Evidence, Row
-from verifill.engine.log.schema import PATHS
+from verifill.engine.log.schema import PATHS, SQLITE, STORE
 from verifill.engine.log.streams import AMOUNT, CODE, dtype_of
 from verifill.engine.log.tally import of_records
 from verifill.engine.log.writer import is_log
 
-STORE = "store"  # key of the header that marks a durable log
-SQLITE = "sqlite"
 LAST_RECORD = "SELECT * FROM records ORDER BY seq DESC LIMIT 1"
 BATCH_ROWS = 65_536
 MAX_SEQ = 1 << 62

@@ -25,15 +25,14 @@ from verifill.engine.log.connection import (
     reading,
 )
 from verifill.engine.log.durable import DurableLog
-from verifill.engine.log.durable_reader import SQLITE, STORE
 from verifill.engine.log.files import make_folder, tightened, write_new
 from verifill.engine.log.identity import FIELDS, check_header, check_new, check_same, digests_of
 from verifill.engine.log.mark import Mark, make_mark
 from verifill.engine.log.parts import checking_pages, verify
 from verifill.engine.log.reader import Log
 from verifill.engine.log.record import Origin, Record, Tail
-from verifill.engine.log.schema import STREAMS
-from verifill.engine.log.writer import HEADER, SCHEMA_VERSION, Claim, is_log, locked, reason_of
+from verifill.engine.log.schema import LIVE_SCHEMA_VERSION, SQLITE, STORE, STREAMS
+from verifill.engine.log.writer import HEADER, Claim, is_log, locked, reason_of
 
 TIGHTENED: Final = "tightened"
 """Key of an EPOCH's payload: the files that others were let into."""
@@ -65,7 +64,7 @@ def create_log(
         msg = f"{folder} already holds a log. Open it, or choose another folder"
         raise LogExists(msg)
     check_new(folder, anchor)
-    schema = {"schema_version": SCHEMA_VERSION, "streams": STREAMS, STORE: SQLITE}
+    schema = {"schema_version": LIVE_SCHEMA_VERSION, "streams": STREAMS, STORE: SQLITE}
     whole = dict(header) | schema
     text = canonical_json(whole)
     life = replace(life, payload={**(life.payload or {}), FIELDS: digests_of(whole)})

@@ -169,7 +169,7 @@ def _parts(
     """Parts that cover what is there now, and are followed in about the same time."""
     last = _last(connection)
     count = max(1, min(PARTS_MAX, os.cpu_count() or 1, last // PART_ROWS))
-    ahead = AHEAD_ROWS * (count - 1) // count
+    ahead = min(AHEAD_ROWS, last) * (count - 1) // count
     ends = [0, *(ahead + (last - ahead) * at // count for at in range(1, count + 1))]
     who = type(look)
     for begin, end in pairwise(ends):

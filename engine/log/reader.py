@@ -11,12 +11,12 @@ import polars as pl
 
 from verifill.engine.errors import LogError, NoLog
 from verifill.engine.log.expand import Nesting, records, steps
-from verifill.engine.log.schema import STREAMS
+from verifill.engine.log.schema import STREAMS, version_of
 from verifill.engine.log.streams import CODE, dtype_of
 from verifill.engine.log.tally import TOLD, of_paths
 from verifill.engine.log.usual import KIND, NAME, SPREAD, spread, stands_for
 from verifill.engine.log.usual import schema as usual_schema
-from verifill.engine.log.writer import HEADER, MANIFEST, SCHEMA_VERSION
+from verifill.engine.log.writer import HEADER, MANIFEST
 
 EVIDENT = ("instructions", "fills", "notes")
 """Streams that records have columns of."""
@@ -203,8 +203,9 @@ class Log:
             raise LogError(msg) from error
         told = cast("Mapping[str, Any]", header if isinstance(header, dict) else {})
         version = told.get("schema_version")
-        if version != SCHEMA_VERSION:
-            msg = f"{path} has schema {version}; this version of Verifill reads {SCHEMA_VERSION}"
+        if version != version_of(told):
+            reads = f"this version of Verifill reads {version_of(told)}"
+            msg = f"{path} has schema {version}; {reads}"
             raise LogError(msg)
         return told
 

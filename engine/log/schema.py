@@ -7,8 +7,24 @@ transition before them. Amounts are integers in units of their asset; the header
 """
 
 from collections.abc import Mapping
+from typing import Any, Final
 
 from verifill.engine.log.streams import AMOUNT, CODE, INT, TEXT
+
+SCHEMA_VERSION: Final = 1
+"""Version of the layout of a backtest's log."""
+
+LIVE_SCHEMA_VERSION: Final = 2
+"""Version of the layout of a live log; in the first each column was stored by itself."""
+
+STORE: Final = "store"  # key of the header that marks a live log
+SQLITE: Final = "sqlite"
+
+
+def version_of(header: Mapping[str, Any]) -> int:
+    """The version of the layout that this library reads, of a log with such a header."""
+    return LIVE_SCHEMA_VERSION if header.get(STORE) == SQLITE else SCHEMA_VERSION
+
 
 PATHS: Mapping[str, str] = {
     "seq": INT,  # of the first transition of the path

@@ -14,7 +14,7 @@ from verifill.engine.digest import canonical_json, sha256_file, sha256_hex
 from verifill.engine.errors import LogError, LogExists
 from verifill.engine.executor import Context
 from verifill.engine.log.lock import LOCK, Lock
-from verifill.engine.log.schema import STREAMS
+from verifill.engine.log.schema import SCHEMA_VERSION, STREAMS
 from verifill.engine.log.streams import Stream
 from verifill.engine.log.usual import NAME, Usual
 from verifill.engine.paths import Paths
@@ -22,7 +22,6 @@ from verifill.engine.paths import Paths
 HEADER = "header.json"
 MANIFEST = "manifest.jsonl"
 BESIDE = "market"  # a folder that may lie in a log's folder and is no part of the log
-SCHEMA_VERSION = 2
 
 # Rows of the longest stream in a chunk, and how many of them are kept as Python values:
 # few enough to stay in the caches of a processor.

@@ -11,9 +11,9 @@ from polars.exceptions import PolarsError
 from verifill.engine.errors import LogError
 from verifill.engine.log.anchor import Anchor
 from verifill.engine.log.connection import DATABASE
-from verifill.engine.log.durable_reader import SQLITE, STORE
 from verifill.engine.log.identity import check_header, header_fault
 from verifill.engine.log.reader import Log
+from verifill.engine.log.schema import SQLITE, STORE
 from verifill.engine.log.writer import HEADER, is_log
 from verifill.engine.verify.chunks import chain
 from verifill.engine.verify.claims import resolved_as_told, rolled_back

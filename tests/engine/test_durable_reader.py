@@ -288,3 +288,14 @@ def test_a_look_at_commands_does_not_pass_over_all_records(tmp_path: Path) -> No
         (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {COMMANDS}", (0,))
 
     assert "SEARCH records USING INDEX commands (seq>?)" in plan[-1]
+
+
+def test_a_live_log_of_the_first_schema_is_refused_with_what_is_read(tmp_path: Path) -> None:
+    filled(tmp_path / "log").close()
+    header = tmp_path / "log" / "header.json"
+    told = json.loads(header.read_bytes())
+    assert 2 == told["schema_version"]
+    header.write_bytes(canonical_json(told | {"schema_version": 1}))
+
+    with pytest.raises(LogError, match="has schema 1; this version of Verifill reads 2"):
+        open_log(tmp_path / "log")

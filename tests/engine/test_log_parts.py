@@ -29,6 +29,7 @@ PAGE, INDEX_LEAF = 4096, 10  # of SQLite's file format
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even a log of a few records is long, and there are processors."""
     monkeypatch.setattr(parts, "PART_ROWS", 3)
+    monkeypatch.setattr(parts, "AHEAD_ROWS", 0)
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
 
 
@@ -72,7 +73,11 @@ class Numbers:
         self.seen += msgspec.msgpack.decode(packed)
 
 
-def test_who_looks_sees_every_record_once_and_in_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ahead", [0, 5, 50])
+def test_who_looks_sees_every_record_once_and_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    monkeypatch.setattr(parts, "AHEAD_ROWS", ahead)
     log = tmp_path / "log"
     filled(log, (4, 4, 4)).close()
     look = Numbers()

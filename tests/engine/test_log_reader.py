@@ -229,7 +229,7 @@ def test_a_stream_that_no_log_has_is_named(played: Played) -> None:
 def test_what_is_no_log_of_this_version_is_refused(tmp_path: Path, header: str) -> None:
     (tmp_path / "header.json").write_text(header)
 
-    with pytest.raises(LogError, match=r"is no log|this version of Verifill reads 2"):
+    with pytest.raises(LogError, match=r"is no log|this version of Verifill reads 1"):
         Log(tmp_path)
 
 

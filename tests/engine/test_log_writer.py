@@ -49,7 +49,7 @@ def test_a_log_has_a_header_with_its_streams_and_their_columns(tmp_path: Path) -
     written(tmp_path).close({"ending": "COMPLETED"})
 
     header = json.loads((tmp_path / "header.json").read_text())
-    assert {"run": "r", "epoch": 1, "schema_version": 2} == {
+    assert {"run": "r", "epoch": 1, "schema_version": 1} == {
         name: value for name, value in header.items() if name != "streams"
     }
     assert {name: dict(columns) for name, columns in STREAMS.items()} == header["streams"]
