@@ -23,7 +23,7 @@ SQLITE: Final = "sqlite"
 
 def version_of(header: Mapping[str, Any]) -> int:
     """The version of the layout that this library reads, of a log with such a header."""
-    return LIVE_SCHEMA_VERSION if header.get(STORE) == SQLITE else SCHEMA_VERSION
+    return LIVE_SCHEMA_VERSION if STORE in header else SCHEMA_VERSION
 
 
 PATHS: Mapping[str, str] = {

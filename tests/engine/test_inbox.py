@@ -191,7 +191,6 @@ def test_an_inbox_that_another_process_made_meanwhile_is_used(
 
 def test_the_log_of_a_backtest_takes_no_commands(folder: Path, tmp_path: Path) -> None:
     header = (folder / "header.json").read_text().replace('"store":"sqlite"', '"store":"none"')
-    header = header.replace('"schema_version":2', '"schema_version":1')
     (folder / "header.json").write_text(header)
     (folder / DATABASE).unlink()
     with pytest.raises(CommandError, match="is the log of a backtest, which takes no commands"):
