@@ -65,6 +65,9 @@ def stored(record: Record, origin: Origin, *, seq: int, epoch: int, previous: st
     if told.kind not in KINDS:
         msg = f"a record is of kind {told.kind!r}; allowed are {', '.join(sorted(KINDS))}"
         raise EngineDefect(msg)
+    if told.intent_id is not None and (not told.intent_id or "\n" in told.intent_id):
+        msg = f"a record has the intent_id {told.intent_id!r}; it is one line, or None"
+        raise EngineDefect(msg)
     if told.kind == INTENT and not told.intent_id:
         msg = "an INTENT has no intent_id; without a key it cannot be kept from being sent twice"
         raise EngineDefect(msg)

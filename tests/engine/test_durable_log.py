@@ -214,6 +214,8 @@ def test_records_that_are_no_intent_may_share_its_key(tmp_path: Path) -> None:
         ({"venue_ns": -(2**63) - 1}, "'venue_ns' of a record holds -922"),
         ({"kind": "GUESS"}, "allowed are EPOCH, IGNORED, INTENT"),
         ({"kind": "INTENT"}, "an INTENT has no intent_id"),
+        ({"kind": "INTENT", "intent_id": ""}, "the intent_id ''; it is one line, or None"),
+        ({"intent_id": "a\nb"}, "it is one line, or None"),
         ({"kind": "EPOCH"}, "an EPOCH is written when a log is opened"),
         ({"mono_ns": 0}, "mono_ns 0, before the 1 of record 2"),
         ({"payload": {"a": 1.5}}, "1.5 has no exact JSON text"),
