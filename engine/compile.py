@@ -15,7 +15,7 @@ import attrs
 from transitions.extensions.nesting import HierarchicalMachine, NestedState
 
 from verifill.engine.errors import IllegalEvent, TableError
-from verifill.engine.flat import SEPARATOR, inner
+from verifill.engine.flat import SEPARATOR, Flat, inner
 from verifill.engine.table import AnyTable
 
 REFUSED = -1
@@ -229,11 +229,18 @@ def compile_machine(machine: DottedMachine, table: AnyTable) -> Compiled:
         states=flat.leaves,
         events=flat.events,
         initial=initial,
-        cells=tuple(
-            _cell(machine, leaf, event, codes) for leaf in flat.leaves for event in flat.events
-        ),
+        cells=tuple(cell for leaf in flat.leaves for cell in _cells(machine, leaf, flat, codes)),
         final=frozenset(code for leaf, code in codes.items() if machine.get_state(leaf).final),
     )
+
+
+def _cells(
+    machine: DottedMachine, leaf: str, flat: Flat, codes: Mapping[str, int]
+) -> Iterator[int]:
+    """What the machine does in the leaf upon each event; most of them it does not know there."""
+    known = frozenset(machine.get_triggers(leaf))
+    for event in flat.events:
+        yield _cell(machine, leaf, event, codes) if event in known else int(Answer.REFUSED)
 
 
 def _cell(machine: DottedMachine, leaf: str, event: str, codes: Mapping[str, int]) -> int:

@@ -155,6 +155,19 @@ def test_the_machine_and_the_compiled_table_walk_alike(
         assert compiled.states[state] == machine.model.state
 
 
+def test_upon_an_event_that_it_does_not_know_in_a_state_the_machine_refuses() -> None:
+    """It is asked of those that it knows there; of the others it says so itself."""
+    machine = machine_of(FULL_LOOP)
+
+    for leaf in FULL_LOOP.flat.leaves:
+        known = frozenset(machine.get_triggers(leaf))
+        assert known
+        for event in FULL_LOOP.flat.events:
+            machine.set_state(leaf, machine.model)
+            refused = ask(machine, machine.model, event) is Answer.REFUSED
+            assert refused == (event not in known)
+
+
 # Breaking the machine changes the compiled table: it is asked, and the rows are not read.
 
 
