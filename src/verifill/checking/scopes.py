@@ -148,5 +148,6 @@ _ALL: Final = (
     _scope("saga", "a chain of three, over two venues"),
     _scope("saga taken back", "a chain of three, the last of which cannot be"),
     _scope("one transaction", "a chain of two in one transaction"),
+    _scope("one transaction of three", "a chain of three in one transaction"),
 )
 SCOPES: Final[Mapping[str, Scope]] = {scope.name: scope for scope in _ALL}

@@ -175,6 +175,13 @@ PLANS: Mapping[str, Plan] = {
     "one transaction": [
         Chain(name="T", kind=Atomicity.ONE_TX, steps=(wrap("2", "A"), unwrap("0.5", "B")))
     ],
+    "one transaction of three": [
+        Chain(
+            name="T",
+            kind=Atomicity.ONE_TX,
+            steps=(wrap("2", "A"), unwrap("0.5", "B"), wrap("0.25", "C")),
+        )
+    ],
     "withdrawal": [withdraw("100", "A"), buy("0.5", "B")],
     "wrap": [wrap("1", "A")],
     "revert": [unwrap("5", "A")],  # of which there is none: it costs its gas
