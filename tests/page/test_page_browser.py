@@ -32,6 +32,11 @@ COLOURS = """() => {
         'retry', 'ignored', 'operator'];
     return texts.map((name) => [...read('--' + name), ...read('--paper')]);
 }"""
+FRAMES = """() => new Promise((done) => {
+    let left = 60;
+    const frame = () => { left -= 1; if (left) requestAnimationFrame(frame); else done(); };
+    frame();
+})"""
 Open = Callable[..., Page]
 
 
@@ -242,6 +247,21 @@ def test_a_script_that_came_in_would_be_refused_by_the_policy(
     browsed.goto(odd.as_uri())
 
     assert "Run r" == browsed.title()
+
+
+def test_the_table_stays_at_the_record_that_was_jumped_to(
+    opened: Open, lived_once: Path, tmp_path: Path
+) -> None:
+    """What is drawn where a table is scrolled to must not let the browser scroll it on."""
+    page = opened(page_of(lived_once / "log", tmp_path / "run.html"))
+    page.locator("#number").fill("60")
+    page.locator("#number").press("Enter")
+    at(page, 60)
+
+    page.evaluate(FRAMES)
+    page.locator("#rows").scroll_into_view_if_needed()
+
+    expect(page.locator("#rows tr[aria-current]")).to_be_in_viewport()
 
 
 def test_a_long_run_is_windowed_and_says_so(opened: Open, tmp_path: Path) -> None:
