@@ -13,11 +13,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import verifill
+from tests.machines.support import BTC
+from tests.machines.test_live_loop import tolerant
 from tests.page.pages import empty, hostile, lived, long
 from verifill.cli.app import app
+from verifill.engine.log.reader import Log
 from verifill.page import window as module
 from verifill.page.badges import Judged
-from verifill.page.columns import column
+from verifill.page.columns import column, integers
 from verifill.page.data import Shown, content
 from verifill.page.html import LIVE, SCRIPTS, html, script_of_page
 
@@ -145,6 +148,19 @@ def test_exceptions_count_what_the_records_say(log: Path) -> None:
     assert told["notes"]["RECOVERY"] == 3
     assert len(coverage["states_never"]) < coverage["states"]
     assert len(coverage["moves_never"]) < coverage["moves"]
+
+
+def test_exceptions_tell_which_tolerances_were_used_and_what_was_refused(tmp_path: Path) -> None:
+    log = tolerant(tmp_path / "used").log
+    told = content(log, Judged(no_replay=True, no_anchor=True), Shown()).data["exceptions"]
+    used = told["tolerances"]
+
+    assert [BTC] == used["key"]["words"]
+    assert ["0.00000001"] == used["amount"]["words"]
+    assert integers([2]) == used["times"]
+    nesting = Log(log).header["nesting"]
+    pairs = len(nesting["states"]) * len(nesting["events"])
+    assert 0 < told["coverage"]["refusals"] < pairs - told["coverage"]["moves"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.live.test_reports import world
+from tests.machines.test_live_loop import tolerant
 from tests.page.pages import HOSTILE, empty, hostile, lived, long, page_of
 from verifill.cli.init import init
 from verifill.config import load_config
@@ -225,6 +226,18 @@ def test_a_click_in_the_timeline_and_in_the_report_moves_the_cursor(
     seq = int(link.text_content() or "0")
     link.click()
     at(page, seq)
+
+
+def test_the_report_shows_tolerances_and_refusals(opened: Open, file: Path, tmp_path: Path) -> None:
+    page = opened(page_of(tolerant(tmp_path / "used").log, tmp_path / "page.html"))
+    used = page.locator("h3:text-is('Tolerances used') + table tbody tr")
+
+    expect(used).to_have_count(1)
+    expect(used).to_contain_text("desk.spot:BaseToken:BTC")
+    expect(used).to_contain_text("0.00000001")
+    expect(page.locator("#report")).to_contain_text("refusals met")
+    without = opened(file)
+    expect(without.locator("h3:text-is('Tolerances used') + p")).to_have_text("None.")
 
 
 def test_markup_in_a_log_is_shown_and_never_runs(opened: Open, tmp_path: Path) -> None:

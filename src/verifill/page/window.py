@@ -124,7 +124,7 @@ def _streams(result: RunResult, shown: Window) -> Iterator[tuple[str, pl.DataFra
     """Rows of every stream that belong to the window; amounts are exact."""
     for name in ("positions", "moves", "ledger"):
         rows = result.log.stream(name).filter(shown.inside).collect()
-        yield name, _exact(rows, _AMOUNTS[name], result.header)
+        yield name, exact(rows, _AMOUNTS[name], result.header)
     if "instruments" in result.header:
         for name, frame in (("instructions", result.instructions), ("fills", result.fills)):
             yield name, frame.filter(shown.inside).drop(_UNITS).collect()
@@ -132,7 +132,8 @@ def _streams(result: RunResult, shown: Window) -> Iterator[tuple[str, pl.DataFra
         yield name, result.log.stream(name).filter(shown.inside).collect()
 
 
-def _exact(rows: pl.DataFrame, names: Iterable[str], header: Mapping[str, Any]) -> pl.DataFrame:
+def exact(rows: pl.DataFrame, names: Iterable[str], header: Mapping[str, Any]) -> pl.DataFrame:
+    """Units in these columns as exact amounts of the assets of the column `key`."""
     decimals: Mapping[str, int] = header.get("decimals", {})
     keys = rows["key"].cast(pl.String).to_list()
     places = [decimals.get(asset_of(key), 0) for key in keys]
@@ -164,5 +165,5 @@ def _before(log: Log, shown: Window, nesting: Nesting) -> Mapping[str, Any]:
     last = read.unique("key", keep="last", maintain_order=True).collect()
     return {
         "state": state.item() if state.height else "",
-        "positions": table(_exact(last, _AMOUNTS["positions"], log.header)),
+        "positions": table(exact(last, _AMOUNTS["positions"], log.header)),
     }
