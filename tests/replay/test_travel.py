@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.machines.lives import Moments, World
-from tests.machines.support import BTC, Bars, Plans, Script, buy, play, scripted, sell
+from tests.machines.support import BTC, Ask, Bars, Plans, Script, buy, play, scripted, sell
 from tests.machines.test_lives import lost, refused, world
 from tests.machines.test_saga import saga
 from verifill.engine.errors import ConfigError, LogError
@@ -15,6 +15,7 @@ from verifill.machines.strategy import Plan
 from verifill.replay import travel as module
 from verifill.replay.snapshot import as_plain
 from verifill.replay.travel import Jump, Travel
+from verifill.venues.orders import Receipt, Request
 
 
 @pytest.fixture
@@ -30,6 +31,11 @@ def made(tmp_path: Path) -> World:
 @pytest.fixture
 def travel(made: World) -> Travel:
     return Travel(made.log)
+
+
+def taken(request: Request, ask: Ask) -> Receipt:
+    """As the venue does without a script."""
+    return ask(request)
 
 
 def seq_of(made: World, event: str) -> int:
@@ -140,10 +146,11 @@ def test_a_long_backtest_is_seen_as_one_that_is_read_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the last record to the first, and each jump from every record."""
-    stage, _ = scripted(Script(submits=[lost, refused]), bars=Bars(9))
-    plans: list[Plan] = [[buy("1")], [sell("0.5")], [saga(buy("1"))], *([[buy("1")]] * 6)]
+    stage, _ = scripted(Script(submits=[taken] * 8 + [refused]), bars=Bars(9))
+    plans: list[Plan] = [[buy("1")], [sell("0.5")], *([[buy("1")]] * 7)]
     folder = play(tmp_path / "log", stage, Plans(*plans)).folder
     whole, travel = Travel(folder), Travel(folder)
+    assert 60 < whole.last_seq
     seqs = range(whole.last_seq, 0, -1)
     seen = [whole.at(seq) for seq in seqs]
     found = [
