@@ -198,13 +198,14 @@ READING = (
 )
 
 
-@pytest.mark.parametrize("field", ["nesting", "decimals", "instruments"])
+@pytest.mark.parametrize("field", ["nesting", "decimals", "instruments", "run"])
 def test_a_header_that_was_changed_is_told_of_the_log_and_not_as_a_defect(
     copied: Path, tmp_path: Path, command: Verifill, field: str
 ) -> None:
     """Whatever it makes a command stumble over; one that does not need the field may go on."""
     header = json.loads((copied / HEADER).read_text())
-    (copied / HEADER).write_text(json.dumps({**header, field: [7]}))
+    was = header.pop(field)
+    (copied / HEADER).write_text(json.dumps(header if field == "run" else {**header, field: [was]}))
     told = [command(*(word.format(log=copied, out=tmp_path) for word in one)) for one in READING]
     stumbled = [one for one in told if one.exit_code]
 

@@ -125,9 +125,9 @@ def _lost(folder: Path) -> str:
 def _damage(folder: Path) -> str:
     """How the log in a folder is not as it was written; empty if it is, or there is none."""
     from verifill.cli.damaged import damage  # noqa: PLC0415 - only needed here
-    from verifill.engine.log.writer import is_log  # noqa: PLC0415 - likewise
+    from verifill.engine.log.writer import HEADER  # noqa: PLC0415 - likewise
 
-    return damage(folder) if is_log(folder) else ""
+    return damage(folder) if (folder / HEADER).is_file() else ""
 
 
 def _code(error: Exception) -> ExitCode:
