@@ -216,6 +216,19 @@ def test_a_header_that_was_changed_is_told_of_the_log_and_not_as_a_defect(
         assert re.search("is not as it was written|cannot be checked", one.output), one.output
 
 
+def test_a_log_that_no_command_began_says_what_its_header_lacks(
+    log: Path, tmp_path: Path, command: Verifill
+) -> None:
+    header = {name: told for name, told in Log(log).header.items() if name != "instruments"}
+    begun = live(tmp_path / "live", header)
+    shown = command("log", "show", begun)
+    told = command("log", "export", begun, "--stream", "fills", "--to", tmp_path / "fills.csv")
+
+    assert 0 == shown.exit_code, shown.output
+    assert ENVIRONMENT == told.exit_code
+    assert re.search(r"header\.json does not say instruments: .*It can be verified", told.stderr)
+
+
 def test_an_error_over_a_log_that_is_whole_is_a_defect(
     copied: Path, command: Verifill, monkeypatch: pytest.MonkeyPatch
 ) -> None:

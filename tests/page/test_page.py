@@ -16,7 +16,9 @@ import verifill
 from tests.machines.support import BTC
 from tests.machines.test_live_loop import tolerant
 from tests.page.pages import empty, hostile, lived, long
+from tests.rechained import Records, rechained
 from verifill.cli.app import app
+from verifill.engine.answers import KEY
 from verifill.engine.log.reader import Log
 from verifill.page import window as module
 from verifill.page.badges import Judged
@@ -138,6 +140,26 @@ def test_a_window_begins_where_it_is_told(log: Path, monkeypatch: pytest.MonkeyP
     assert {"first": 5, "last": 14, "of": of} == told["window"]
     assert last["exceptions"] == told["exceptions"]
     assert last["before"]["state"]
+
+
+def test_a_log_whose_answers_were_taken_out_is_not_called_identical(
+    log: Path, tmp_path: Path
+) -> None:
+    """Of its second life nothing can be run again, so nothing is claimed of it."""
+
+    def change(records: Records) -> Records:
+        for record in records:
+            if record["epoch"] == 2 and record["payload"]:
+                record["payload"].pop(KEY, None)
+        return records
+
+    stripped = rechained(log, tmp_path / "stripped", change)
+    told = CliRunner().invoke(app, ["replay", str(stripped)])
+
+    page = content(stripped, Judged(no_anchor=True), Shown()).data
+    assert "REPLAYED IN PART" == page["badges"][-1]["word"]
+    assert 1 == told.exit_code
+    assert "NOT RUN AGAIN AS A WHOLE" == told.stdout.splitlines()[-1].strip()
 
 
 def test_exceptions_count_what_the_records_say(log: Path) -> None:

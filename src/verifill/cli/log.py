@@ -106,11 +106,12 @@ class _Amounts:
     """Quantities of transitions with their asset."""
 
     def __init__(self, result: RunResult, rows: pl.DataFrame) -> None:
-        numbers = [n for n in rows["instance"].unique().to_list() if n is not None]
-        asked = result.instructions.filter(pl.col("instruction").is_in(numbers))
-        told = asked.select("instruction", "asset").collect()
-        self._assets: dict[int, str] = dict(told.iter_rows())
-        self._decimals: Mapping[str, int] = result.header["decimals"]
+        self._decimals: Mapping[str, int] = result.header.get("decimals", {})
+        self._assets: dict[int, str] = {}
+        if "instruments" in result.header:  # else nothing tells what a quantity is of
+            numbers = [n for n in rows["instance"].unique().to_list() if n is not None]
+            asked = result.instructions.filter(pl.col("instruction").is_in(numbers))
+            self._assets = dict(asked.select("instruction", "asset").collect().iter_rows())
 
     def of(self, row: Mapping[str, object]) -> str:
         """A quantity as people read it; empty where there is none, or it is MAX."""
