@@ -147,6 +147,10 @@ class Travel:
         shown = self._records.filter(pl.col("seq").is_between(first, last))
         return shown.drop("payload").to_dicts()
 
+    def inside(self, leaf: str) -> str:
+        """The state of the innermost level of a leaf."""
+        return _inside(leaf, self._nesting)
+
     def diff(self, before: int, after: int) -> tuple[Change, ...]:
         """What is not the same at two records.
 
