@@ -38,7 +38,7 @@ def pressed(app: Traveller, *keys: str, size: tuple[int, int] = (140, 50)) -> Tr
         async with app.run_test(size=size) as pilot:
             await pilot.press(*keys)
             await pilot.pause()
-            heights.append(app.query_one("#records").virtual_size.height)
+            heights.append(app.query_one("#list").size.height)
             app.exit()
 
     asyncio.run(press())
