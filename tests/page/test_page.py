@@ -19,6 +19,7 @@ from tests.page.pages import empty, hostile, lived, long
 from tests.rechained import Records, rechained
 from verifill.cli.app import app
 from verifill.engine.answers import KEY
+from verifill.engine.log.durable_reader import open_log
 from verifill.engine.log.reader import Log
 from verifill.page import window as module
 from verifill.page.badges import Judged
@@ -140,6 +141,14 @@ def test_a_window_begins_where_it_is_told(log: Path, monkeypatch: pytest.MonkeyP
     assert {"first": 5, "last": 14, "of": of} == told["window"]
     assert last["exceptions"] == told["exceptions"]
     assert last["before"]["state"]
+
+
+def test_an_instruction_that_was_sent_again_counts_once(log: Path) -> None:
+    told = content(log, Judged(no_replay=True, no_anchor=True), Shown()).data
+    rows = open_log(log).stream("instructions").collect()["instruction"]
+
+    assert rows.n_unique() < rows.len()
+    assert rows.n_unique() == told["head"]["counts"]["instructions"]
 
 
 def test_a_log_whose_answers_were_taken_out_is_not_called_identical(
