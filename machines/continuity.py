@@ -96,6 +96,7 @@ class Continuity:
         elif stray:
             self.risk = f"between instructions {stray}"
         else:
+            self._records.tolerated(0, accepted, observation)
             monitor.settle(evidence.ledger, accepted, {}, observation.as_of_ns)
         self.watch(evidence.others)
 

@@ -8,11 +8,12 @@ import msgspec
 from verifill.engine.executor import Executor
 from verifill.engine.log.usual import Kind
 from verifill.machines.leg import Leg
+from verifill.machines.meaning import SETTLED
 from verifill.machines.reconcile import Verdict
 from verifill.machines.strategy import Plan
 from verifill.venues.expectation import Bound
 from verifill.venues.instructions import SpotTrade
-from verifill.venues.orders import Bundle, LedgerRow, Outcome
+from verifill.venues.orders import Bundle, Cause, LedgerRow, Outcome, Reading
 from verifill.venues.tickets import Ticket
 
 EXECUTED = Outcome.EXECUTED
@@ -172,6 +173,8 @@ class Records:
         seq, observation = self._machine.seq, leg.observation
         for row in verdict.others:
             self._external(seq, number, row, observation.totals, observation.as_of_ns)
+        if verdict.accepted and verdict.kind in SETTLED:
+            self.tolerated(number, verdict.accepted, observation)
         if verdict.reason:
             text = {"reason": verdict.reason, "residuals": verdict.residuals}
             self.note(number, verdict.kind, text)
@@ -201,6 +204,13 @@ class Records:
         """Ledger rows seen between instructions."""
         for row in rows:
             self._external(self._machine.seq, 0, row, totals, as_of_ns)
+
+    def tolerated(self, number: int, accepted: Mapping[str, int], observation: Reading) -> None:
+        """Differences that were accepted on a tolerance, as rows of a cause of their own."""
+        seq, as_of_ns = self._machine.seq, observation.as_of_ns
+        for key, amount in accepted.items():
+            row = LedgerRow(f"tolerance:{seq}", key, amount, Cause.TOLERANCE, as_of_ns)
+            self._external(seq, number, row, observation.totals, as_of_ns)
 
     def _external(
         self, seq: int, number: int, row: LedgerRow, totals: Mapping[str, int], as_of_ns: int

@@ -73,6 +73,7 @@ class Cause(StrEnum):
     INTEREST = "INTEREST"
     LIQUIDATION = "LIQUIDATION"
     SETTING = "SETTING"
+    TOLERANCE = "TOLERANCE"  # in no venue's ledger: it was accepted, as it was declared
 
 
 UNASKED = frozenset({Cause.FUNDING, Cause.INTEREST, Cause.LIQUIDATION})

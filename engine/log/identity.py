@@ -45,11 +45,18 @@ def check_header(folder: Path) -> None:
 
 
 def header_fault(folder: Path) -> str:
-    """What is wrong with the header of a durable log; empty if nothing is, or there is none."""
+    """What is wrong with the header of a durable log; empty if nothing is, or there is none.
+
+    Raises:
+        LogError: it may not be read.
+    """
     if not (folder / DATABASE).is_file():
         return ""
     try:
         data = (folder / HEADER).read_bytes()
+    except PermissionError as error:
+        msg = f"{folder / HEADER} may not be read. Do this as the user whose log it is"
+        raise LogError(msg) from error
     except OSError as error:
         return f"{HEADER} cannot be read: {reason_of(error)}"
     first = _first_of(folder)

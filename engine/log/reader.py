@@ -198,7 +198,7 @@ class Log:
         except (FileNotFoundError, NotADirectoryError):
             msg = f"{self.folder} is no log: it has no {HEADER}. Name the folder that a run wrote"
             raise NoLog(msg, folder=str(self.folder)) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             msg = f"{self.folder} is no log: {error}. Name the folder that a run wrote"
             raise LogError(msg) from error
         told = cast("Mapping[str, Any]", header if isinstance(header, dict) else {})

@@ -149,8 +149,8 @@ def _readable(checks: list[Check]) -> Generator[None]:
     """What cannot be read ends the checking; why is a fault among the others."""
     try:
         yield
-    except (PolarsError, LogError, KeyError, TypeError, ValueError) as error:
-        told = str(error).splitlines()[0]
+    except (PolarsError, LogError, LookupError, AttributeError, TypeError, ValueError) as error:
+        told = next(iter(str(error).splitlines()), type(error).__name__)
         what = f"the rest could not be checked: {told}"
         checks.append(
             checked("reading", "all of the log can be read", 0, "rows", [Fault("log", what)])

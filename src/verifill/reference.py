@@ -36,7 +36,8 @@ WHAT: Final[Mapping[str, str]] = {
     "moves": "Transfers that an order caused: events of a transaction, gas, settings.",
     "positions": "Readings: every position that changed since the reading before.",
     "ledger": "Rows of the venues' ledgers that no instruction caused. Each look writes them, "
-    "until the books are settled; `RunResult.ledger` has each once.",
+    "until the books are settled; `RunResult.ledger` has each once. A difference that no venue "
+    "explains and a declared tolerance accepts is a row too, of cause TOLERANCE.",
     "notes": "What people need to know and no column holds.",
 }
 
@@ -48,7 +49,7 @@ COMMON: Final[Mapping[str, str]] = {
     "key": "position key, `account:kind:asset`",
     "amount": "units of the key's asset, with its sign",
     "cause": "why: TRADE, FEE, REALISED, TRANSFER, GAS, CALL, FUNDING, INTEREST, LIQUIDATION, "
-    "SETTING",
+    "SETTING; in the ledger also TOLERANCE",
 }
 
 OWN: Final[Mapping[str, Mapping[str, str]]] = {

@@ -1,5 +1,6 @@
 """A log that is damaged, gone or another: every command says so, with its exit code."""
 
+import json
 import re
 import shutil
 import sqlite3
@@ -183,6 +184,84 @@ def test_a_command_that_reads_a_damaged_log_ends_with_a_code_and_in_words(
     assert told.exit_code in {ENVIRONMENT, INPUT, no_verdict}, told.output
     assert "Traceback" not in told.output
     assert "defect" not in told.stderr
+
+
+READING = (
+    ("replay", "{log}", "--at", "3"),
+    ("report", "{log}"),
+    ("report", "{log}", "-o", "{out}/page.html"),
+    ("machines", "--log", "{log}"),
+    ("log", "show", "{log}"),
+    ("log", "export", "{log}", "--to", "{out}/records.csv"),
+    ("log", "export", "{log}", "--to", "{out}/trace.json"),
+    ("status", "{log}"),
+)
+
+
+@pytest.mark.parametrize("field", ["nesting", "decimals", "instruments", "run"])
+def test_a_header_that_was_changed_is_told_of_the_log_and_not_as_a_defect(
+    copied: Path, tmp_path: Path, command: Verifill, field: str
+) -> None:
+    """Whatever it makes a command stumble over; one that does not need the field may go on."""
+    header = json.loads((copied / HEADER).read_text())
+    was = header.pop(field)
+    (copied / HEADER).write_text(json.dumps(header if field == "run" else {**header, field: [was]}))
+    told = [command(*(word.format(log=copied, out=tmp_path) for word in one)) for one in READING]
+    stumbled = [one for one in told if one.exit_code]
+
+    assert stumbled
+    for one in stumbled:
+        assert ENVIRONMENT == one.exit_code, one.output
+        assert "defect" not in one.output
+        assert re.search("is not as it was written|cannot be checked", one.output), one.output
+
+
+def test_a_log_that_no_command_began_says_what_its_header_lacks(
+    log: Path, tmp_path: Path, command: Verifill
+) -> None:
+    header = {name: told for name, told in Log(log).header.items() if name != "instruments"}
+    begun = live(tmp_path / "live", header)
+    shown = command("log", "show", begun)
+    told = command("log", "export", begun, "--stream", "fills", "--to", tmp_path / "fills.csv")
+
+    assert 0 == shown.exit_code, shown.output
+    assert ENVIRONMENT == told.exit_code
+    assert re.search(r"header\.json does not say instruments: .*It can be verified", told.stderr)
+
+
+def test_an_error_over_a_log_that_is_whole_is_a_defect(
+    copied: Path, command: Verifill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumbles(*_given: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("verifill.replay.travel.Travel.at", stumbles)
+    told = command("replay", copied, "--at", 3)
+
+    assert ExitCode.DEFECT == told.exit_code
+    assert "defect of Verifill" in told.stderr
+
+
+def test_a_header_that_may_not_be_read_is_not_called_damaged(
+    stopped: Path, command: Verifill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read everything, so the file system cannot be asked to refuse."""
+
+    def refuses(_path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuses)
+    told = command("log", "show", stopped)
+
+    assert ENVIRONMENT == told.exit_code
+    assert "may not be read. Do this as the user whose log it is" in told.stderr
+
+
+def test_a_file_that_cannot_even_be_looked_for_is_told(log: Path, command: Verifill) -> None:
+    told = command("report", log, "-o", f"{'long' * 100}.html")
+
+    assert INPUT == told.exit_code
+    assert "cannot be written" in told.stderr
 
 
 @pytest.mark.parametrize("how", [("--no-wait",), ("--wait-s", "0"), ("--wait-s", "1")])

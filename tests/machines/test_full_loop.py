@@ -492,6 +492,8 @@ def test_a_tolerated_drift_between_ticks_is_posted_to_suspense(tmp_path: Path) -
 
     assert ("", {BNB: -1}) == (played.reason, played.loop.monitor.suspense.totals)
     assert OPENING[BNB] - 1 == played.totals[BNB]
+    (row,) = played.rows("ledger")
+    assert (BNB, -1, "TOLERANCE") == (row["key"], row["amount"], row["cause"])
 
 
 # The end.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from attrs import define, field
 
@@ -16,6 +17,7 @@ from tests.machines.test_saga import saga
 from verifill.engine.command import Command
 from verifill.engine.errors import InboxError, LogError, NotObserved
 from verifill.engine.log.durable import DurableLog
+from verifill.engine.verify.log import verify
 from verifill.machines.strategy import Plan, PlanReport, Positions
 from verifill.machines.tolerance import Tolerance
 from verifill.venues.market import MarketView
@@ -330,6 +332,34 @@ def test_entry_values_that_nobody_knows_block_the_first_start(tmp_path: Path) ->
     assert "STOPPED" == made.live(2)
     assert "recover blocked finish" == made.story
     assert [] == made.venue.sent
+
+
+def tolerant(folder: Path) -> World:
+    """A tolerance of BTC is used by an instruction, and between two ticks."""
+    totals: dict[str, int] = {}
+
+    def drifts(request: Request, ask: Ask) -> Receipt:
+        totals[BTC] += 3
+        return ask(request)
+
+    made = world(folder, [buy("1")], submits=[drifts])
+    made.tolerance = Tolerance(absolute={BTC: 5}, budget={BTC: 5})
+    totals = made.venue.exchange.accounts.totals
+    made.live(2)
+    totals[BTC] -= 2
+    made.live(1)
+    return made
+
+
+def test_a_tolerance_that_was_used_is_a_row_of_the_ledger_and_the_log_conforms(
+    tmp_path: Path,
+) -> None:
+    """As much as was accepted, within an instruction and between two."""
+    made = tolerant(tmp_path)
+
+    used = made.reader.stream("ledger").filter(pl.col("cause").cast(pl.String) == "TOLERANCE")
+    assert [(BTC, 3), (BTC, -2)] == used.select("key", "amount").collect().rows()
+    assert verify(made.log).conforms
 
 
 def test_entry_values_and_the_suspense_account_survive_a_restart(tmp_path: Path) -> None:

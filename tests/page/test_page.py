@@ -13,12 +13,18 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import verifill
+from tests.machines.support import BTC
+from tests.machines.test_live_loop import tolerant
 from tests.page.pages import empty, hostile, lived, long
+from tests.rechained import Records, rechained
 from tests.tampering import edit
 from verifill.cli.app import app
+from verifill.engine.answers import KEY
+from verifill.engine.log.durable_reader import open_log
+from verifill.engine.log.reader import Log
 from verifill.page import window as module
 from verifill.page.badges import Judged
-from verifill.page.columns import column
+from verifill.page.columns import column, integers
 from verifill.page.data import Shown, content
 from verifill.page.html import LIVE, SCRIPTS, html, script_of_page
 
@@ -138,6 +144,34 @@ def test_a_window_begins_where_it_is_told(log: Path, monkeypatch: pytest.MonkeyP
     assert last["before"]["state"]
 
 
+def test_an_instruction_that_was_sent_again_counts_once(log: Path) -> None:
+    told = content(log, Judged(no_replay=True, no_anchor=True), Shown()).data
+    rows = open_log(log).stream("instructions").collect()["instruction"]
+
+    assert rows.n_unique() < rows.len()
+    assert rows.n_unique() == told["head"]["counts"]["instructions"]
+
+
+def test_a_log_whose_answers_were_taken_out_is_not_called_identical(
+    log: Path, tmp_path: Path
+) -> None:
+    """Of its second life nothing can be run again, so nothing is claimed of it."""
+
+    def change(records: Records) -> Records:
+        for record in records:
+            if record["epoch"] == 2 and record["payload"]:
+                record["payload"].pop(KEY, None)
+        return records
+
+    stripped = rechained(log, tmp_path / "stripped", change)
+    told = CliRunner().invoke(app, ["replay", str(stripped)])
+
+    page = content(stripped, Judged(no_anchor=True), Shown()).data
+    assert "REPLAYED IN PART" == page["badges"][-1]["word"]
+    assert 1 == told.exit_code
+    assert "NOT RUN AGAIN AS A WHOLE" == told.stdout.splitlines()[-1].strip()
+
+
 def test_exceptions_count_what_the_records_say(log: Path) -> None:
     told = content(log, Judged(no_replay=True, no_anchor=True), Shown()).data["exceptions"]
     coverage = told["coverage"]
@@ -146,6 +180,19 @@ def test_exceptions_count_what_the_records_say(log: Path) -> None:
     assert told["notes"]["RECOVERY"] == 3
     assert len(coverage["states_never"]) < coverage["states"]
     assert len(coverage["moves_never"]) < coverage["moves"]
+
+
+def test_exceptions_tell_which_tolerances_were_used_and_what_was_refused(tmp_path: Path) -> None:
+    log = tolerant(tmp_path / "used").log
+    told = content(log, Judged(no_replay=True, no_anchor=True), Shown()).data["exceptions"]
+    used = told["tolerances"]
+
+    assert [BTC] == used["key"]["words"]
+    assert ["0.00000001"] == used["amount"]["words"]
+    assert integers([2]) == used["times"]
+    nesting = Log(log).header["nesting"]
+    pairs = len(nesting["states"]) * len(nesting["events"])
+    assert 0 < told["coverage"]["refusals"] < pairs - told["coverage"]["moves"]
 
 
 @pytest.mark.parametrize(

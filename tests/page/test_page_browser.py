@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.live.test_reports import world
+from tests.machines.test_live_loop import tolerant
 from tests.page.pages import HOSTILE, empty, hostile, lived, long, page_of
 from verifill.cli.init import init
 from verifill.config import load_config
@@ -32,6 +33,11 @@ COLOURS = """() => {
         'retry', 'ignored', 'operator'];
     return texts.map((name) => [...read('--' + name), ...read('--paper')]);
 }"""
+FRAMES = """() => new Promise((done) => {
+    let left = 60;
+    const frame = () => { left -= 1; if (left) requestAnimationFrame(frame); else done(); };
+    frame();
+})"""
 Open = Callable[..., Page]
 
 
@@ -222,6 +228,18 @@ def test_a_click_in_the_timeline_and_in_the_report_moves_the_cursor(
     at(page, seq)
 
 
+def test_the_report_shows_tolerances_and_refusals(opened: Open, file: Path, tmp_path: Path) -> None:
+    page = opened(page_of(tolerant(tmp_path / "used").log, tmp_path / "page.html"))
+    used = page.locator("h3:text-is('Tolerances used') + table tbody tr")
+
+    expect(used).to_have_count(1)
+    expect(used).to_contain_text("desk.spot:BaseToken:BTC")
+    expect(used).to_contain_text("0.00000001")
+    expect(page.locator("#report")).to_contain_text("refusals met")
+    without = opened(file)
+    expect(without.locator("h3:text-is('Tolerances used') + p")).to_have_text("None.")
+
+
 def test_markup_in_a_log_is_shown_and_never_runs(opened: Open, tmp_path: Path) -> None:
     page = opened(page_of(hostile(tmp_path), tmp_path / "page.html"), "#seq=3")
 
@@ -242,6 +260,21 @@ def test_a_script_that_came_in_would_be_refused_by_the_policy(
     browsed.goto(odd.as_uri())
 
     assert "Run r" == browsed.title()
+
+
+def test_the_table_stays_at_the_record_that_was_jumped_to(
+    opened: Open, lived_once: Path, tmp_path: Path
+) -> None:
+    """What is drawn where a table is scrolled to must not let the browser scroll it on."""
+    page = opened(page_of(lived_once / "log", tmp_path / "run.html"))
+    page.locator("#number").fill("30")
+    page.locator("#number").press("Enter")
+    at(page, 30)
+
+    page.evaluate(FRAMES)
+    page.locator("#rows").scroll_into_view_if_needed()
+
+    expect(page.locator("#rows tr[aria-current]")).to_be_in_viewport()
 
 
 def test_a_long_run_is_windowed_and_says_so(opened: Open, tmp_path: Path) -> None:

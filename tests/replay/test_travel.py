@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.machines.lives import Moments, World
-from tests.machines.support import BTC, buy, sell
+from tests.machines.support import BTC, Ask, Bars, Plans, Script, buy, play, scripted, sell
 from tests.machines.test_lives import lost, refused, world
 from tests.machines.test_saga import saga
 from verifill.engine.errors import ConfigError, LogError
+from verifill.machines.strategy import Plan
 from verifill.replay import travel as module
 from verifill.replay.snapshot import as_plain
 from verifill.replay.travel import Jump, Travel
+from verifill.venues.orders import Receipt, Request
 
 
 @pytest.fixture
@@ -29,6 +31,11 @@ def made(tmp_path: Path) -> World:
 @pytest.fixture
 def travel(made: World) -> Travel:
     return Travel(made.log)
+
+
+def taken(request: Request, ask: Ask) -> Receipt:
+    """As the venue does without a script."""
+    return ask(request)
 
 
 def seq_of(made: World, event: str) -> int:
@@ -135,10 +142,37 @@ def test_a_record_that_is_not_there_is_refused_with_those_that_are(
         travel.at(seq)
 
 
+def test_a_long_backtest_is_seen_as_one_that_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the last record to the first, and each jump from every record."""
+    stage, _ = scripted(Script(submits=[taken] * 8 + [refused]), bars=Bars(9))
+    plans: list[Plan] = [[buy("1")], [sell("0.5")], *([[buy("1")]] * 7)]
+    folder = play(tmp_path / "log", stage, Plans(*plans)).folder
+    whole, travel = Travel(folder), Travel(folder)
+    assert 60 < whole.last_seq
+    seqs = range(whole.last_seq, 0, -1)
+    seen = [whole.at(seq) for seq in seqs]
+    found = [
+        (whole.following(j, after=n), whole.preceding(j, before=n)) for n in seqs for j in Jump
+    ]
+    assert {None} < {seq for pair in found for seq in pair}
+    monkeypatch.setattr(module, "RECORDS_MAX", 5)
+    monkeypatch.setattr(module, "AROUND", 25)
+    monkeypatch.setattr(module, "BEFORE", 20)
+
+    assert seen == [travel.at(seq) for seq in seqs]
+    assert found == [
+        (travel.following(j, after=n), travel.preceding(j, before=n)) for n in seqs for j in Jump
+    ]
+    assert whole.rows(3, 9) == travel.rows(3, 9)
+    assert whole.diff(2, whole.last_seq) == travel.diff(2, whole.last_seq)
+
+
 def test_a_log_that_is_too_long_is_refused_with_a_way_out(
     made: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RECORDS_MAX", 5)
 
-    with pytest.raises(LogError, match="at most 5 are looked into at once"):
+    with pytest.raises(LogError, match="of a live log at most 5 are looked into at once"):
         Travel(made.log)

@@ -13,6 +13,9 @@ from verifill.cli.tui import look
 from verifill.engine.errors import ConfigError
 from verifill.replay.travel import Jump, Travel
 
+heights: list[int] = []
+"""Of the list of records, in lines, at the end of each view."""
+
 
 @pytest.fixture
 def travel(tmp_path: Path) -> Travel:
@@ -28,13 +31,14 @@ def app(travel: Travel) -> Traveller:
     return Traveller(travel)
 
 
-def pressed(app: Traveller, *keys: str) -> Traveller:
+def pressed(app: Traveller, *keys: str, size: tuple[int, int] = (140, 50)) -> Traveller:
     """The view after some keys."""
 
     async def press() -> None:
-        async with app.run_test(size=(140, 50)) as pilot:
+        async with app.run_test(size=size) as pilot:
             await pilot.press(*keys)
             await pilot.pause()
+            heights.append(app.query_one("#list").size.height)
             app.exit()
 
     asyncio.run(press())
@@ -55,6 +59,15 @@ def test_it_jumps_to_the_next_retry_and_back(app: Traveller, travel: Travel) -> 
     assert retry == pressed(app, "r").seq
     last = travel.preceding(Jump.RETRY, before=travel.last_seq)
     assert last == pressed(Traveller(travel), "end", "R").seq
+
+
+def test_a_record_is_a_line_of_the_list_in_a_narrow_terminal_too(travel: Travel) -> None:
+    """Else the one that is shown would be scrolled out of sight."""
+    pressed(Traveller(travel), "end")
+    pressed(Traveller(travel), "end", size=(80, 24))
+
+    wide, narrow = heights[-2:]
+    assert travel.last_seq <= wide == narrow
 
 
 def test_a_number_is_gone_to(app: Traveller) -> None:

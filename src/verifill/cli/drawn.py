@@ -56,9 +56,11 @@ def machines(
     alone: Annotated[
         bool, typer.Option("--alone", help="Leave out what is drawn once beside it, as for A4.")
     ] = False,
-    log: Annotated[
+    folder: Annotated[
         Path | None,
-        typer.Option(metavar="LOG", help="Draw a run over it: counts, times, refused events."),
+        typer.Option(
+            "--log", metavar="LOG", help="Draw a run over it: counts, times, refused events."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
 ) -> None:
@@ -69,5 +71,5 @@ def machines(
     from verifill.cli.machines import How  # noqa: PLC0415 - see `cli.app`
     from verifill.cli.machines import machines as draw  # noqa: PLC0415 - likewise
 
-    how = How(unfold=unfold, alone=alone, log=log)
+    how = How(unfold=unfold, alone=alone, log=folder)
     draw(name, drawing.value, how, output=output, overwrite=overwrite)

@@ -89,7 +89,7 @@ def told(command: Callable[P, None]) -> Callable[P, None]:
             _say(f"the strategy ended the process: SystemExit: {error}. {NO_EXIT}")
             raise typer.Exit(ExitCode.BAD_INPUT) from None
         except (Exception, MemoryError) as error:  # noqa: BLE001 - never a traceback unasked
-            raise typer.Exit(_tell(error)) from None
+            raise typer.Exit(_tell(error, kwargs.get("folder"))) from None
 
     return guarded
 
@@ -99,13 +99,16 @@ def interrupted(number: object = signal.SIGINT) -> ExitCode:
     return ExitCode.TERMINATED if number == signal.SIGTERM else ExitCode.INTERRUPTED
 
 
-def _tell(error: Exception) -> ExitCode:
-    """Say what went wrong; the exit code that goes with it."""
+def _tell(error: Exception, folder: object) -> ExitCode:
+    """Say what went wrong with the log of a folder, if there is one; the exit code for it."""
     if DEBUG.get():
         sys.stderr.write("".join(traceback.format_exception(error)))
     if isinstance(error, NoLog) and (words := _lost(Path(error.folder))):
         error = LogError(words)
     code = _code(error)
+    if code is ExitCode.DEFECT and isinstance(folder, Path) and (words := _damage(folder)):
+        error = LogError(words)
+        code = ExitCode.ENVIRONMENT
     _say(str(error) if isinstance(error, VerifillError) else _unexpected(error, code))
     if code is ExitCode.DEFECT and isinstance(error, VerifillError):
         _say(REPORT)
@@ -117,6 +120,14 @@ def _lost(folder: Path) -> str:
     from verifill.anchors import lost_words  # noqa: PLC0415 - only needed here
 
     return lost_words(folder)
+
+
+def _damage(folder: Path) -> str:
+    """How the log in a folder is not as it was written; empty if it is, or there is none."""
+    from verifill.cli.damaged import damage  # noqa: PLC0415 - only needed here
+    from verifill.engine.log.writer import HEADER  # noqa: PLC0415 - likewise
+
+    return damage(folder) if (folder / HEADER).is_file() else ""
 
 
 def _code(error: Exception) -> ExitCode:

@@ -106,11 +106,12 @@ class _Amounts:
     """Quantities of transitions with their asset."""
 
     def __init__(self, result: RunResult, rows: pl.DataFrame) -> None:
-        numbers = [n for n in rows["instance"].unique().to_list() if n is not None]
-        asked = result.instructions.filter(pl.col("instruction").is_in(numbers))
-        told = asked.select("instruction", "asset").collect()
-        self._assets: dict[int, str] = dict(told.iter_rows())
-        self._decimals: Mapping[str, int] = result.header["decimals"]
+        self._decimals: Mapping[str, int] = result.header.get("decimals", {})
+        self._assets: dict[int, str] = {}
+        if "instruments" in result.header:  # else nothing tells what a quantity is of
+            numbers = [n for n in rows["instance"].unique().to_list() if n is not None]
+            asked = result.instructions.filter(pl.col("instruction").is_in(numbers))
+            self._assets = dict(asked.select("instruction", "asset").collect().iter_rows())
 
     def of(self, row: Mapping[str, object]) -> str:
         """A quantity as people read it; empty where there is none, or it is MAX."""
@@ -170,19 +171,29 @@ def check_target(to: Path, *, overwrite: bool) -> None:
     """Refuse a file that may not be written.
 
     Raises:
-        ConfigError: it is a folder, lies in a log, or is there and not to be replaced.
+        ConfigError: it is a folder, lies in a log, is there and not to be replaced, or cannot
+            be looked for.
     """
-    if to.is_dir():
-        msg = f"{to} is a folder; name a file"
+    try:
+        fault = _fault_of(to, overwrite=overwrite)
+    except OSError as error:  # it may not even be looked for
+        fault = f"cannot be written: {reason_of(error)}. Choose a place that you may write to"
+    if fault:
+        msg = f"{to} {fault}"
         raise ConfigError(msg)
+
+
+def _fault_of(to: Path, *, overwrite: bool) -> str:
+    """Why a file may not be written; empty if it may."""
+    if to.is_dir():
+        return "is a folder; name a file"
     inside = to.parent.resolve()
     log = next((one for one in (inside, *inside.parents) if (one / HEADER).is_file()), None)
     if log:
-        msg = f"{to} lies in the log {log}; nothing is written there. Choose another folder"
-        raise ConfigError(msg)
+        return f"lies in the log {log}; nothing is written there. Choose another folder"
     if to.exists() and not overwrite:
-        msg = f"{to} is there already; choose another file, or say --overwrite"
-        raise ConfigError(msg)
+        return "is there already; choose another file, or say --overwrite"
+    return ""
 
 
 STREAMS: Mapping[str, Callable[[RunResult], pl.LazyFrame]] = {

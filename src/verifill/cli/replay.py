@@ -104,6 +104,9 @@ def _parts(replayed: Replayed) -> Iterator[RenderableType]:
         yield f"not run again: {limit}"
     if replayed.difference:
         yield from _told(replayed.difference)
+    if replayed.in_part:
+        yield Text("NOT RUN AGAIN AS A WHOLE", style="bold yellow")
+        return
     word = "IDENTICAL" if replayed.identical else "DIVERGED"
     yield Text(word, style="bold green" if replayed.identical else "bold red")
 

@@ -146,10 +146,14 @@ class Traveller(App[None]):
         self.call_after_refresh(partial(scroll.scroll_to, y=max(0, row - 5), animate=False))
 
     def _list(self) -> RenderableType:
+        """The records around, one a line: how far they are scrolled is counted in lines."""
         first = max(1, self.seq - AROUND)
         rows: list[tuple[Any, ...]] = []
         for row in self._travel.rows(first, self.seq + AROUND):
             here = "bold reverse" if row["seq"] == self.seq else ""
-            texts = (f"{row['seq']}", row["event"] or row["kind"], row["to"] or "")
-            rows.append(tuple(Text(text, style=here) for text in texts))
+            to = self._travel.inside(row["to"] or "")
+            texts = (f"{row['seq']}", row["event"] or row["kind"], to)
+            rows.append(
+                tuple(Text(t, style=here, no_wrap=True, overflow="ellipsis") for t in texts)
+            )
         return table("", ("record", "event", "to"), rows)

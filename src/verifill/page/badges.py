@@ -140,6 +140,8 @@ def _replayed(run: Callable[[], Replayed], what: str) -> Badge:
         ]
     if told.identical:
         return Badge("REPLAY IDENTICAL", Standing.HOLDS, what, found)
+    if told.in_part:
+        return Badge("REPLAYED IN PART", Standing.UNKNOWN, what, found)
     return Badge("REPLAY DEPARTS", Standing.FAILS, what, found)
 
 

@@ -102,7 +102,7 @@ def _head(result: RunResult) -> Mapping[str, Any]:
         "ticks": outcome.ticks,
         "fork": _fork(header),
         "interval_ns": _interval_ns(header),
-        "counts": dict(result.counts),
+        "counts": {**result.counts, "instructions": _instructions(result)},
         "digests": {
             "header.json": sha256_hex((result.log.folder / HEADER).read_bytes()),
             "table": header["nesting"]["digest"],
@@ -112,6 +112,12 @@ def _head(result: RunResult) -> Mapping[str, Any]:
         "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
         "made_by": f"verifill {versions()['verifill']}",
     }
+
+
+def _instructions(result: RunResult) -> int:
+    """How many there were; the stream has a row for each send."""
+    numbers = result.log.stream("instructions").select(pl.col("instruction").n_unique())
+    return int(numbers.collect().item())
 
 
 def _fork(header: Mapping[str, Any]) -> str:

@@ -1,17 +1,20 @@
 """The exception report of a run: what did not go the plain way, where, and what took long."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
 
+from verifill.engine.flat import Flat
 from verifill.engine.log.expand import IGNORED, Nesting
 from verifill.engine.log.reader import Log
 from verifill.engine.log.record import OPERATOR
 from verifill.engine.log.tally import MOVE, moved, quantile_of
 from verifill.engine.verify.machine import Machine
 from verifill.page.columns import table
+from verifill.page.window import exact
 from verifill.replay.travel import Jump, is_of
+from verifill.venues.orders import Cause
 
 SHOWN_MAX: Final = 2_000  # of exceptions; how many there are in all is told beside them
 
@@ -32,14 +35,16 @@ def exceptions(log: Log, nesting: Nesting) -> Mapping[str, Any]:
     went = tally.filter(moved(nesting))
     found = log.first(sort.is_not_null(), SHOWN_MAX).with_columns(sort=sort)
     counted = tally.with_columns(sort=sort).filter(pl.col("sort").is_not_null())
-    counts, rows, kinds, states, moves, notes = pl.collect_all(
+    counts, rows, kinds, states, moves, refused, notes, used = pl.collect_all(
         [
             _times_of(counted, "sort"),
             found.select(_COLUMNS),
             _times_of(tally, "kind"),
             _spent(went),
             went.select(MOVE).unique(),
+            tally.filter(_refused(nesting)).select(MOVE).unique().sort(MOVE),
             log.stream("notes").group_by(pl.col("kind").cast(pl.String)).len().sort("kind"),
+            _tolerated(log),
         ]
     )
     return {
@@ -49,7 +54,8 @@ def exceptions(log: Log, nesting: Nesting) -> Mapping[str, Any]:
         "rows": table(rows),
         "shown_max": SHOWN_MAX,
         "times": table(states),
-        "coverage": _coverage(nesting, Machine(log.header).flat.moves, moves),
+        "tolerances": table(exact(used, ["amount"], log.header)),
+        "coverage": _coverage(nesting, Machine(log.header).flat, moves, refused),
     }
 
 
@@ -61,6 +67,11 @@ def _sort(nesting: Nesting) -> pl.Expr:
         "ignored": pl.col("kind") == IGNORED,
     }
     return pl.coalesce(pl.when(is_one).then(pl.lit(sort)) for sort, is_one in sorts.items())
+
+
+def _refused(nesting: Nesting) -> pl.Expr:
+    """Whether a record is an event that the loops refused."""
+    return is_of(Jump.REFUSED, nesting) & pl.col("machine").is_in(list(nesting.instances))
 
 
 def _times_of(tally: pl.LazyFrame, name: str) -> pl.LazyFrame:
@@ -84,15 +95,28 @@ def _spent(went: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _coverage(nesting: Nesting, legal: Iterable[tuple[str, str]], moves: pl.DataFrame) -> Coverage:
-    """States that were never visited and moves never made, of all that the table has."""
+def _tolerated(log: Log) -> pl.LazyFrame:
+    """Of each position how often a tolerance was used, what it came to, and where at last."""
+    used = log.stream("ledger").filter(pl.col("cause").cast(pl.String) == Cause.TOLERANCE.value)
+    return (
+        used.group_by(pl.col("key").cast(pl.String))
+        .agg(pl.col("amount").sum(), times=pl.len().cast(pl.Int64), seq=pl.col("seq").max())
+        .sort("key")
+    )
+
+
+def _coverage(nesting: Nesting, flat: Flat, moves: pl.DataFrame, refused: pl.DataFrame) -> Coverage:
+    """States never visited, moves never made and events refused, of all that the table has."""
     seen = set(moves["from"]) | set(moves["to"])
     made = set(moves.select("from", "event").iter_rows())
-    allowed = list(legal)
+    allowed = list(flat.moves)
     never = [move for move in allowed if move not in made]
+    pairs = len(flat.leaves) * len(flat.events)
     return {
         "states": len(nesting.states),
         "moves": len(allowed),
+        "refusals": pairs - len({*allowed, *flat.ignored()}),
         "states_never": [state for state in nesting.states if state not in seen],
         "moves_never": [f"{state} {event}" for state, event in never],
+        "refused": [f"{state} {event}" for state, event in refused.select("from", "event").rows()],
     }

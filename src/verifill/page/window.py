@@ -15,7 +15,7 @@ from verifill.engine.errors import ConfigError
 from verifill.engine.log.expand import Nesting
 from verifill.engine.log.reader import Log
 from verifill.page.columns import integers, table
-from verifill.replay.travel import Jump, is_of
+from verifill.replay.travel import Jump, is_of, records_between
 from verifill.result import RunResult
 from verifill.venues.keys import asset_of
 
@@ -76,7 +76,7 @@ def window(log: Log, first: int) -> Window:
 def held(result: RunResult, shown: Window, nesting: Nesting) -> Mapping[str, Any]:
     """Records, jumps and streams of a window, as plain values for JSON."""
     log = result.log
-    within = _records(log, shown.first, shown.last).filter(shown.inside)
+    within = records_between(log, shown.first, shown.last).filter(shown.inside)
     records = within.select("seq", "payload", *_RECORD).collect()
     return {
         "records": table(records.select(_RECORD)),
@@ -88,13 +88,6 @@ def held(result: RunResult, shown: Window, nesting: Nesting) -> Mapping[str, Any
         "streams": {name: table(rows) for name, rows in _streams(result, shown)},
         "before": _before(log, shown, nesting),
     }
-
-
-def _records(log: Log, first: int, last: int) -> pl.LazyFrame:
-    """The records of a stretch of a log, and some around them: others are not even unfolded."""
-    following = pl.col("seq").shift(-1, fill_value=last + 1)
-    paths = log.stream("paths").filter((following > first) & (pl.col("seq") <= last))
-    return log.records(paths)
 
 
 def _payloads(rows: pl.DataFrame) -> Mapping[str, Any]:
@@ -124,7 +117,7 @@ def _streams(result: RunResult, shown: Window) -> Iterator[tuple[str, pl.DataFra
     """Rows of every stream that belong to the window; amounts are exact."""
     for name in ("positions", "moves", "ledger"):
         rows = result.log.stream(name).filter(shown.inside).collect()
-        yield name, _exact(rows, _AMOUNTS[name], result.header)
+        yield name, exact(rows, _AMOUNTS[name], result.header)
     if "instruments" in result.header:
         for name, frame in (("instructions", result.instructions), ("fills", result.fills)):
             yield name, frame.filter(shown.inside).drop(_UNITS).collect()
@@ -132,7 +125,8 @@ def _streams(result: RunResult, shown: Window) -> Iterator[tuple[str, pl.DataFra
         yield name, result.log.stream(name).filter(shown.inside).collect()
 
 
-def _exact(rows: pl.DataFrame, names: Iterable[str], header: Mapping[str, Any]) -> pl.DataFrame:
+def exact(rows: pl.DataFrame, names: Iterable[str], header: Mapping[str, Any]) -> pl.DataFrame:
+    """Units in these columns as exact amounts of the assets of the column `key`."""
     decimals: Mapping[str, int] = header.get("decimals", {})
     keys = rows["key"].cast(pl.String).to_list()
     places = [decimals.get(asset_of(key), 0) for key in keys]
@@ -156,7 +150,7 @@ def _before(log: Log, shown: Window, nesting: Nesting) -> Mapping[str, Any]:
     near = max(1, shown.first - NEAR)
     state = pl.DataFrame()
     for begin in (near, 1):
-        records = _records(log, begin, shown.first - 1)
+        records = records_between(log, begin, shown.first - 1)
         state = records.filter(before & loops).select("to").tail(1).collect()
         if state.height:
             break
@@ -164,5 +158,5 @@ def _before(log: Log, shown: Window, nesting: Nesting) -> Mapping[str, Any]:
     last = read.unique("key", keep="last", maintain_order=True).collect()
     return {
         "state": state.item() if state.height else "",
-        "positions": table(_exact(last, _AMOUNTS["positions"], log.header)),
+        "positions": table(exact(last, _AMOUNTS["positions"], log.header)),
     }

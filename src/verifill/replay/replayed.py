@@ -31,5 +31,10 @@ class Replayed:
 
     @property
     def identical(self) -> bool:
-        """Whether all that was run again is the same, and anything was."""
-        return self.difference is None and (self.count > 0 or self.of == 0)
+        """Whether all of the log was run again, and is the same."""
+        return self.difference is None and not self.limits and (self.count > 0 or self.of == 0)
+
+    @property
+    def in_part(self) -> bool:
+        """Whether what was run again is the same, and something cannot be run again."""
+        return self.difference is None and bool(self.limits)

@@ -3,7 +3,8 @@
     travel = Travel("runs/live")
     there = travel.at(travel.following(Jump.FAILURE, after=0))
 
-The log is read once, and nothing is run. A snapshot is the fold of all records up to there.
+Nothing is run. A snapshot is the fold of all records up to there. A log is read once; of a long
+one of a backtest only what lies around a record, and jumps find what lies elsewhere.
 """
 
 import json
@@ -18,14 +19,17 @@ import polars as pl
 
 from verifill.engine.amounts import to_decimal
 from verifill.engine.errors import ConfigError, LogError
-from verifill.engine.log.durable_reader import open_log
+from verifill.engine.log.durable_reader import DurableReader, open_log
 from verifill.engine.log.expand import REFUSED, Nesting
+from verifill.engine.log.reader import Log
 from verifill.machines.tight_loop import Tight
 from verifill.replay.snapshot import Aside, Change, Held, Level, Open, Row, Snapshot, changes
 from verifill.venues.keys import asset_of
 
 CAUSES_MAX: Final = 50
-RECORDS_MAX: Final = 5_000_000  # that are looked into at once
+RECORDS_MAX: Final = 5_000_000  # of a log that is read whole
+AROUND: Final = 100_000  # records before and after one that are read of a longer log
+BEFORE: Final = 10_000  # of which so many at least lie before: a tick and its instructions
 COLUMNS: Final = (
     "seq", "epoch", "machine", "instance", "parent", "from", "event", "to", "attempt", "kind",
     "cause_seq", "intent_id", "wall_ns", "payload",
@@ -65,7 +69,8 @@ class Travel:
         folder: the log, of a backtest or of a live run.
 
     Raises:
-        LogError: there is no log, or it cannot be read, or is too long to be looked into at once.
+        LogError: there is no log, or it cannot be read, or is a live one that is too long to be
+            looked into at once.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -74,12 +79,15 @@ class Travel:
         self._nesting = Nesting(**header["nesting"])
         self._decimals: Mapping[str, int] = header.get("decimals", {})
         self.last_seq: int = self._log.last_seq
-        if self.last_seq > RECORDS_MAX:
+        self._first, self._last = 1, 0  # of the records that are read
+        self._records = pl.DataFrame()
+        self._found: dict[Jump, pl.Series] = {}
+        if self.last_seq > RECORDS_MAX and isinstance(self._log, DurableReader):
             msg = (
-                f"{folder} holds {self.last_seq:,} records, and at most {RECORDS_MAX:,} are looked "
-                "into at once. A page shows state, positions and all else at each of 100,000 of "
-                f"them, from whichever you name: verifill report {folder} -o part.html --first "
-                "RECORD. Single records: verifill log show"
+                f"{folder} holds {self.last_seq:,} records, and of a live log at most "
+                f"{RECORDS_MAX:,} are looked into at once. A page shows state, positions and all "
+                "else at each of 100,000 of them, from whichever you name: verifill report "
+                f"{folder} -o part.html --first RECORD"
             )
             raise LogError(msg)
 
@@ -98,7 +106,8 @@ class Travel:
             held = f"records 1 to {self.last_seq}" if self.last_seq else "no record"
             msg = f"{self._log.folder} has no record {seq}; it holds {held}"
             raise ConfigError(msg)
-        records = self._records.head(seq)
+        self._read_around(seq)
+        records = self._up_to(seq)
         state = self._state(seq)
         return Snapshot(
             run=str(self._log.header["run"]),
@@ -122,18 +131,25 @@ class Travel:
 
     def following(self, jump: Jump, *, after: int) -> int | None:
         """The number of the next record of a sort after one; None if there is none."""
-        found = self._matching(jump).filter(pl.col("seq") > after)
-        return int(found["seq"][0]) if found.height else None
+        found = self._matching(jump)
+        place = found.search_sorted(after, side="right")
+        return int(found[place]) if place < found.len() else None
 
     def preceding(self, jump: Jump, *, before: int) -> int | None:
         """The number of the last record of a sort before one; None if there is none."""
-        found = self._matching(jump).filter(pl.col("seq") < before)
-        return int(found["seq"][-1]) if found.height else None
+        found = self._matching(jump)
+        place = found.search_sorted(before, side="left")
+        return int(found[place - 1]) if place else None
 
     def rows(self, first: int, last: int) -> Sequence[Row]:
         """The records from one to another, as far as they are there, without their payloads."""
+        self._read_around(max(1, min(self.last_seq, last)))
         shown = self._records.filter(pl.col("seq").is_between(first, last))
         return shown.drop("payload").to_dicts()
+
+    def inside(self, leaf: str) -> str:
+        """The state of the innermost level of a leaf."""
+        return _inside(leaf, self._nesting)
 
     def diff(self, before: int, after: int) -> tuple[Change, ...]:
         """What is not the same at two records.
@@ -145,9 +161,22 @@ class Travel:
 
     # What it is folded from.
 
-    @cached_property
-    def _records(self) -> pl.DataFrame:
-        return self._log.records().select(COLUMNS).collect()
+    def _read_around(self, seq: int) -> None:
+        """Read the records around one, if they are not read yet; all of them if they are few."""
+        enough = self._first == 1 or seq - self._first >= BEFORE
+        if enough and seq <= self._last:
+            return
+        first, last = 1, self.last_seq
+        if last > RECORDS_MAX:
+            first, last = max(1, seq - AROUND), min(last, seq + AROUND)
+        inside = pl.col("seq").is_between(first, last)
+        records = records_between(self._log, first, last).select(COLUMNS)
+        self._records = records.filter(inside).collect()
+        self._first, self._last = first, last
+
+    def _up_to(self, seq: int) -> pl.DataFrame:
+        """Those that are read, up to one."""
+        return self._records.head(seq - self._first + 1)
 
     @cached_property
     def _read(self) -> pl.DataFrame:
@@ -164,7 +193,7 @@ class Travel:
         return self._log.stream("notes").with_columns(pl.col("kind").cast(pl.String)).collect()
 
     def _row(self, seq: int) -> Row:
-        row = self._records.row(seq - 1, named=True)
+        row = self._records.row(seq - self._first, named=True)
         payload = row["payload"]
         return row | {"payload": None if payload is None else _payload(payload)}
 
@@ -173,7 +202,7 @@ class Travel:
 
     def _state(self, seq: int) -> str:
         """The leaf after a record; a record that is no transition has that of the one before."""
-        moved = self._of_loops(self._records.head(seq)).filter(pl.col("to").is_not_null())
+        moved = self._of_loops(self._up_to(seq)).filter(pl.col("to").is_not_null())
         return str(moved["to"][-1]) if moved.height else ""
 
     def _levels(self, leaf: str, seq: int) -> Iterator[Level]:
@@ -186,7 +215,7 @@ class Travel:
 
     def _instance(self, table: str, holder: str, seq: int) -> int:
         """The number of the instance that a level is in; 0 where no record has told it yet."""
-        for at in range(seq - 1, -1, -1):
+        for at in range(seq - self._first, -1, -1):
             machine, instance, target = self._records.select("machine", "instance", "to").row(at)
             if machine == table:
                 return int(instance)
@@ -230,15 +259,15 @@ class Travel:
     def _attempts(self, records: pl.DataFrame, seq: int) -> dict[int, int]:
         """Sends of each instruction of the tick."""
         inner, _ = self._nesting.levels[-1]
-        tick = records.slice(seq - len(self._tick(seq)))
+        tick = records.tail(len(self._tick(seq)))
         sent = tick.filter(pl.col("machine") == inner).group_by("instance").agg(pl.max("attempt"))
         return dict(sent.sort("instance").rows())
 
     def _tick(self, seq: int) -> range:
         """The numbers of the records of the tick up to one."""
         outer, _ = self._nesting.levels[0]
-        ticks = self._records.head(seq).filter(machine=outer, event="tick")
-        return range(int(ticks["seq"][-1]) if ticks.height else 1, seq + 1)
+        ticks = self._up_to(seq).filter(machine=outer, event="tick")
+        return range(int(ticks["seq"][-1]) if ticks.height else self._first, seq + 1)
 
     def _positions(self, seq: int) -> dict[str, Held]:
         known = self._read.filter(pl.col("seq") <= seq).unique("key", keep="last").sort("key")
@@ -267,8 +296,19 @@ class Travel:
             del row["payload"]
             yield row
 
-    def _matching(self, jump: Jump) -> pl.DataFrame:
-        return self._records.filter(is_of(jump, self._nesting))
+    def _matching(self, jump: Jump) -> pl.Series:
+        """The numbers of all records of a sort, in order, also of those that are not read."""
+        if jump not in self._found:
+            found = self._log.first(is_of(jump, self._nesting), max(1, self.last_seq))
+            self._found[jump] = found.select("seq").collect()["seq"]
+        return self._found[jump]
+
+
+def records_between(log: Log, first: int, last: int) -> pl.LazyFrame:
+    """The records of a stretch of a log, and some around them: others are not even unfolded."""
+    following = pl.col("seq").shift(-1, fill_value=last + 1)
+    paths = log.stream("paths").filter((following > first) & (pl.col("seq") <= last))
+    return log.records(paths)
 
 
 def _inside(leaf: str, nesting: Nesting) -> str:

@@ -29,7 +29,7 @@ function pairs(rows) {
 function grid(names, rows, numbers = []) {
   const cell = (value, at) => el("td", { class: numbers.includes(names[at]) ? "number" : "" }, value);
   return el("table", {},
-    el("thead", {}, el("tr", {}, ...names.map((name) => el("th", { scope: "col" }, name)))),
+    el("thead", {}, el("tr", {}, ...names.map((name) => el("th", { scope: "col", class: numbers.includes(name) ? "number" : "" }, name)))),
     el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map(cell)))));
 }
 

@@ -11,7 +11,8 @@ function buildReport() {
     ...(total > rows.length ? [el("p", { class: "warn" }, `The first ${rows.length.toLocaleString("en")} are listed here.`)] : []),
     el("div", { class: "side" },
       el("div", {}, el("h3", {}, "Time in state"), timesShown(times)),
-      el("div", {}, el("h3", {}, "Notes and verdicts other than a plain match"), counted(told.notes),
+      el("div", {}, el("h3", {}, "Tolerances used"), tolerances(new Table(told.tolerances)),
+        el("h3", {}, "Notes and verdicts other than a plain match"), counted(told.notes),
         el("h3", {}, "Kinds of record"), counted(told.kinds), el("h3", {}, "Coverage"), ...coverage(told.coverage))));
 }
 
@@ -33,6 +34,14 @@ function exceptionRows(rows) {
   return grid(["record", "sort", "time", "machine", "from", "event", "to"], lines);
 }
 
+/** Differences that no venue explains, and that were accepted as it was declared. */
+function tolerances(used) {
+  const lines = used.seq.map((seq, row) => [
+    used.text("key", row), used.text("times", row), used.text("amount", row), linkTo(seq),
+  ]);
+  return lines.length ? grid(["position", "how often", "in all", "last"], lines, ["how often", "in all", "last"]) : el("p", {}, "None.");
+}
+
 function timesShown(times) {
   const lines = Array.from({ length: times.state.length }, (_, row) => [
     times.state.at(row), times.times.at(row).toLocaleString("en"),
@@ -42,8 +51,12 @@ function timesShown(times) {
 }
 
 function coverage(told) {
-  const never = (names) => el("ul", {}, ...names.map((name) => el("li", { class: "mono" }, name)));
-  return [["states", "visited", told.states, told.states_never], ["moves", "made", told.moves, told.moves_never]].map(
-    ([noun, done, of, names]) => el("details", {},
-      el("summary", {}, `${of - names.length} of ${of} ${noun} ${done}; those never ${done}`), never(names)));
+  const { states, moves, refusals, states_never: unseen, moves_never: unmade, refused } = told;
+  const rows = [
+    [`${states - unseen.length} of ${states} states visited; those never visited`, unseen],
+    [`${moves - unmade.length} of ${moves} moves made; those never made`, unmade],
+    [`${refused.length} of ${refusals} refusals met; those met`, refused],
+  ];
+  return rows.map(([words, names]) => el("details", {},
+    el("summary", {}, words), el("ul", {}, ...names.map((name) => el("li", { class: "mono" }, name)))));
 }

@@ -11,8 +11,8 @@ function buildHead() {
     ["what if", head.fork],
     ["outcome", [head.ending || "no end in the log", head.reason].filter(Boolean).join(": ")],
     ["rests in", head.state],
-    ["counts", `${many(head.ticks, "tick")}, ${many(of, "record")}, ` + ["instructions", "fills", "moves", "notes"]
-      .filter((name) => name in head.counts).map((name) => `${head.counts[name].toLocaleString("en")} ${name}`).join(", ")],
+    ["counts", `${many(head.ticks, "tick")}, ${many(of, "record")}, ` + ["instruction", "fill", "move", "note"]
+      .filter((name) => `${name}s` in head.counts).map((name) => many(head.counts[`${name}s`], name)).join(", ")],
     ...Object.entries(head.digests).map(([name, digest]) => [`SHA-256 of ${name}`, digest]),
     ["versions", Object.entries(head.versions).map(([name, version]) => `${name} ${version}`).join(", ")],
     ["this page", `made ${head.made} by ${head.made_by}`],
