@@ -6,6 +6,7 @@ import pytest
 
 from tests.bugs import go_on_before_it_is_resolved
 from tests.cli.conftest import Verifill
+from tests.sweep.processes import COMMAND, is_alive, kill, process, until
 from verifill.checking.promela.export import promela
 from verifill.checking.promela.judge import MODEL, Judgement
 from verifill.cli import check_spin
@@ -26,6 +27,16 @@ def test_what_was_explored_is_told_with_every_rule(command: Verifill) -> None:
 
 def test_processes_of_their_own_find_the_same(command: Verifill) -> None:
     assert command(*CRASH).stdout == command(*CRASH[:-1], "2").stdout
+
+
+def test_processes_of_their_own_end_with_the_command_though_it_is_killed(tmp_path: Path) -> None:
+    words = ("check", "one", "--workers", "2", "--out", tmp_path)
+    with process(*COMMAND, *words, cwd=tmp_path) as command:
+        children = Path(f"/proc/{command.pid}/task/{command.pid}/children")
+        until(lambda: len(children.read_text().split()) == 3, "two workers, and who counts them")
+        workers = [int(pid) for pid in children.read_text().split()]
+        kill(command.pid)
+        until(lambda: not any(map(is_alive, workers)), "orphans to end")
 
 
 def test_a_run_that_breaks_a_rule_is_told_step_by_step_and_its_log_is_kept(

@@ -15,6 +15,7 @@ from verifill.checking.explorer import Outcome, Runner, outcome
 from verifill.checking.scopes import Scope
 from verifill.faults.hazard import Scene
 from verifill.faults.matrix import Matrix
+from verifill.workers import begin
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def runner(scope: Scope, work: Path, workers: int = 1) -> Generator[Runner]:
     if workers == 1:
         yield partial(_here, run)
         return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=begin)
     try:
         yield partial(pool.map, run, chunksize=4)
     finally:

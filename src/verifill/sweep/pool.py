@@ -3,26 +3,23 @@
 import multiprocessing
 import os
 import signal
-import sys
-import threading
 from collections.abc import Generator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import wait
 from typing import Final
 
 from attrs import define, field
 
 from verifill.sweep.working import Interrupted, Row, Task, work
+from verifill.workers import begin
 
 THREADS: Final = "POLARS_MAX_THREADS"  # each worker has one core
-ORPHANED: Final = 3
 
 
 def _executor() -> ProcessPoolExecutor:
     # spawned, so that no lock or thread of this process is copied into them
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, mp_context=context, initializer=_begin)
+    return ProcessPoolExecutor(1, mp_context=context, initializer=begin)
 
 
 @define
@@ -104,17 +101,3 @@ def pool(workers: int) -> Generator[Pool]:
         made.kill()
         if before is None:
             del os.environ[THREADS]
-
-
-def _begin() -> None:
-    """In a worker: Ctrl-C is for the process that started it, and it ends when that does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent:
-        wait([parent.sentinel])
-        sys.stderr.flush()
-        os._exit(ORPHANED)
