@@ -24,6 +24,7 @@ from verifill.engine.verify.order import at_rest, ends_of, order_checks, recover
 from verifill.engine.verify.records import read
 from verifill.engine.verify.submits import repeats_check
 from verifill.engine.verify.sums import sums
+from verifill.engine.verify.tolerances import tolerated
 from verifill.engine.verify.verdict import Check, Fault, Open, Verdict, checked
 from verifill.engine.verify.words import words
 
@@ -98,6 +99,7 @@ def _of_chunks(log: Log, machine: Machine) -> Checked:
         checks += [*order, rest, recovered(rows, opened), *evidence_checks(ends, log.stream)]
         checks.append(sums(verified(ends, rows), log.chunks(), log.header))
         checks.append(rolled_back(rows, ends, log.stream))
+        checks.append(tolerated(log.stream, log.header))
         return checks, opened, int(rows["count"].sum()), root
     return checks, [], 0, root
 
@@ -139,6 +141,7 @@ def _of_records(log: Log, machine: Machine, anchor: Anchor | None) -> Checked:
         checks += evidence_checks(ends, told.stream)
         checks.append(sums(verified(ends, rows), [told.stream], log.header))
         checks.append(rolled_back(rows, ends, told.stream))
+        checks.append(tolerated(told.stream, log.header))
         checks.append(resolved_as_told(rows, told.stream))
         return checks, opened, frame.height, told.root
     return checks, [], frame.height, told.root

@@ -9,8 +9,15 @@ import pytest
 
 from tests.engine.test_verify_records import Row, change, faults, of, put
 from tests.machines.lives import Moments
-from tests.machines.support import buy
+from tests.machines.support import BTC, buy
+from tests.machines.test_live_loop import tolerant
 from tests.machines.test_lives import PLANS, world
+from tests.rechained import rechained
+from verifill.engine.digest import canonical_json
+from verifill.engine.log.anchor import FileAnchor
+from verifill.engine.log.writer import HEADER
+from verifill.engine.verify.log import verify
+from verifill.engine.verify.verdict import Verdict
 
 
 @pytest.fixture
@@ -131,3 +138,41 @@ def test_a_step_that_nothing_took_back_is_found_where_its_chain_is_rolled_back(
         f"{number} back, which was executed"
         for number in (1, 2, 4, 5)
     ] == [what for _, what in faults(log)["rolled back"]]
+
+
+def declared(log: Path, folder: Path, budget: str | None) -> Verdict:
+    """What is found if the header had declared so much a day for bitcoin."""
+    header = json.loads((log / HEADER).read_bytes())
+    told = {} if budget is None else {BTC: {"budget": budget}}
+    header["config"] = {"seed": 1, "tolerances": told}
+    (log / HEADER).write_bytes(canonical_json(header))
+    copy = rechained(log, folder, lambda records: records)
+    return verify(copy, anchor=FileAnchor(Path(f"{copy}.anchor")))
+
+
+@pytest.mark.parametrize("budget", ["0.00000003", "1"])
+def test_what_was_accepted_within_its_declared_budget_conforms(tmp_path: Path, budget: str) -> None:
+    assert declared(tolerant(tmp_path / "lived").log, tmp_path / "copy", budget).conforms
+
+
+@pytest.mark.parametrize(
+    ("budget", "units", "days"),
+    [("0.00000002", 2, [3]), ("0", 0, [3, 2]), ("much", 0, [3, 2]), (None, 0, [3, 2])],
+)
+def test_more_than_was_declared_for_a_day_is_found(
+    tmp_path: Path, budget: str | None, units: int, days: list[int]
+) -> None:
+    verdict = declared(tolerant(tmp_path / "lived").log, tmp_path / "copy", budget)
+
+    (found,) = (check for check in verdict.checks if check.count)
+    assert "tolerances" == found.name
+    told = f"units were accepted of {BTC} on its day, and {units} were declared"
+    assert [f"{spent} {told}" for spent in days] == [fault.what for fault in found.faults]
+
+
+def test_where_a_program_has_declared_it_the_budget_is_not_looked_at(tmp_path: Path) -> None:
+    (found,) = (
+        check for check in verify(tolerant(tmp_path).log).checks if check.name == "tolerances"
+    )
+
+    assert found.skipped.startswith("the header declares no budget")
