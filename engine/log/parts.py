@@ -22,6 +22,7 @@ from typing import Final, Protocol, Self
 import msgspec
 from msgspec import Struct
 
+from verifill.engine.collector import paused
 from verifill.engine.log.chain import Anchored, beginning, check_end, ended, follow
 from verifill.engine.log.connection import (
     Connection,
@@ -136,7 +137,7 @@ def verify(
         LogError: see `chain.follow` and `chain.check_end`.
     """
     looking, acknowledged = look or Blind(), marked(path.parent)  # before the end can move on
-    with ExitStack() as held:
+    with paused(), ExitStack() as held:
         first, *others = _parts(connection, path, origin, anchored, looking)
         helpers: list[_Helper] = []
         with suppress(OSError):  # no process to be had: it takes longer
@@ -229,7 +230,7 @@ def check(given: str) -> bytes:
     path = Path(part.path)
     module, name = part.look
     look: Look = getattr(import_module(module), name)()
-    with closing(connect_to_read(path)) as connection:
+    with paused(), closing(connect_to_read(path)) as connection:
         (before,) = batches_after(connection, path, part.after - 1, part.after)
         began = ended(before, beginning(part.origin), part.origin)
         batches = batches_after(connection, path, part.after, part.upto)

@@ -192,8 +192,11 @@ def intent_checks(rows: pl.DataFrame, machine: Machine) -> list[Check]:
     place = pl.struct("instruction", "attempt", "epoch")
     noted = pl.when(pl.col("kind") == INTENT).then(place).forward_fill()
     dry = [leaf for leaf in machine.flat.leaves if is_dry(leaf)]
-    sent = rows.with_columns(intent=noted).filter(
-        (pl.col("answers") > 0) & ~pl.col("source").cast(pl.String).is_in(dry)
+    sent = (
+        rows.select("seq", "kind", "instruction", "attempt", "epoch", "answers", "source")
+        .filter((pl.col("kind") == INTENT) | (pl.col("answers") > 0))
+        .with_columns(intent=noted)
+        .filter((pl.col("answers") > 0) & ~pl.col("source").cast(pl.String).is_in(dry))
     )
     bare = sent.filter((pl.col("intent") != place).fill_null(value=True))
     faults = (
@@ -217,9 +220,11 @@ def intent_checks(rows: pl.DataFrame, machine: Machine) -> list[Check]:
 def _resolved(rows: pl.DataFrame, intents: pl.DataFrame) -> Check:
     """After an intent its instruction goes on; only the last one of a log may wait."""
     later = (
-        rows.filter(pl.col("event").is_not_null() & (pl.col("inner") != ""))
+        rows.lazy()
+        .filter(pl.col("event").is_not_null() & (pl.col("inner") != ""))
         .group_by("instruction")
         .agg(moved=pl.col("seq").max())
+        .collect()
     )
     last = greatest(rows, "instruction")
     odd = (

@@ -95,8 +95,9 @@ class Kept:
     def _carry(self, seqs: Iterable[Any], payloads: Iterable[str]) -> None:
         """Add the rows of streams that payloads hold, with the number of their record."""
         for seq, payload in zip(seqs, payloads, strict=True):
-            if _STREAMS in payload:
-                for name, rows in _streams_of(payload).items():
+            at = payload.rfind(_STREAMS)
+            if at >= 0:
+                for name, rows in _streams_of(payload, at).items():
                     if carried := self._carried.get(name):
                         carried.rows += rows
                         carried.seqs += [seq] * len(rows)
@@ -170,16 +171,19 @@ def _written(frame: pl.DataFrame) -> bytes:
     return file.getvalue()
 
 
-def _streams_of(payload: str) -> Mapping[str, list[list[Any]]]:
+def _streams_of(payload: str, at: int) -> Mapping[str, list[list[Any]]]:
     """The streams of a payload; none if they are not what streams are: it was edited.
 
     They come last, as keys are in order and nothing has a later one: so their value and a
     brace are all that is left. Where that is no value, what was found is a key further in,
     or not the last one, and all is read.
+
+    Args:
+        payload: it.
+        at: where their key stands last in it.
     """
-    at = payload.rfind(_STREAMS) + len(_STREAMS)
     with suppress(msgspec.DecodeError):
-        return _streams_alone(payload[at:-1])
+        return _streams_alone(payload[at + len(_STREAMS) : -1])
     with suppress(msgspec.DecodeError):
         return _told(payload).streams
     return {}

@@ -123,9 +123,9 @@ def _unlike_index(connection: Connection, path: Path, kept: Kept) -> Iterator[Fa
     frame = kept.frame(RECORDS)
     for kind, listed in found.items():
         told = frame.filter(pl.col("kind") == kind)
-        keys, seqs = zip(*listed, strict=True) if listed else ((), ())
+        keys, seqs = map(list, zip(*listed, strict=True)) if listed else ([], [])
         upto = bisect(seqs, kept.last)  # what has come since is looked at the next time
-        if (*told["intent_id"],) != keys[:upto] or (*told["seq"],) != seqs[:upto]:
+        if (keys[:upto], seqs[:upto]) != (told["intent_id"].to_list(), told["seq"].to_list()):
             what = f"is damaged: its index of {kind} does not say what its records say"
             yield Fault(str(path), f"{path} {what}. Restore it from a copy")
 

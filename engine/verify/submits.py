@@ -78,16 +78,22 @@ def _times(first: object, *rest: object) -> int:
 
 def repeats_check(rows: pl.DataFrame) -> Check:
     """Each send was let go by a record of its own, before it and in the same process life."""
-    kind, again = pl.col("kind").cast(pl.String), pl.col("repeats").is_not_null()
-    lets = ((kind == INTENT) | again).cast(pl.Int64)
+    intent, again = pl.col("kind") == INTENT, pl.col("repeats").is_not_null()
+    lets = (intent | again).cast(pl.Int64)
     concerned = again | pl.col("intent_id").is_not_null() | (pl.col("submits") > 0)
-    told = rows.filter(concerned | (kind == INTENT)).with_columns(
-        let=lets.cum_sum().over("epoch") - lets,  # by the records before
-        due=pl.col("intent_id").forward_fill(),
+    told = (
+        rows.lazy()
+        .select("seq", "epoch", "kind", "intent_id", "submits", "repeats")
+        .filter(concerned | intent)
+        .with_columns(
+            let=lets.cum_sum().over("epoch") - lets,  # by the records before
+            due=pl.col("intent_id").forward_fill(),
+        )
+        .collect()
     )
     out = told.filter(pl.col("submits") > 0).sort("seq")
-    sent = pl.col("submits").cum_sum().over("epoch", "let")
-    loose = out.filter((pl.col("let") == 0) | (sent > 1))
+    once_more = pl.all_horizontal(pl.col("epoch", "let") == pl.col("epoch", "let").shift(1))
+    loose = out.filter((pl.col("let") == 0) | (pl.col("submits") > 1) | once_more)
     other = told.filter(again & (pl.col("repeats") != pl.col("due")).fill_null(value=True))
     faults = [
         *(

@@ -186,7 +186,10 @@ def _traded(
     fills = (
         streams("fills")
         .select("seq", "instruction", "quantity", "fee", "fee_asset")
-        .join(each.join(meaning.lazy(), on=_ASKED), on="instruction")
+        .join(
+            each.join(meaning.lazy(), on=_ASKED).select("instruction", "key", "sign", "own"),
+            on="instruction",
+        )
     )
     paid = fills.filter(pl.col("fee_asset").cast(pl.String) == pl.col("own"))
     return (

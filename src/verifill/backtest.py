@@ -1,8 +1,8 @@
 """A backtest, put together from its parts and run to its end."""
 
 import gc
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
@@ -11,6 +11,7 @@ from attrs import Factory, field, frozen
 
 from verifill.ending import Ending
 from verifill.engine.clock import Clock
+from verifill.engine.collector import paused
 from verifill.engine.compile import compile_table
 from verifill.engine.digest import canonical_json, sha256_hex
 from verifill.engine.errors import StrategyError
@@ -158,7 +159,7 @@ def run(
         log.on_chunk = _between_chunks(machine, progress)
         interrupts.watch(loop)
         try:
-            with _collector_paused():
+            with paused():
                 loop.run()
         except Exception as error:
             loop.reason = loop.reason or f"{type(error).__name__}: {error}"
@@ -217,18 +218,6 @@ def _between_chunks(
             progress(machine.context.tick)
 
     return between
-
-
-@contextmanager
-def _collector_paused() -> Generator[None]:
-    """Without the collector, which would walk the whole log again and again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _outcome(loop: FullLoop, machine: Executor, interrupts: Interrupts) -> Outcome:
