@@ -32,10 +32,13 @@ def fetch(
     """Fetch, and say what is there now.
 
     Raises:
-        ConfigError: there is no such exchange.
+        ConfigError: there is no such exchange, or the bars would end before they begin.
     """
     if venue not in DIALECTS:
         msg = f"there is no dialect of {venue!r}; there are {', '.join(DIALECTS)}"
+        raise ConfigError(msg)
+    if until is not None and _ms(until) <= _ms(since):
+        msg = f"--until is {until}, not after --since, {since}; give a later --until"
         raise ConfigError(msg)
     dialect = DIALECTS[venue]
     wanted = Wanted(
