@@ -170,19 +170,17 @@ def check_pages(connection: Connection, path: Path) -> None:
 
 
 def indexed(connection: Connection, path: Path) -> Mapping[str, list[tuple[str | None, int]]]:
-    """What each index that is there lists: kind of records -> their keys and numbers, in order.
+    """What each index lists: kind of records -> their keys and numbers, in order.
 
     Raises:
         LogError: one cannot be read.
     """
     found: dict[str, list[tuple[str | None, int]]] = {}
     for index, kind in _INDEXED.items():
-        there = "SELECT name FROM sqlite_master WHERE name = ?"
         listed = f"INDEXED BY {index} WHERE kind = '{kind}' ORDER BY seq"
         try:
-            if connection.execute(there, (index,)).fetchone():
-                rows = connection.execute(f"SELECT intent_id, seq FROM records {listed}")  # noqa: S608 - no input
-                found[kind] = list(rows)
+            rows = connection.execute(f"SELECT intent_id, seq FROM records {listed}")  # noqa: S608 - no input
+            found[kind] = list(rows)
         except sqlite3.Error as error:
             msg = f"{path} is damaged: its index {index}: {error}. Restore it from a copy"
             raise LogError(msg) from error

@@ -299,3 +299,12 @@ def test_a_live_log_of_the_first_schema_is_refused_with_what_is_read(tmp_path: P
 
     with pytest.raises(LogError, match="has schema 1; this version of Verifill reads 2"):
         open_log(tmp_path / "log")
+
+
+def test_a_head_that_cannot_be_read_is_told_with_its_record(tmp_path: Path) -> None:
+    filled(tmp_path / "log").close()
+    with closing(sqlite3.connect(tmp_path / "log" / "log.sqlite")) as database, database:
+        database.execute("UPDATE records SET head = '[]' WHERE seq = 3")
+
+    with pytest.raises(LogError, match="cannot be read at record 3: its head is damaged"):
+        open_log(tmp_path / "log").records()

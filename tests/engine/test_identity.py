@@ -156,3 +156,15 @@ def test_an_anchor_that_does_not_know_the_first_record_tells_nothing_of_it(log: 
 
     check_same(log, late)
     check_same(log, holding((1, "0" * 64)))
+
+
+def test_a_header_that_may_not_be_read_is_not_called_damaged(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+
+    with pytest.raises(LogError, match="may not be read"):
+        header_fault(log)

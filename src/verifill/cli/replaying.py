@@ -12,7 +12,7 @@ from verifill.engine.errors import ConfigError
 
 CODES = """Exit codes:
   0    identical, or shown
-  1    it departs, not all of it can be run again, or there is nothing to jump to
+  1    it departs, cannot all be run again, or has nothing to jump to
   2    usage or input: command line, configuration, data, strategy, record
   3    the machine, or the log: it cannot be read
   4    a defect of Verifill; please report it
