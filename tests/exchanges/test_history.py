@@ -85,7 +85,7 @@ def test_what_was_fetched_before_an_interruption_is_not_fetched_again(
     again, _ = fetch(running, file)
     klines = [one for one in running.control.arrivals()[before:] if "klines" in one]
 
-    assert (1, 500, False) == (code, had, "Traceback" in said), said
+    assert (3, 500, False) == (code, had, "Traceback" in said), said
     assert (0, 1, HOURS) == (again, len(klines), pl.read_parquet(file).height)
 
 

@@ -9,13 +9,17 @@ from rich.progress import Progress as Bar
 
 from verifill.assembly.quoting import connected
 from verifill.cli.screen import aside, moment, pairs, screen
-from verifill.engine.errors import ConfigError
+from verifill.engine.errors import ConfigError, EnvironmentDefect, NotObserved
 from verifill.venues.ccxt.dialects import DIALECTS
 from verifill.venues.ccxt.history import Fetching, Gap, Wanted
 
 MS = 1_000_000
 TOLD_MAX = 5
 FOREVER_MS = 2**53
+
+
+class ExchangeSilent(EnvironmentDefect):
+    """An exchange could not be reached, or gave no answer that can be read."""
 
 
 def fetch(
@@ -33,6 +37,7 @@ def fetch(
 
     Raises:
         ConfigError: there is no such exchange, or the bars would end before they begin.
+        ExchangeSilent: the exchange does not answer; what was fetched is kept.
     """
     if venue not in DIALECTS:
         msg = f"there is no dialect of {venue!r}; there are {', '.join(DIALECTS)}"
@@ -65,8 +70,18 @@ def fetch(
         def told(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        bars, gaps = Fetching(wanted, client, to).run(told)
+        fetching = Fetching(wanted, client, to)
+        try:
+            bars, gaps = fetching.run(told)
+        except NotObserved as error:
+            raise ExchangeSilent(_silent(venue, port, error, fetching.part)) from error
     screen().print(pairs("", _summary(to, bars, gaps)))
+
+
+def _silent(venue: str, port: int, error: NotObserved, part: Path) -> str:
+    where = f"on port {port} of this machine" if port else "where ccxt looks for it"
+    kept = f"What came before is kept in {part}. " if part.exists() else ""
+    return f"{venue} does not answer {where}: {error}. {kept}Run the same command again"
 
 
 def _summary(to: Path, bars: int, gaps: list[Gap]) -> list[tuple[str, object]]:
