@@ -169,18 +169,17 @@ def check_pages(connection: Connection, path: Path) -> None:
         raise LogError(msg)
 
 
-def indexed(connection: Connection, path: Path) -> Mapping[str, list[tuple[str | None, int]]]:
-    """What each index lists: kind of records -> their keys and numbers, in order.
+def indexed(connection: Connection, path: Path) -> Mapping[str, Mapping[int, str | None]]:
+    """What each index lists: kind of records -> their numbers, each with its key.
 
     Raises:
         LogError: one cannot be read.
     """
-    found: dict[str, list[tuple[str | None, int]]] = {}
+    found: dict[str, Mapping[int, str | None]] = {}
     for index, kind in _INDEXED.items():
-        listed = f"INDEXED BY {index} WHERE kind = '{kind}' ORDER BY seq"
+        listed = f"INDEXED BY {index} WHERE kind = '{kind}'"
         try:
-            rows = connection.execute(f"SELECT intent_id, seq FROM records {listed}")  # noqa: S608 - no input
-            found[kind] = list(rows)
+            found[kind] = dict(connection.execute(f"SELECT seq, intent_id FROM records {listed}"))  # noqa: S608 - no input
         except sqlite3.Error as error:
             msg = f"{path} is damaged: its index {index}: {error}. Restore it from a copy"
             raise LogError(msg) from error

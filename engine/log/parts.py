@@ -37,8 +37,8 @@ from verifill.engine.log.record import Origin, Tail
 PART_ROWS: Final = 50_000
 """No part is shorter: to start a helper takes as long as to follow some ten thousand records."""
 
-AHEAD_ROWS: Final = 50_000
-"""How many records this process follows before a helper has begun."""
+AHEAD_ROWS: Final = 80_000
+"""How many records are followed in the time that a helper takes to begin, and to hand over."""
 
 PARTS_MAX: Final = 4
 SOUND: Final = b"sound"

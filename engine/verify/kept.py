@@ -39,14 +39,18 @@ _SCHEMAS: Mapping[str, Mapping[str, pl.DataType]] = {RECORDS: {**PICKED, **READ}
 }
 
 
+_Row = tuple[Any, ...]
+"""Of a stream: made in half the time that a list takes."""
+
+
 class Told(Struct):
     """A payload, as far as it is evidence."""
 
-    streams: dict[str, list[list[Any]]] = {}
+    streams: dict[str, list[_Row]] = {}
 
 
 _told = msgspec.json.Decoder(Told).decode
-_streams_alone = msgspec.json.Decoder(dict[str, list[list[Any]]]).decode
+_streams_alone = msgspec.json.Decoder(dict[str, list[_Row]]).decode
 _STREAMS: Final = '"streams":'
 
 
@@ -55,7 +59,7 @@ class _Carried:
     """Rows of a stream, and of each the number of the record that carries it."""
 
     seqs: list[Any] = field(factory=list[Any])
-    rows: list[list[Any]] = field(factory=list[list[Any]])
+    rows: list[_Row] = field(factory=list[_Row])
 
 
 class Kept:
@@ -171,7 +175,7 @@ def _written(frame: pl.DataFrame) -> bytes:
     return file.getvalue()
 
 
-def _streams_of(payload: str, at: int) -> Mapping[str, list[list[Any]]]:
+def _streams_of(payload: str, at: int) -> Mapping[str, list[_Row]]:
     """The streams of a payload; none if they are not what streams are: it was edited.
 
     They come last, as keys are in order and nothing has a later one: so their value and a

@@ -1,6 +1,5 @@
 """A durable log record by record: its chain, and the rows and evidence that are checked."""
 
-from bisect import bisect
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -120,12 +119,11 @@ def _unlike_index(connection: Connection, path: Path, kept: Kept) -> Iterator[Fa
     except LogError as error:
         yield Fault(str(path), str(error))
         return
-    frame = kept.frame(RECORDS)
+    frame, last = kept.frame(RECORDS), kept.last  # what has come since is looked at next time
     for kind, listed in found.items():
         told = frame.filter(pl.col("kind") == kind)
-        keys, seqs = map(list, zip(*listed, strict=True)) if listed else ([], [])
-        upto = bisect(seqs, kept.last)  # what has come since is looked at the next time
-        if (keys[:upto], seqs[:upto]) != (told["intent_id"].to_list(), told["seq"].to_list()):
+        keys = dict(zip(told["seq"].to_list(), told["intent_id"].to_list(), strict=True))
+        if keys != {seq: key for seq, key in listed.items() if seq <= last}:
             what = f"is damaged: its index of {kind} does not say what its records say"
             yield Fault(str(path), f"{path} {what}. Restore it from a copy")
 
