@@ -11,7 +11,7 @@ from verifill.engine.errors import AmountError
 from verifill.engine.verify.verdict import Check, Fault, checked
 
 TOLERANCE: Final = "TOLERANCE"
-"""Cause of a row of the ledger: a difference that was accepted, and goes to suspense."""
+"""Cause of a row of the ledger, as `venues.orders` names it: a difference that was accepted."""
 
 DAY_NS: Final = 86_400 * 10**9
 CLAIM: Final = "what was accepted without a cause is within its day's declared budget"
