@@ -11,6 +11,7 @@ MEMORY := $(shell df --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 >
 READY := .venv/.ready
 KERNEL := build/kernel
 SITE := build/site
+PEERS := build/peers
 
 # Compiled modules are kept, whatever the shell says: hundreds of processes import them.
 export PYTHONDONTWRITEBYTECODE :=
@@ -38,7 +39,7 @@ $(READY): pyproject.toml constraints.txt
 kernel: $(KERNEL)/.ready ## compile what every tick goes through (needs a C compiler; optional)
 
 $(KERNEL)/.ready: $(READY) setup.py $(shell find engine machines venues src -name '*.py')
-	mkdir -p build && find build -mindepth 1 -maxdepth 1 ! -path $(SITE) -exec rm -rf {} +
+	mkdir -p build && find build -mindepth 1 -maxdepth 1 ! -path $(SITE) ! -path $(PEERS) -exec rm -rf {} +
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index \
 		--target $(KERNEL) .
 	PYTHONPATH=$(KERNEL) $(BIN)/python -m verifill --version

@@ -25,6 +25,7 @@ KERNEL = (
     "engine/log/line.py",
     "engine/log/live.py",
     "engine/log/mark.py",
+    "engine/log/packed.py",
     "engine/log/stored.py",
     "engine/log/writer.py",
     "engine/paths.py",

@@ -16,7 +16,6 @@ from bench.meter import Meter, tell
 from verifill.backtest import EXECUTORS, Parts, run
 from verifill.ending import Ending
 from verifill.machines.strategy import Plan, PlanReport, Positions
-from verifill.venues.data.generate import Walk, bars
 from verifill.venues.data.history import HEADER, History
 from verifill.venues.data.prepare import prepare
 from verifill.venues.data.sources import BarFile
@@ -53,6 +52,8 @@ INSTRUMENT = Instrument(
 
 def history_of(folder: Path, rows: int) -> Path:
     """A prepared history of so many generated bars; made if it is not there."""
+    from verifill.venues.data.generate import Walk, bars  # noqa: PLC0415 - no run needs it
+
     target = folder / f"bars-{rows}-seed-{SEED}"
     if not (target / HEADER).exists():
         file = target / "bars.parquet"

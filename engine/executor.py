@@ -19,6 +19,36 @@ IGNORED_MOVE: Final = Move.IGNORED
 REFUSED_MOVE: Final = Move.REFUSED
 
 
+class UsualRow:
+    """What is recorded of an instruction that went the usual way; see `engine.log.usual`.
+
+    Args:
+        kind: what it has in common with others, by number.
+
+    Attributes:
+        kind: likewise.
+        ref: the venue's reference of the fill.
+        seq: number of the transition that starts the instruction.
+        quantity: that was asked for, and filled, in units.
+        price: of the fill, in ticks.
+        fee: what it cost, in units of the asset that it is taken in.
+        base_total: of the base asset, after it, in units.
+        base_low: least total that was expected.
+        base_high: greatest.
+        quote_total: likewise of the quote asset.
+        quote_low: least.
+        quote_high: greatest.
+    """
+
+    def __init__(self, kind: int) -> None:
+        self.kind: Final = kind
+        self.ref = ""
+        self.seq = 0
+        self.quantity = self.price = self.fee = 0
+        self.base_total = self.base_low = self.base_high = 0
+        self.quote_total = self.quote_low = self.quote_high = 0
+
+
 class Context:
     """What all transitions of one recorded path have in common.
 
@@ -40,7 +70,7 @@ class Context:
         self.chain = 0
         self.instruction = 0
         self.attempt = 0
-        self.usual: tuple[str | int, ...] | None = None
+        self.usual: UsualRow | None = None
 
 
 class PathLog(Protocol):
@@ -82,7 +112,7 @@ class Executor(ABC):
         self.node = self.paths.nodes[compiled.initial]
         self.base = 0
         self.context = Context()
-        self._log = log
+        self._record = log.path  # bound once: every tick calls it
         self._codes = {event: code for code, event in enumerate(compiled.events)}
 
     @property
@@ -128,7 +158,7 @@ class Executor(ABC):
         node, base = self.node, self.base
         depth = node.depth
         if depth:
-            self._log.path(base + 1, node.number, self.context)
+            self._record(base + 1, node.number, self.context)
             self.base = base + depth
             self.node = node.root
 

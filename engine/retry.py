@@ -4,10 +4,12 @@ The machines ask it two questions and keep the count themselves, because a retry
 row of a table and not a loop around a call.
 """
 
+from typing import TYPE_CHECKING
+
 from attrs import field, frozen, validators
-from tenacity import RetryCallState, Retrying
-from tenacity.stop import stop_after_attempt
-from tenacity.wait import wait_exponential
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 
 @frozen(kw_only=True)
@@ -28,16 +30,22 @@ class RetryPolicy:
 
     def exhausted(self, attempt: int) -> bool:
         """Whether the attempt with this number, counted from 1, was the last."""
+        from tenacity.stop import stop_after_attempt  # noqa: PLC0415 - most runs never retry
+
         return stop_after_attempt(self.attempts)(_after(attempt))
 
     def wait_after_s(self, attempt: int) -> float:
         """Seconds to wait after the attempt with this number: 5, 10, 20 by default."""
+        from tenacity.wait import wait_exponential  # noqa: PLC0415 - likewise
+
         wait = wait_exponential(multiplier=self.wait_s, exp_base=self.factor, max=self.wait_max_s)
         return wait(_after(attempt))
 
 
-def _after(attempt: int) -> RetryCallState:
+def _after(attempt: int) -> "RetryCallState":
     """The state that tenacity's strategies read."""
+    from tenacity import RetryCallState, Retrying  # noqa: PLC0415 - likewise
+
     state = RetryCallState(Retrying(), None, (), {})
     state.attempt_number = attempt
     return state

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from verifill.engine.executor import Executor
+from verifill.engine.executor import Executor, UsualRow
 from verifill.machines.desk import Desk
 from verifill.machines.execution import ExecutionManager
 from verifill.machines.full_loop import FullEvent
@@ -45,13 +45,13 @@ class Way:
         lane: the terms.
         venue: where orders go.
         submit: sends one there.
-        kind: what the log's rows of it have in common, by number.
+        row: of the trade made last, for the log.
     """
 
     lane: Lane
     venue: Venue
     submit: Callable[[Request], Receipt]
-    kind: int
+    row: UsualRow
 
 
 class Express:
@@ -137,26 +137,20 @@ class Express:
         if ledger is None:
             machine.fire(self._manager.answered(self._hand_over(way, order), receipt))
             return self._manager.seen(reading)
-        number = context.instruction
-        context.usual = (
-            lane.ref,
-            machine.base + machine.node.depth,
-            now_ns,
-            context.tick,
-            number,
-            way.kind,
-            lane.units,
-            lane.price,
-            lane.fee,
+        row = context.usual = way.row
+        row.ref = lane.ref
+        row.seq = machine.base + machine.node.depth
+        row.quantity, row.price, row.fee = lane.units, lane.price, lane.fee
+        row.base_total, row.base_low, row.base_high = (
             lane.base_total,
             lane.base_low,
             lane.base_high,
-            lane.quote_total,
-            lane.quote_low,
-            lane.quote_high,
         )
+        row.quote_total, row.quote_low, row.quote_high = (
+            lane.quote_total, lane.quote_low, lane.quote_high
+        )  # fmt: skip
         monitor.settle(ledger, NOTHING, NOTHING, now_ns)
-        self._desk.legs = number
+        self._desk.legs = context.instruction
         machine.fire_all(verified)
         return None
 
@@ -178,4 +172,4 @@ class Express:
         lane, tracked = venue.lane(trade), self._monitor.totals
         if lane and lane.base_key in tracked and lane.quote_key in tracked:
             kind = self._records.kind_of(trade, lane.ticket)
-            self._ways[key] = Way(lane, venue, venue.submit, kind)
+            self._ways[key] = Way(lane, venue, venue.submit, UsualRow(kind))

@@ -98,6 +98,7 @@ class FullLoop:
     ) -> None:
         self._machine = machine
         self._clock = clock
+        self._next_tick = clock.next_tick  # bound once: every tick calls it
         self._market = market
         self._strategy = self._decider = strategy  # one may decide in the other's place
         self._desk = desk
@@ -207,7 +208,7 @@ class FullLoop:
         machine.cut()
         context = machine.context
         context.chain = context.instruction = context.attempt = 0
-        if self._stopping or not self._clock.next_tick():
+        if self._stopping or not self._next_tick():
             return FullEvent.FINISH
         context.tick += 1
         context.time_ns = self._clock.now_ns

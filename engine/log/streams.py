@@ -16,6 +16,9 @@ CODE = "code"  # a text from a small set, stored as a number (see `Writer.code`)
 INT = "int"
 AMOUNT = "amount"  # an exact integer of any size that a chain can hold
 
+Take = Callable[[], pl.DataFrame]
+"""Makes a frame of rows that were taken; whichever thread writes them does that, too."""
+
 _DTYPES: Mapping[str, pl.DataType] = {
     TEXT: pl.String(),
     CODE: pl.Int32(),
@@ -50,29 +53,17 @@ class Stream:
         packed = sum(piece.height for piece in self._pieces)
         return packed + len(self._values) // len(self.columns)
 
-    def write(self, path: Path) -> None:
-        """Write the rows as Parquet.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
-        write_parquet(self.frame(), path)
-
-    def clear(self) -> None:
-        """Forget the rows; they are written."""
-        self._pieces.clear()
-        self._values.clear()
+    def taken(self) -> Take:
+        """All rows, none of which are left; called, and once, it makes a frame of them."""
+        self.pack()
+        pieces, self._pieces = self._pieces or [self._piece()], []
+        return lambda: pl.concat(pieces)
 
     def pack(self) -> None:
         """Turn the rows that came since the last time into columns."""
         if self._values:
             self._pieces.append(self._piece())
             self._values.clear()
-
-    def frame(self) -> pl.DataFrame:
-        """The rows not yet written."""
-        self.pack()
-        return pl.concat(self._pieces or [self._piece()])
 
     def _piece(self) -> pl.DataFrame:
         width = len(self.columns)

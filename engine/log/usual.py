@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
+from verifill.engine.log.packed import NUMBERS, Packed
 from verifill.engine.log.schema import STREAMS
-from verifill.engine.log.streams import AMOUNT, INT, TEXT, Stream, dtype_of
+from verifill.engine.log.streams import AMOUNT, INT, TEXT, Stream, Take, dtype_of
 
 NAME = "usual"
 COLUMNS: Mapping[str, str] = (
@@ -35,15 +36,38 @@ Kind = tuple[int, int, int, int, int, int, int, int, int]
 
 
 class Usual(Stream):
-    """The rows not yet written: what a path's context has as `usual`, then how the path ends.
+    """The rows not yet written: those that are packed, and after them those that did not fit.
 
     Attributes:
         kinds: what rows may have in common, by number; see KIND.
+        packed: takes rows, as long as they fit.
     """
 
     def __init__(self) -> None:
         super().__init__(NAME, COLUMNS)
         self.kinds: dict[Kind, int] = {}
+        self.packed = Packed()
+
+    @property
+    def rows(self) -> int:
+        """How many rows are not yet written."""
+        return len(self.packed.refs) + super().rows
+
+    def taken(self) -> Take:
+        """See `Stream.taken`."""
+        whole = super().taken()
+        numbers, refs = self.packed.taken()
+        return lambda: pl.concat([_unpacked(numbers, refs), whole()]) if refs else whole()
+
+
+def _unpacked(numbers: bytes, refs: list[str]) -> pl.DataFrame:
+    """The rows that these bytes are; see `engine.log.packed`."""
+    shape = pl.Array(pl.Int64(), len(NUMBERS) * len(refs))
+    flat = pl.Series([numbers], dtype=pl.Binary()).bin.reinterpret(dtype=shape)
+    table = flat.reshape((len(refs), len(NUMBERS))).arr.to_struct(fields=NUMBERS).struct.unnest()
+    return table.with_columns(ref=pl.Series(refs, dtype=pl.String())).select(
+        pl.col(name).cast(dtype_of(kind)) for name, kind in COLUMNS.items()
+    )
 
 
 def stands_for(name: str) -> Mapping[str, int]:

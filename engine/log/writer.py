@@ -10,12 +10,14 @@ from typing import Any, Final, Self, cast
 
 from polars.exceptions import PolarsError
 
+from verifill.engine.beside import Beside
 from verifill.engine.digest import canonical_json, sha256_file, sha256_hex
 from verifill.engine.errors import LogError, LogExists
 from verifill.engine.executor import Context
 from verifill.engine.log.lock import LOCK, Lock
+from verifill.engine.log.packed import values_of
 from verifill.engine.log.schema import SCHEMA_VERSION, STREAMS
-from verifill.engine.log.streams import Stream
+from verifill.engine.log.streams import Stream, Take, write_parquet
 from verifill.engine.log.usual import NAME, Usual
 from verifill.engine.paths import Paths
 
@@ -53,7 +55,7 @@ class Writer:
     Attributes:
         streams: name -> stream; whoever has a record appends it there.
         codes: text -> its number.
-        on_chunk: called after each chunk is written.
+        on_chunk: called as each chunk is handed over to be written.
     """
 
     def __init__(
@@ -68,12 +70,14 @@ class Writer:
         self._append_path = self.streams["paths"].append
         self.usual = Usual()
         self._append_usual = self.usual.append
+        self._packed = self.usual.packed
         self._all: Sequence[Stream] = (*self.streams.values(), self.usual)
         self._paths: Paths | None = None
         self.codes = Codes()
         self._noted = (0, 0, 0)  # nodes, codes and kinds that earlier manifest lines hold
         self._chunk = 0
         self._failed = False
+        self._beside = Beside()  # where a chunk is written
         self.on_chunk: Callable[[], None] = _nothing
         self._rows = 0
         self._loose = 0  # rows that came since the streams were packed
@@ -100,12 +104,11 @@ class Writer:
 
     def path(self, seq: int, number: int, context: Context) -> None:
         """Record a path whose first transition has this sequence number."""
-        usual = context.usual
-        if usual:
+        row = context.usual
+        if row is not None:
             context.usual = None
-            append = self._append_usual
-            append(usual)
-            append((seq, number))
+            if not self._packed.add(row, context, seq, number):
+                self._append_usual(values_of(row, context, seq, number))
         else:
             self._append_path(
                 (
@@ -123,47 +126,70 @@ class Writer:
             self._pack()
 
     def _pack(self) -> None:
-        """Keep the rows that came in less room; a whole chunk of them is written."""
+        """Keep the rows that came in less room; a whole chunk of them is handed over."""
         self._rows += self._loose
         self._loose = 0
         if self._rows >= CHUNK_ROWS:
-            self.flush()
+            self._hand_over()
             return
         for stream in self._all:
             self._guard(stream.pack, stream.name)
 
     def flush(self) -> None:
-        """Write what there is as one chunk and name it in the manifest.
+        """Write what there is as one chunk, and name it in the manifest.
 
         Raises:
             LogError: it cannot be written; the log is complete up to the chunk before.
         """
-        self._rows = self._loose = 0
-        filled = [stream for stream in self._all if stream.rows]
-        if not filled or self._failed:
-            return
-        files = [self._write(stream) for stream in filled]
-        self._note({"chunk": self._chunk + 1, "files": files} | self._news())
-        self._chunk += 1
-        for stream in filled:
-            stream.clear()
-        self.on_chunk()
+        self._hand_over()
+        self._beside.settle()
+
+    def _hand_over(self) -> None:
+        """Have what there is written as one chunk, beside the run that goes on.
+
+        Raises:
+            LogError: the chunk that was handed over before cannot be written.
+        """
+        self._beside.settle()
+        taken = self._taken()
+        if taken:
+            news = self._news()
+            self._beside.do(lambda: self._write(taken, news))
+            self.on_chunk()
 
     def close(self, end: Mapping[str, Any]) -> None:
         """Write the rest and the last line of the manifest: how the run ended.
 
         After a failure to write, nothing more is written: the log stays as it is.
-        """
-        self.flush()
-        if not self._failed:
-            self._note({"end": dict(end)})
 
-    def _write(self, stream: Stream) -> dict[str, Any]:
-        name = f"{self._chunk + 1:06d}.{stream.name}.parquet"
+        Raises:
+            LogError: it cannot be written; the log is complete up to the chunk before.
+        """
+        try:
+            self.flush()
+            if not self._failed:
+                self._note({"end": dict(end)})
+        finally:
+            self._beside.close()
+
+    def _taken(self) -> Sequence[tuple[str, int, Take]]:
+        """All rows that are not written, by stream: how many, and what makes a frame of them."""
+        self._rows = self._loose = 0
+        if self._failed:
+            return ()
+        filled = [stream for stream in self._all if stream.rows]
+        return [(stream.name, stream.rows, stream.taken()) for stream in filled]
+
+    def _write(self, taken: Sequence[tuple[str, int, Take]], news: Mapping[str, Any]) -> None:
+        files = [self._write_file(*one) for one in taken]
+        self._note({"chunk": self._chunk + 1, "files": files} | dict(news))
+        self._chunk += 1
+
+    def _write_file(self, stream: str, rows: int, take: Take) -> dict[str, Any]:
+        name = f"{self._chunk + 1:06d}.{stream}.parquet"
         path = self.folder / name
-        rows = stream.rows
-        self._guard(lambda: stream.write(path), name)
-        return {"stream": stream.name, "name": name, "rows": rows, "sha256": sha256_file(path)}
+        self._guard(lambda: write_parquet(take(), path), name)
+        return {"stream": stream, "name": name, "rows": rows, "sha256": sha256_file(path)}
 
     def _news(self) -> dict[str, Any]:
         """Paths, codes and kinds that no earlier line of the manifest holds."""

@@ -5,19 +5,37 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.engine.test_executor import DOOR
 from verifill.engine.compile import compile_table
-from verifill.engine.executor import CompiledExecutor, Context
+from verifill.engine.executor import CompiledExecutor, Context, UsualRow
+from verifill.engine.log.packed import values_of
 from verifill.engine.log.reader import Log
 from verifill.engine.log.schema import STREAMS
-from verifill.engine.log.streams import INT, dtype_of
-from verifill.engine.log.usual import COLUMNS, SPREAD, Usual, stands_for
+from verifill.engine.log.streams import dtype_of
+from verifill.engine.log.usual import SPREAD, Usual, stands_for
 from verifill.engine.log.writer import Writer
 
 LARGEST = 2**63 - 1
-NUMBERS = (3, 7_000, 1, 5, 0, 10, 200, 1, 110, 109, 111, 795, 790, 800)
-"""seq, time, tick, instruction, kind, quantity, price, fee, and both sides."""
+
+
+def row(ref: str, seq: int = 3) -> UsualRow:
+    """What went the usual way."""
+    told = UsualRow(0)
+    told.ref, told.seq = ref, seq
+    told.quantity, told.price, told.fee = 10, 200, 1
+    told.base_total, told.base_low, told.base_high = 110, 109, 111
+    told.quote_total, told.quote_low, told.quote_high = 795, 790, 800
+    return told
+
+
+def at(time_ns: int, tick: int, instruction: int) -> Context:
+    """When it did."""
+    context = Context()
+    context.time_ns, context.tick, context.instruction = time_ns, tick, instruction
+    return context
 
 
 def written(folder: Path, *refs: str) -> Log:
@@ -27,13 +45,13 @@ def written(folder: Path, *refs: str) -> Log:
     texts = ("PLAN", "TRADE", "desk", "A/B", "BUY", "", "desk:A", "desk:B", "B")
     kind = tuple(log.codes[text] for text in texts)
     log.usual.kinds[kind] = 0  # type: ignore[index]  # a kind has nine codes
-    context = Context()
-    log.path(1, 9, context)
-    for at, ref in enumerate(refs):
-        first = 2 + 10 * at
-        context.usual = (ref, first + 1, *NUMBERS[1:])
+    log.path(1, 9, Context())
+    for number, ref in enumerate(refs):
+        first = 2 + 10 * number
+        context = at(7_000, 1, 5)
+        context.usual = row(ref, first + 1)
         log.path(first, 8, context)
-    log.path(2 + 10 * len(refs), 9, context)
+    log.path(2 + 10 * len(refs), 9, Context())
     log.close({})
     return Log(folder)
 
@@ -78,17 +96,43 @@ def test_every_stream_has_its_types_with_and_without_such_rows(tmp_path: Path, s
             assert dtype_of(kind) == told
 
 
-def test_numbers_of_a_path_and_amounts_are_kept_exactly() -> None:
-    usual = Usual()
-    numbers = [LARGEST if kind == INT else -(10**31) for kind in COLUMNS.values()][1:]
-    usual.append(("f1", *numbers))
+amounts = st.integers(-(10**31), 10**31) | st.integers(-LARGEST - 1, LARGEST)
+counts = st.integers(0, LARGEST)
 
-    assert [("f1", *numbers)] == usual.frame().rows()
+
+@given(st.lists(st.tuples(st.text(max_size=3), *[counts] * 4, *[amounts] * 8, counts, counts)))
+def test_numbers_of_a_path_and_amounts_are_kept_exactly_and_in_order(
+    given_rows: list[tuple[Any, ...]],
+) -> None:
+    usual = Usual()
+    for ref, seq, time_ns, tick, number, quantity, fee, *sides, first, path in given_rows:
+        told, context = row(ref, seq), at(time_ns, tick, number)
+        told.quantity, told.fee = quantity, fee
+        told.base_total, told.base_low, told.base_high = sides[:3]
+        told.quote_total, told.quote_low, told.quote_high = sides[3:]
+        if not usual.packed.add(told, context, first, path):
+            usual.append(values_of(told, context, first, path))
+
+    assert len(given_rows) == usual.rows
+    assert [(*one[:5], 0, one[5], 200, *one[6:]) for one in given_rows] == usual.taken()().rows()
+    assert 0 == usual.rows
+
+
+@pytest.mark.parametrize("fee", [LARGEST + 1, -LARGEST - 2])
+def test_a_row_that_does_not_fit_ends_packing_until_rows_are_taken(fee: int) -> None:
+    usual, wide = Usual(), row("f1")
+    wide.fee = fee
+
+    assert [True, False, False] == [
+        usual.packed.add(one, Context(), 1, 1) for one in (row("f0"), wide, row("f2"))
+    ]
+    assert [("f0", 3)] == [one[:2] for one in usual.taken()().rows()]
+    assert usual.packed.add(row("f3"), Context(), 1, 1)
 
 
 def test_a_row_is_written_once_and_when_its_path_ends(tmp_path: Path) -> None:
     log, context = Writer(tmp_path, {"run": "r", "epoch": 1}), Context()
-    context.usual = ("f1", *NUMBERS)
+    context.usual = row("f1")
 
     assert 0 == log.usual.rows
     log.path(1, 8, context)

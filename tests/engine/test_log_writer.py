@@ -105,18 +105,35 @@ def test_buffers_are_emptied_at_each_chunk(tmp_path: Path) -> None:
     log.path(CHUNK_ROWS, 1, Context())
 
     assert {0} == {stream.rows for stream in log.streams.values()}
+    log.flush()
     assert 1 == len(lines(tmp_path))
 
 
-def test_whoever_asked_is_told_after_each_chunk(tmp_path: Path) -> None:
+def test_whoever_asked_is_told_of_each_chunk(tmp_path: Path) -> None:
     log = Writer(tmp_path, HEADER)
     told: list[int] = []
-    log.on_chunk = lambda: told.append(len(lines(tmp_path)))
+    log.on_chunk = lambda: told.append(seq)
     for seq in range(1, 2 * CHUNK_ROWS + 1):
         log.path(seq, 1, Context())
     log.flush()
 
-    assert [1, 2] == told
+    assert [CHUNK_ROWS, 2 * CHUNK_ROWS] == told
+    assert 2 == len(lines(tmp_path))
+
+
+def test_a_chunk_that_cannot_be_written_is_told_at_the_next_and_no_more_is_written(
+    tmp_path: Path,
+) -> None:
+    log = Writer(tmp_path / "log", HEADER)
+    (tmp_path / "log" / "000001.paths.parquet").mkdir()
+    for seq in range(1, 2 * CHUNK_ROWS):
+        log.path(seq, 1, Context())
+
+    with pytest.raises(LogError, match=r"000001.paths.parquet cannot be .* complete up to chunk 0"):
+        log.path(2 * CHUNK_ROWS, 1, Context())
+    log.path(2 * CHUNK_ROWS + 1, 1, Context())
+    log.close({})
+    assert [] == lines(tmp_path / "log")
 
 
 def test_a_chunk_without_rows_is_not_written(tmp_path: Path) -> None:
@@ -387,18 +404,19 @@ def test_a_stream_keeps_its_types() -> None:
     row = ("x", 3, -(2**63), 10**38)
     stream.append(row)
 
-    frame = stream.frame()
-    assert ([row], 1) == (frame.rows(), stream.rows)
+    frame = stream.taken()()
+    assert [row] == frame.rows()
     assert [pl.String, pl.Int32, pl.Int64, pl.Int128] == frame.dtypes
     assert [dtype_of(kind) for kind in (TEXT, CODE, INT, AMOUNT)] == frame.dtypes
 
 
-def test_a_stream_that_is_cleared_is_empty_and_goes_on(tmp_path: Path) -> None:
+def test_a_stream_that_was_taken_is_empty_and_goes_on() -> None:
     stream = Stream("one", {"i": INT})
     stream.append((1,))
-    stream.write(tmp_path / "1.parquet")
-    stream.clear()
+    assert 1 == stream.rows
+    first = stream.taken()
+    assert 0 == stream.rows
     stream.append((2,))
 
-    assert [(1,)] == pl.read_parquet(tmp_path / "1.parquet").rows()
-    assert [(2,)] == stream.frame().rows()
+    assert [(1,)] == first().rows()
+    assert [(2,)] == stream.taken()().rows()

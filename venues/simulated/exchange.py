@@ -51,7 +51,7 @@ from verifill.venues.transfers import (
 
 LEVERAGE_MAX: Final = 125
 
-ORDERS_KEPT: Final = 1_024
+ORDERS_KEPT: Final = 256  # few enough to stay in the caches of a processor
 
 # bound once: Python 3.11 looks enum members up slowly, and the kernel what it has not compiled
 ACCEPTED: Final = Outcome.ACCEPTED
@@ -63,7 +63,7 @@ SETTINGS: Final = (SetLeverage, SetMarginMode)
 class SimulatedExchange(Adapter):
     """One exchange with all its accounts; implements `venues.interfaces.Venue`.
 
-    It remembers orders that are pending, and the last thousand or two; of one that it may
+    It remembers orders that are pending, and the last few hundred; of one that it may
     have forgotten it says that it does not know.
 
     Args:
@@ -105,7 +105,7 @@ class SimulatedExchange(Adapter):
         self._network = network
         self._model = model
         self._receipts: dict[int, Receipt] = {}
-        self._earlier: dict[int, Receipt] = {}  # pending, or of the thousand before the last turn
+        self._earlier: dict[int, Receipt] = {}  # pending, or of those before the last turn
         self._forgotten = self._turned = 0
         trade = TradeTerms(rules, market)
         transfer = TransferTerms(scales, model.withdrawal_fees)
