@@ -115,6 +115,7 @@ check: setup foreign ## explore all that the engine can come to, within small sc
 bench: setup kernel ## measure speed and memory, beside peers too (they are installed)
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.audit
+	PYTHONPATH=$(KERNEL):. $(BIN)/python -m bench.live 100
 	PYTHONPATH=$(KERNEL) $(BIN)/python -m bench.peers
 
 lock: ## renew constraints.txt with the newest versions that fit

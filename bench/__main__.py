@@ -24,6 +24,7 @@ from bench.measure import (
     run_module,
 )
 from bench.report import YEAR_BARS, Results, text
+from bench.starting import starts
 
 SHORT_BARS = 20_000
 QUICK_BARS = 20_000
@@ -76,6 +77,8 @@ def benchmark(
     for times in lengths:
         _say(f"memory: {times} times the length")
         longer[times] = measure(engine(ENGINE, data[bars * times]), folder)
+    _say("starting")
+    taken = starts()
     _say("profile")
     log = folder / "log"
     profile = run_module(["bench.profiled", str(data[short_bars]), str(log)], log)
@@ -86,6 +89,7 @@ def benchmark(
         rounds=found,
         longer=longer,
         profile=profile,
+        starts=taken,
         load=(load_before, os.getloadavg()[0]),
         took_s=perf_counter() - began_s,
     )

@@ -20,10 +20,13 @@ from bench.measure import (
     middle,
 )
 from bench.parts import REST
+from bench.starting import HELP
 
 TARGET_US = 10.0
 TARGET_S = 7.0
 TARGET_MB = 500.0
+TARGET_FLOORS = 2.5  # times the hand-written loop with a log
+TARGET_HELP_MS = 250.0
 YEAR_BARS = 365 * 24 * 60
 
 
@@ -38,6 +41,7 @@ class Results:
         rounds: case -> what each round measured.
         longer: times the length -> one run of it.
         profile: what `bench.profiled` told.
+        starts: command -> seconds that it took from its start to its end, each time.
         load: load average before and after.
         took_s: how long all of it took.
     """
@@ -48,6 +52,7 @@ class Results:
     rounds: Mapping[str, Sequence[Measured]]
     longer: Mapping[int, Measured]
     profile: Mapping[str, Any]
+    starts: Mapping[str, Sequence[float]]
     load: tuple[float, float]
     took_s: float
 
@@ -59,7 +64,7 @@ class Results:
 
 def text(results: Results) -> str:
     """The whole report."""
-    sections = (_head, _targets, _work, _ratios, _memory, _executors, _parts)
+    sections = (_head, _targets, _work, _ratios, _memory, _executors, _starts, _parts)
     return "\n\n".join("\n".join(section(results)) for section in sections) + "\n"
 
 
@@ -92,6 +97,7 @@ def _targets(results: Results) -> Iterator[str]:
     engine, strategy = done[ENGINE], done[STRATEGY]
     beyond = engine.inside_us - strategy.inside_us
     beyond_cpu = engine.inside_cpu_us - strategy.inside_cpu_us
+    floors = _ratio(results, FLOOR_LOGGED, "whole_s")
     year = results.bars / YEAR_BARS  # the target is for a year; a shorter run has its share
     yield "## Targets"
     yield ""
@@ -101,6 +107,8 @@ def _targets(results: Results) -> Iterator[str]:
         ["whole process", *_judged(engine.whole_s, TARGET_S * year, "s")],
         ["the same, CPU", *_judged(engine.whole_cpu_s, TARGET_S * year, "s")],
         ["peak memory", *_judged(engine.peak_mb, TARGET_MB, "MB")],
+        ["whole process, by the floor's with a log", *_judged(floors, TARGET_FLOORS, "times")],
+        [f"`{HELP}`", *_judged(median(results.starts[HELP]) * 1e3, TARGET_HELP_MS, "ms")],
     ]
     yield from table(["figure", "measured", "target", "verdict"], rows)
     yield ""
@@ -215,6 +223,22 @@ def _executors(results: Results) -> Iterator[str]:
         f"a run of one bar takes {start.inside_us / 1e3:.0f} ms inside "
         f"({start.inside_cpu_us / 1e3:.0f} ms CPU) and "
         f"{start.whole_s:.2f} s whole. Both build the machine and compile it."
+    )
+
+
+def _starts(results: Results) -> Iterator[str]:
+    yield "## Starting"
+    yield ""
+    rows = [
+        [f"`{name}`", f"{median(taken) * 1e3:.0f}", f"{min(taken) * 1e3:.0f}"]
+        for name, taken in results.starts.items()
+    ]
+    yield from table(["whole process", "median ms", "least ms"], rows)
+    yield ""
+    count = len(results.starts[HELP])
+    yield from prose(
+        f"By turns, {count} times each. Neither polars nor transitions is imported for them "
+        "(`tests/cli/test_processes.py`)."
     )
 
 

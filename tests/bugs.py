@@ -7,10 +7,14 @@ import pytest
 from attrs import evolve
 
 from verifill.engine.executor import DurableExecutor
+from verifill.engine.log import connection
 from verifill.machines import execution
 from verifill.machines.execution import ExecutionManager
 from verifill.machines.full_loop import FullEvent
+from verifill.machines.gate import Gate
+from verifill.machines.guarding import Guard
 from verifill.machines.leg import Leg
+from verifill.machines.limits import Alarm
 from verifill.machines.live_records import LiveRecords
 from verifill.machines.loop import FullLoop
 from verifill.machines.meaning import FOUND
@@ -132,3 +136,21 @@ def go_on_before_it_is_resolved(patch: pytest.MonkeyPatch) -> None:
         return None
 
     patch.setattr(Found, "resolving", property(resolving))
+
+
+def drop_the_sync(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(connection, "PRAGMAS", {**connection.PRAGMAS, "synchronous": ("OFF", 0)})
+
+
+def send_without_asking(patch: pytest.MonkeyPatch) -> None:
+    def nothing(_guard: Guard, _leg: Leg, _state: str) -> str:
+        return ""
+
+    patch.setattr(Guard, "deny", nothing)
+
+
+def let_a_contradiction_pass(patch: pytest.MonkeyPatch) -> None:
+    def nothing(_gate: Gate, _alarm: Alarm, _account: str, _reason: str) -> None:
+        """Latch nothing."""
+
+    patch.setattr(Gate, "raise_alarm", nothing)

@@ -141,7 +141,7 @@ def test_a_benchmark_measures_every_case_and_reports_it(tmp_path: Path) -> None:
     report = text(results)
     assert {ENGINE, FLOOR, FLOOR_LOGGED, TRANSITIONS} < results.medians.keys()
     assert results.longer[2].peak_mb > 0
-    for heading in ("Targets", "Against the floor", "Memory", "Where the time goes"):
+    for heading in ("Targets", "Against the floor", "Memory", "Starting", "Where the time goes"):
         assert f"## {heading}" in report
     assert str(ROOT) not in report
 

@@ -36,9 +36,10 @@ def explored(scope: Scope, folder: Path, *, merged: bool = True) -> Explored:
 # What is lost is resolved under its own key: no proof, no second INTENT, and no order that is there
 # but not found waits for a person.
 PINNED: Mapping[tuple[str, str], tuple[int, int]] = {
-    ("one", "fault"): (24, 189),
+    ("one", "fault"): (25, 200),
     ("one", "crash"): (22, 213),
-    ("one", "person"): (30, 223),
+    ("one", "person"): (34, 255),
+    ("one, power", "crash"): (42, 227),
     ("one transaction", "fault"): (24, 189),
     ("one transaction", "crash"): (32, 448),
     ("one transaction of three", "fault"): (24, 201),
@@ -96,6 +97,23 @@ PLANTED: Mapping[str, tuple[bugs.Plant, Scope, str]] = {
     ),
     "compensated before it is resolved": (
         bugs.go_on_before_it_is_resolved, scope("saga taken back", CRASH), "double"
+    ),
+    "not found is taken for proof": (bugs.take_not_found_for_proof, LATE, "double"),
+    "an entry is skipped and called done": (
+        bugs.skip_the_next_and_call_it_done, scope("three", {}), "skipped"
+    ),
+    "nothing happened and it is called done": (
+        bugs.take_nothing_for_what_was_expected, scope("three, class D", FAULT), "wrong"
+    ),
+    "done without having been reconciled": (
+        bugs.move_past_the_table, scope("one", {}), "illegal"
+    ),
+    "the fsync is dropped": (bugs.drop_the_sync, scope("one, power", CRASH), "lost"),
+    "sent although a breaker is open": (
+        bugs.send_without_asking, scope("three", FAULT), "breaker"
+    ),
+    "a contradiction latches nothing": (
+        bugs.let_a_contradiction_pass, scope("one", FAULT), "contradiction"
     ),
 }  # fmt: skip
 

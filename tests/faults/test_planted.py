@@ -11,24 +11,22 @@ import pytest
 from tests.bugs import (
     Plant,
     apply_again_what_was_seen,
+    drop_the_sync,
     go_on_before_it_is_resolved,
+    let_a_contradiction_pass,
     move_past_the_table,
     repeat_another_request,
     repeat_without_its_move,
     send_before_the_intent,
+    send_without_asking,
     skip_the_next_and_call_it_done,
     take_a_time_out_as_refused,
     take_not_found_for_proof,
     take_nothing_for_what_was_expected,
 )
-from verifill.engine.log import connection
 from verifill.faults.catalogue import chosen
 from verifill.faults.matrix import Matrix, Picked
 from verifill.faults.table import Summary
-from verifill.machines.gate import Gate
-from verifill.machines.guarding import Guard
-from verifill.machines.leg import Leg
-from verifill.machines.limits import Alarm
 
 
 def matrix(folder: Path, only: Sequence[str]) -> Summary:
@@ -37,24 +35,6 @@ def matrix(folder: Path, only: Sequence[str]) -> Summary:
     made = Matrix(chosen(tuple(only)), folder)
     cells, total = made.cells(Picked(only=only, sample=8))
     return Summary.of([made.run(cell) for cell in cells], total, (1,))
-
-
-def drop_the_sync(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(connection, "PRAGMAS", {**connection.PRAGMAS, "synchronous": ("OFF", 0)})
-
-
-def send_without_asking(patch: pytest.MonkeyPatch) -> None:
-    def nothing(_guard: Guard, _leg: Leg, _state: str) -> str:
-        return ""
-
-    patch.setattr(Guard, "deny", nothing)
-
-
-def let_a_contradiction_pass(patch: pytest.MonkeyPatch) -> None:
-    def nothing(_gate: Gate, _alarm: Alarm, _account: str, _reason: str) -> None:
-        """Latch nothing."""
-
-    patch.setattr(Gate, "raise_alarm", nothing)
 
 
 BUGS: dict[str, tuple[Plant, Sequence[str], set[str]]] = {

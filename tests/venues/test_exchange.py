@@ -121,9 +121,7 @@ def test_asked_about_an_order_it_repeats_what_it_said(trade: Instruction) -> Non
     assert () == venue.exchange.read().rows
 
 
-def test_it_remembers_what_is_pending_and_the_last_hundreds_and_does_not_know_of_the_rest() -> (
-    None
-):
+def test_it_remembers_what_is_pending_and_the_last_hundreds_and_does_not_know_of_the_rest() -> None:
     venue = rich(model=ExchangeModel(withdrawal_ns=HOUR_NS))
     exchange, last = venue.exchange, 3_100
 

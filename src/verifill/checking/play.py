@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from attrs import define, field, frozen
 from msgspec import structs
@@ -16,6 +16,9 @@ from verifill.engine.commands import CommandName
 from verifill.faults.lives import End, World, begun
 from verifill.faults.moments import KilledError, Moments, Place
 from verifill.venues.loopback.faults import Fault
+
+if TYPE_CHECKING:
+    from verifill.checking.power import Power
 
 T = TypeVar("T")
 
@@ -140,6 +143,10 @@ class Surroundings:
         if self.chooser.new:
             self.path.append(self.digest(()))
 
+    def cut(self, number: int) -> bool:
+        """Whether the power goes at a sync."""
+        return self.made and self.choose(f"sync {number}", Kind.CRASH, (KILLED,)) == KILLED
+
     def digest(self, left: Iterable[int]) -> str:
         """Of the situation, with so much left to choose."""
         return self.watching.digest(self.world.wire, self.world.time.true_ns, left)
@@ -196,7 +203,7 @@ def play(scope: Scope, choices: Choices, hosting: Hosting, folder: Path) -> Run:
     around = Surroundings(world, Chooser.of(choices, scope.budget), mail, scope.menus)
     world.wire.hook, world.disk.on_rows = around.before, around.wrote
     opening = world.wire.totals()
-    rests = _lives(world, around)
+    rests = _lives(world, around, _powered(world, around) if scope.power else None)
     sends = [Send(key, seq) for key, seq in zip(world.wire.keys, around.sends, strict=True)]
     return Run(
         scope=scope,
@@ -211,7 +218,13 @@ def play(scope: Scope, choices: Choices, hosting: Hosting, folder: Path) -> Run:
     )
 
 
-def _lives(world: World, around: Surroundings) -> bool:
+def _powered(world: World, around: Surroundings) -> "Power":
+    from verifill.checking.power import Power  # noqa: PLC0415 - an extra, which need not be there
+
+    return Power(world, around.cut)
+
+
+def _lives(world: World, around: Surroundings, power: "Power | None") -> bool:
     """Process lives, until one ends by itself or waits for a person who says nothing."""
     for _ in range(LIVES_MAX):
         try:
@@ -220,6 +233,8 @@ def _lives(world: World, around: Surroundings) -> bool:
             world.ends.append(End.BROKE)
             world.reason = f"{type(error).__name__}: {error}"
             return True
+        if power:
+            power.restored()
         if end is End.WAITING:
             if not around.says():
                 return True

@@ -1,5 +1,6 @@
 """What must always hold, of every run of every scope."""
 
+import json
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
@@ -7,10 +8,12 @@ from typing import Final
 from attrs import frozen
 
 from verifill.checking.play import Run, Send
-from verifill.checking.scopes import HEALS
+from verifill.checking.scopes import CONTRADICTED, HEALS
 from verifill.faults.judge import Verdict, books_differ, judged, verdict_of
 from verifill.faults.lives import End
 from verifill.faults.story import Planned, Sent, Story, follow, of_loops, told
+from verifill.machines.breaker import BREAKER, Breaker, BreakerEvent
+from verifill.machines.scopes import GLOBAL
 from verifill.machines.tight_loop import Tight, TightEvent
 from verifill.venues.rules import Idempotency
 
@@ -19,6 +22,8 @@ STUCK: Final = frozenset(
 )
 SILENT: Final = (f".{Tight.HELD}", "STRANDED", "HALTED")
 TAKES_BACK: Final = "ATOMIC.COMPENSATE."
+SHUT: Final = ("OPEN.", Breaker.HALF_OPEN_PROBE, "LATCHED.")
+"""States of a breaker in which nothing is sent; of a trial, one order is."""
 NOTHING: Final = frozenset({Tight.FAILED_CLEAN, Tight.RETRY_RESEND})
 """Leaves in which it is verified that nothing happened."""
 
@@ -63,6 +68,7 @@ def _broken(run: Run, story: Story, verdict: Verdict) -> Iterator[str]:
         yield f"cycle: it comes back to a situation that it was in, {again}, and would for ever"
     yield from _sends(run.sends, story)
     yield from _requests(run)
+    yield from _guards(run, story)
 
 
 def _requests(run: Run) -> Iterator[str]:
@@ -73,6 +79,32 @@ def _requests(run: Run) -> Iterator[str]:
             yield f"again: {key} went out {count} times to a venue that is not of class K"
         if len(wire.bodies[key]) > 1:
             yield f"request: {key} went out with {len(wire.bodies[key])} different requests"
+
+
+def _guards(run: Run, story: Story) -> Iterator[str]:
+    """What went out although a breaker was open; and a venue's contradiction that latched none."""
+    left = deque(run.sends)
+    shut: dict[str, str] = {}
+    for row in story.rows:
+        if row["machine"] == BREAKER.name:
+            shut[json.loads(row["payload"])["scope"]] = row["to"]
+        while left and left[0].seq == row["seq"]:
+            send = left.popleft()
+            yield from (
+                f"breaker: {send.key} went out at {send.seq} while {scope} is {state}"
+                for scope, state in shut.items()
+                if state.startswith(SHUT) and _concerns(scope, run.world.wire.venue(send.key))
+            )
+    told = {row["event"] for row in story.rows if row["machine"] == BREAKER.name}
+    lied = any(option == CONTRADICTED for _, option in run.choices)
+    if lied and BreakerEvent.LATCHED not in told:
+        yield "contradiction: it was refused and executed, and no breaker is LATCHED"
+
+
+def _concerns(scope: str, venue: str) -> bool:
+    """Whether a breaker of this scope stops an order to a venue."""
+    kind, _, name = scope.partition(":")
+    return kind in (GLOBAL, "strategy") or name.partition(":")[0].partition(".")[0] == venue
 
 
 def _healed(run: Run) -> bool:

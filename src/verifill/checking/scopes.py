@@ -17,6 +17,7 @@ Menu = Mapping[str, Fault]
 KILLED: Final = "killed"
 
 BARRED: Final = "refused"
+CONTRADICTED: Final = "refused, yet executed"
 SENDS: Final[Menu] = {
     name: CATALOGUE[name]
     for name in (
@@ -31,6 +32,8 @@ SENDS: Final[Menu] = {
         "answer_garbage",
         "hidden",
     )
+} | {
+    CONTRADICTED: Fault(name=CONTRADICTED, delivery=Delivery(after=Break.STATUS, status=403)),
 }
 """What can become of a send, besides its being carried out, or refused."""
 
@@ -101,6 +104,8 @@ class Scope:
         ticks: of each life.
         what: in words.
         menus: what can become of requests.
+        power: whether the power goes where a process ends, so that nothing is left of what was not
+            synced; needs `apsw`.
         residue: position -> units that it may be off by after a chain was taken back; any other
             must be what it was.
     """
@@ -111,6 +116,7 @@ class Scope:
     ticks: int = 2
     what: str = ""
     menus: Mapping[Place, Menu] = MENUS
+    power: bool = False
     residue: Mapping[str, int] = {}
 
 
@@ -125,14 +131,16 @@ def _scope(
     *,
     lag_s: int = 0,
     faults: int = 1,
+    power: bool = False,
 ) -> Scope:
     other = "" if klass is Idempotency.K else f", class {klass}"
     late = f", lag {lag_s} s" if lag_s else ""
     menus = {**MENUS, Place.SEND: {**SENDS, ASTRAY.name: ASTRAY}} if lag_s else MENUS
     return Scope(
-        name=f"{plan}{other}{late}",
+        name=f"{plan}{other}{late}{', power' if power else ''}",
         scene=Scene(plan=plan, klass=klass, lag_s=lag_s),
         menus=menus,
+        power=power,
         budget={Kind.FAULT: faults, Kind.CRASH: 1, Kind.OPERATOR: 1},
         what=what,
         residue={"binance.spot:BaseToken:BTC": LOT, "binance.spot:BaseToken:USDT": SPREAD},
@@ -142,6 +150,7 @@ def _scope(
 _ALL: Final = (
     _scope("one", "one instruction, and two faults", faults=2),
     _scope("one", "one instruction at a venue that shows it late", lag_s=90),
+    _scope("one", "one instruction, on a disk that loses what was not synced", power=True),
     _scope("three", "three instructions on two venues"),
     _scope("three", "likewise, where ids are forgotten", Idempotency.D),
     _scope("three", "likewise, where nobody can prove that there is none", Idempotency.N),

@@ -25,6 +25,7 @@ ALWAYS: Final[Sequence[str]] = (
     "after ROLLED_BACK every position is as before, but for price, fees and less than a lot",
     "where all that goes wrong heals by itself, nothing is HELD, HALTED or STRANDED",
     "HELD, STRANDED and HALTED send nothing",
+    "nothing goes out where a breaker is open; a venue that contradicts itself LATCHES one",
 )
 EVENTUALLY: Final = "every run comes to rest, or waits for a person and says so; none circles"
 COLUMNS: Final = ("scope", "may go wrong", "runs", "situations", "left", "verdicts")

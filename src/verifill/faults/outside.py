@@ -215,8 +215,12 @@ class Wire:
     def once(self, key: str) -> bool:
         """Whether the venue that a key was submitted to executes it at most once, for ever."""
         hosted = self.service.world.hosted
-        venue = self._venues.get(key)
-        return venue is None or hosted[venue].idempotency is Idempotency.K
+        venue = self.venue(key)
+        return not venue or hosted[venue].idempotency is Idempotency.K
+
+    def venue(self, key: str) -> str:
+        """The venue that a key was submitted to; empty if it was not."""
+        return self._venues.get(key, "")
 
     def situation(self) -> Iterator[object]:
         """All that what the venues do next depends on, as plain values."""
