@@ -237,7 +237,7 @@ def _starts(results: Results) -> Iterator[str]:
     yield ""
     count = len(results.starts[HELP])
     yield from prose(
-        f"By turns, {count} times each. Neither polars nor transitions is imported for them "
+        f"By turns, {count} times each. `{HELP}` imports neither polars nor transitions "
         "(`tests/cli/test_processes.py`)."
     )
 
