@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import structs
 
+from verifill.engine.errors import NotObserved
 from verifill.engine.executor import Executor
 from verifill.machines.atomic import Atomic, AtomicEvent
 from verifill.machines.continuity import Continuity
@@ -173,9 +174,13 @@ class AtomicTransaction:
         if elsewhere:
             account = elsewhere[0].instruction.account
             return self._abandon(f"{account} is on another venue; make the chain a SAGA")
-        fork = venue.fork()
+        try:
+            fork = venue.fork()
+            tracked = fork.read().totals
+        except NotObserved as error:
+            return self._abandon(f"there is no dry run: {error}")
         totals = self._desk.monitor.totals
-        here = {key: totals[key] for key in fork.read().totals if key in totals}
+        here = {key: totals[key] for key in tracked if key in totals}
         monitor = PositionMonitor([fork], here, {})
         self._venue = venue
         self._rehearsal = (fork, monitor)

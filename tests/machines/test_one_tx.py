@@ -11,9 +11,10 @@ from msgspec import structs
 from tests.machines.support import Bars, Plans, Played, Stage, buy, play, scripted
 from tests.venues.chains import RULES, SCALES, SERIES, WEETH, units
 from tests.venues.test_chain_bundles import ENTRY, B
+from verifill.engine.errors import NotObserved
 from verifill.venues.chains import Atomicity, Chain, Step
 from verifill.venues.instructions import Instruction, Late, Stake, Supply, Wrap
-from verifill.venues.orders import Cause, Move, Outcome, Receipt, Request
+from verifill.venues.orders import Cause, Move, Outcome, Reading, Receipt, Request
 from verifill.venues.simulated.chain import SimulatedChain
 from verifill.venues.simulated.chain.fork import ChainFork
 from verifill.venues.simulated.network import Network
@@ -195,6 +196,27 @@ def test_a_rehearsal_that_is_no_match_costs_nothing(
     played, chain = run(tmp_path, make=rehearsing(dry_run))
 
     assert (True, ["ROLLED_BACK"]) == (played.story.endswith(end), played.fates)
+    assert played.stage.opening == chain.accounts.totals
+
+
+@pytest.mark.parametrize("which", ["fork", "read"])
+def test_a_node_without_a_dry_run_now_costs_nothing(tmp_path: Path, which: str) -> None:
+    """Found by exploring: the process ended with it, in the middle of a plan."""
+
+    class Unread(ChainFork):
+        def read(self) -> Reading:
+            msg = "status 503"
+            raise NotObserved(msg)
+
+    class Down(SimulatedChain):
+        def fork(self) -> ChainFork:
+            msg = "status 503"
+            raise NotObserved(msg)
+
+    played, chain = run(tmp_path, make=Down if which == "fork" else rehearsing(Unread))
+
+    assert ("abandon", ["ROLLED_BACK"]) == (played.story, played.fates)
+    assert played.reason.endswith("there is no dry run: status 503")
     assert played.stage.opening == chain.accounts.totals
 
 

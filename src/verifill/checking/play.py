@@ -5,17 +5,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from attrs import define, field, frozen
-from msgspec import structs
 
 from verifill.assembly.loopback import Hosting
 from verifill.checking.choices import USUAL, Choices, Chooser, Kind, Point
-from verifill.checking.scopes import BARRED, ENDS, KILLED, SAYS, Menu, Scope
+from verifill.checking.scopes import (
+    BARRED_FOR_GOOD,
+    CONTRADICTED,
+    ENDS,
+    HEARD,
+    KILLED,
+    REFUSALS,
+    SAYS,
+    UNASKED,
+    Menu,
+    Scope,
+)
 from verifill.checking.watching import Watching
 from verifill.engine.command import Command
 from verifill.engine.commands import CommandName
 from verifill.faults.lives import End, World, begun
 from verifill.faults.moments import KilledError, Moments, Place
-from verifill.venues.loopback.faults import Fault
+from verifill.faults.outside import WaitingError
 
 if TYPE_CHECKING:
     from verifill.checking.power import Power
@@ -23,6 +33,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LIVES_MAX: Final = 8
+PROBES: Final = 200
+"""Requests of an engine that waits for a person: it probes for as long as nobody comes."""
 
 
 @frozen
@@ -74,6 +86,7 @@ class Run:
         points: where something could be chosen.
         watching: its records.
         sends: in order.
+        lies: which of them were to be refused and executed, if there was anything to execute.
         rests: whether it came to an end at all.
         path: digests of the situations that it came through since its last choice, one for each
             commit.
@@ -86,6 +99,7 @@ class Run:
     points: Sequence[Point]
     watching: Watching
     sends: Sequence[Send]
+    lies: Sequence[int]
     rests: bool
     path: Sequence[str]
 
@@ -101,6 +115,10 @@ class Surroundings:
         menus: what can become of requests.
         watching: what is durable.
         sends: when each send went out: how many records were durable.
+        lies: which of them were to be refused and executed.
+        barred: whether the key may not trade any more.
+        quiet: requests since the loops moved last, where they wait for a person.
+        heard: the records that were durable when an operator could last say something unasked.
         path: digests of the situations after each commit since the last choice.
         made: whether there is a log, anchor included; while it is made, a life is not cut off.
     """
@@ -111,6 +129,10 @@ class Surroundings:
     menus: Mapping[Place, Menu]
     watching: Watching = field(factory=Watching)
     sends: list[int] = field(factory=list[int])
+    lies: list[int] = field(factory=list[int])
+    barred: bool = False
+    quiet: int = 0
+    heard: int = -1
     path: list[str] = field(factory=list[str])
     made: bool = False
 
@@ -122,26 +144,50 @@ class Surroundings:
         return self.chooser.choose(Point(at, kind, tuple(options), state, self.watching.seq))
 
     def before(self, place: Place, number: int) -> None:
-        """A request is about to go out."""
-        script = self.world.wire.service.script
-        self.world.wire.service.can_trade = True
+        """A request is about to go out; an engine that waits and only probes, waits."""
+        self.quiet = self.quiet + 1 if self.waits else 0
+        if self.quiet > PROBES:
+            raise WaitingError
+        service = self.world.wire.service
+        service.can_trade = not self.barred
         if place is Place.SEND:
             self.sends.append(self.watching.seq)
-        menu = self.menus.get(place)
-        if menu is None:
+        self.interrupt(place)
+        menu = self.menus.get(place, {})
+        if not menu or (place is Place.LOOK and self.watching.state != "IDLE"):
             return
-        options = (*menu, BARRED) if place is Place.SEND else tuple(menu)
+        options = (*menu, *REFUSALS) if place is Place.SEND else tuple(menu)
         chosen = self.choose(f"{place} {number}", Kind.FAULT, options)
-        if chosen == BARRED:
-            self.world.wire.service.can_trade = False
+        if chosen in REFUSALS:
+            service.can_trade = False
+            self.barred = chosen == BARRED_FOR_GOOD
         elif chosen != USUAL:
-            script.arm([_once(menu[chosen])])
+            service.script.arm([menu[chosen]])
+            if chosen == CONTRADICTED:
+                self.lies.append(len(self.sends) - 1)
+
+    def interrupt(self, place: Place) -> None:
+        """Whether an operator says something unasked: at a tick, or within a chain."""
+        state, seq = self.watching.state, self.watching.seq
+        name = next((name for at, name in UNASKED.items() if state.startswith(at)), None)
+        if name and place in HEARD and self.heard != seq:
+            self.heard = seq
+            if self.choose(f"{state} goes on", Kind.OPERATOR, (name,)) != USUAL:
+                self.say(name, {"flatten": "no"})
 
     def wrote(self, rows: Sequence[Sequence[object]]) -> None:
         """A commit is durable."""
+        moves = self.watching.moves
         self.watching.wrote(rows, self.world.time.true_ns)
-        if self.chooser.new:
+        if moves != self.watching.moves:
+            self.quiet = 0
+        if self.chooser.new and not (self.waits and self.quiet):
             self.path.append(self.digest(()))
+
+    @property
+    def waits(self) -> bool:
+        """Whether the loops wait for a person."""
+        return self.watching.state.endswith(tuple(SAYS))
 
     def cut(self, number: int) -> bool:
         """Whether the power goes at a sync."""
@@ -168,12 +214,12 @@ class Surroundings:
             "base": "none",
             "scope": "global",
         }
-        self.mail.say(CommandName(chosen), arguments, self.world.time.true_ns)
+        self.say(CommandName(chosen), arguments)
         return True
 
-
-def _once(fault: Fault) -> Fault:
-    return structs.replace(fault, nth=1, times=1)
+    def say(self, name: CommandName, arguments: Mapping[str, str]) -> None:
+        """An operator says something."""
+        self.mail.say(name, arguments, self.world.time.true_ns)
 
 
 class Ending(Moments):
@@ -213,6 +259,7 @@ def play(scope: Scope, choices: Choices, hosting: Hosting, folder: Path) -> Run:
         points=around.chooser.points,
         watching=around.watching,
         sends=sends,
+        lies=around.lies,
         rests=rests,
         path=around.path,
     )

@@ -8,18 +8,26 @@ from typing import Final
 from attrs import frozen
 
 from verifill.checking.play import Run, Send
-from verifill.checking.scopes import CONTRADICTED, HEALS
+from verifill.checking.scopes import FALSE, HEALS
+from verifill.engine.commands import CommandName
 from verifill.faults.judge import Verdict, books_differ, judged, verdict_of
 from verifill.faults.lives import End
+from verifill.faults.outside import Wire
 from verifill.faults.story import Planned, Sent, Story, follow, of_loops, told
+from verifill.machines.atomic import Atomic
 from verifill.machines.breaker import BREAKER, Breaker, BreakerEvent
-from verifill.machines.scopes import GLOBAL
+from verifill.machines.full_loop import Full
+from verifill.machines.purpose import ONE_TX
+from verifill.machines.scopes import GLOBAL, account_scope, venue_scope
 from verifill.machines.tight_loop import Tight, TightEvent
+from verifill.venues.loopback.wire import SentBundle
 from verifill.venues.rules import Idempotency
 
 STUCK: Final = frozenset(
     {Verdict.HELD, Verdict.HALTED, Verdict.MISMATCH, Verdict.STRANDED, Verdict.REFUSED}
 )
+STRANDED: Final = f"{Full.ATOMIC}.{Atomic.STRANDED}"
+"""Out of which a person leads, who knows of a mismatch and has a chain taken back."""
 SILENT: Final = (f".{Tight.HELD}", "STRANDED", "HALTED")
 TAKES_BACK: Final = "ATOMIC.COMPENSATE."
 SHUT: Final = ("OPEN.", Breaker.HALF_OPEN_PROBE, "LATCHED.")
@@ -52,14 +60,17 @@ def judge(run: Run) -> Judged:
 
 def _broken(run: Run, story: Story, verdict: Verdict) -> Iterator[str]:
     counts = judged(run.world, story).told
+    if _killed(run, story) and counts.get("unresolved") == 1:
+        counts = {name: count for name, count in counts.items() if name != "unresolved"}
     yield from (f"{name}: {count}" for name, count in counts.items())
-    if books_differ(run.world, story):
+    options = {option for _, option in run.choices}
+    if not options & FALSE and books_differ(run.world, story):
         yield "books: they are not what the accounts were at the same rows"
     if run.world.ends[-1] is End.BROKE:
         yield f"defect: {run.world.reason}"
     if not run.rests or verdict is Verdict.OPEN:
         yield f"rest: it ends in {story.state}, neither at rest nor waiting for a person"
-    if verdict in STUCK and _healed(run):
+    if verdict in STUCK and not run.scope.stuck and options <= HEALS and _proves(run):
         yield f"progress: it ends {verdict}, though all that went wrong heals by itself"
     if verdict is Verdict.ROLLED_BACK:
         yield from _residue(run)
@@ -85,32 +96,46 @@ def _guards(run: Run, story: Story) -> Iterator[str]:
     """What went out although a breaker was open; and a venue's contradiction that latched none."""
     left = deque(run.sends)
     shut: dict[str, str] = {}
+    told: set[str] = set()
     for row in story.rows:
         if row["machine"] == BREAKER.name:
             shut[json.loads(row["payload"])["scope"]] = row["to"]
+            told.add(row["event"])
         while left and left[0].seq == row["seq"]:
             send = left.popleft()
-            yield from (
-                f"breaker: {send.key} went out at {send.seq} while {scope} is {state}"
-                for scope, state in shut.items()
-                if state.startswith(SHUT) and _concerns(scope, run.world.wire.venue(send.key))
-            )
-    told = {row["event"] for row in story.rows if row["machine"] == BREAKER.name}
-    lied = any(option == CONTRADICTED for _, option in run.choices)
+            for scope in _passed(run.world.wire, send.key) & shut.keys():
+                if shut[scope].startswith(SHUT):
+                    why = f"{scope} is {shut[scope]}"
+                    yield f"breaker: {send.key} went out at {send.seq} while {why}"
+    effects = run.world.wire.effects()
+    lied = any(effects.get(run.sends[number].key) for number in run.lies)
     if lied and BreakerEvent.LATCHED not in told:
         yield "contradiction: it was refused and executed, and no breaker is LATCHED"
 
 
-def _concerns(scope: str, venue: str) -> bool:
-    """Whether a breaker of this scope stops an order to a venue."""
-    kind, _, name = scope.partition(":")
-    return kind in (GLOBAL, "strategy") or name.partition(":")[0].partition(".")[0] == venue
+def _passed(wire: Wire, key: str) -> frozenset[str]:
+    """The scopes of the breakers that an order passes, but for its strategy's."""
+    request = wire.requests[key]
+    if isinstance(request, SentBundle):
+        operation, account = ONE_TX, request.account
+    else:
+        operation, account = request.instruction.op, request.instruction.account
+    return frozenset({GLOBAL, venue_scope(wire.venue(key), operation), account_scope(account)})
 
 
-def _healed(run: Run) -> bool:
-    """Whether all that went wrong heals by itself; where absence cannot be proven, nothing does."""
-    proves = run.scope.scene.klass is not Idempotency.N
-    return proves and all(option in HEALS for _, option in run.choices)
+def _killed(run: Run, story: Story) -> bool:
+    """Whether an engine that was killed by command waits, with nothing that rests at a venue.
+
+    What was under way when its process ended is verified once somebody resumes it.
+    """
+    said = any(option == CommandName.KILL for _, option in run.choices)
+    hosted = run.world.wire.service.world.hosted.values()
+    return said and story.state == Full.HALTED and not any(one.book.open_orders() for one in hosted)
+
+
+def _proves(run: Run) -> bool:
+    """Whether absence can be proven; where it cannot, nothing heals by itself."""
+    return run.scope.scene.klass is not Idempotency.N
 
 
 def _residue(run: Run) -> Iterator[str]:
@@ -125,9 +150,10 @@ def _sends(sends: Sequence[Send], story: Story) -> Iterator[str]:
     """What is wrong with when each order went out."""
     plans: list[Planned] = []
     left = deque(sends)
-    state, intents, let = "START", dict[str, int](), set[str]()
+    state, intents, let, passed = "START", dict[str, int](), set[str](), NOTHING
     for row, memory in follow(story.rows, plans):
         if row["event"] and of_loops(row):
+            passed = NOTHING | {Tight.FAILED_MISMATCH} if state == STRANDED else passed
             state = row["to"]
         if row["kind"] == "INTENT":
             intents[row["intent_id"]] = row["instance"]
@@ -136,15 +162,20 @@ def _sends(sends: Sequence[Send], story: Story) -> Iterator[str]:
             let.add(memory["leg"]["key"])
         while left and left[0].seq == row["seq"]:
             send = left.popleft()
-            yield from _sent(send, intents, state, plans)
+            yield from _sent(send, intents, state, plans, passed)
             if send.key in intents and send.key not in let:
                 yield f"again: {send.key} went out once more at {send.seq}, and no move let it"
             let.discard(send.key)
 
 
 def _sent(
-    send: Send, intents: dict[str, int], state: str, plans: Sequence[Planned]
+    send: Send,
+    intents: dict[str, int],
+    state: str,
+    plans: Sequence[Planned],
+    passed: Collection[str],
 ) -> Iterator[str]:
+    """Of one order; `passed` are leaves that what is taken back may leave behind."""
     if send.key not in intents:
         yield f"intent: {send.key} went out at {send.seq} without a durable INTENT"
         return
@@ -154,7 +185,7 @@ def _sent(
     this = sent_yet.get(number)
     back = state.startswith(TAKES_BACK)
     for before in sent_yet.values():
-        if not this or before.number >= number or (back and before.leaf in NOTHING):
+        if not this or before.number >= number or (back and before.leaf in passed):
             continue
         if not _over(before, this, sent_yet.values(), back=back):
             also = f"instruction {before.number} is {before.leaf}"

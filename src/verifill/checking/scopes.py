@@ -1,7 +1,7 @@
 """What is explored: a plan, a venue, and how much may go wrong in all."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -9,7 +9,15 @@ from verifill.checking.choices import Budget, Kind
 from verifill.engine.commands import CommandName
 from verifill.faults.hazard import Scene
 from verifill.faults.moments import Place
-from verifill.venues.loopback.faults import CATALOGUE, Break, Delivery, Fault, Handling, Route, View
+from verifill.venues.loopback.faults import (
+    CATALOGUE,
+    Break,
+    Delivery,
+    Fault,
+    Handling,
+    Route,
+    View,
+)
 from verifill.venues.rules import Idempotency
 
 Menu = Mapping[str, Fault]
@@ -17,7 +25,12 @@ Menu = Mapping[str, Fault]
 KILLED: Final = "killed"
 
 BARRED: Final = "refused"
+LASTS: Final = " from now on"
+BARRED_FOR_GOOD: Final = f"{BARRED}{LASTS}"
 CONTRADICTED: Final = "refused, yet executed"
+REFUSALS: Final = (BARRED, BARRED_FOR_GOOD)
+FOR_GOOD: Final = 10**6
+HONEST_DELIVERY: Final = Delivery()
 SENDS: Final[Menu] = {
     name: CATALOGUE[name]
     for name in (
@@ -53,6 +66,57 @@ READINGS: Final[Menu] = {
     "positions_fail": CATALOGUE["positions_fail"],
     "off by one": Fault(name="off by one", on=Route.POSITIONS, view=View(off=1)),
 }
+
+
+def _lasting(
+    name: str,
+    on: Route = Route.SUBMIT,
+    delivery: Delivery = HONEST_DELIVERY,
+    *,
+    off: int = 0,
+    share: int = 100,
+) -> dict[str, Fault]:
+    told = f"{name}{LASTS}"
+    fault = Fault(
+        name=told,
+        on=on,
+        times=FOR_GOOD,
+        delivery=delivery,
+        view=View(off=off),
+        handling=Handling(share=share),
+    )
+    return {told: fault}
+
+
+FAILS: Final = Delivery(before=Break.STATUS, status=503)
+SILENT: Final = Delivery(before=Break.HOLD)
+REFUSED_AFTER: Final = Delivery(after=Break.STATUS, status=403)
+LASTING: Final[Mapping[Place, Menu]] = {
+    Place.SEND: dict(SENDS)
+    | _lasting("timeout_before", delivery=SILENT)
+    | _lasting("partial", share=50),
+    Place.QUESTION: dict(QUESTIONS) | _lasting("query_unanswered", Route.QUERY, SILENT),
+    Place.READING: dict(READINGS)
+    | _lasting("off by one", Route.POSITIONS, off=1)
+    | _lasting("positions_fail", Route.POSITIONS, FAILS),
+    Place.REHEARSAL: {
+        "no dry run": Fault(name="no dry run", on=Route.FORK, delivery=FAILS),
+        "a step is lost": Fault(name="a step is lost", on=Route.FORK_SUBMIT, delivery=SILENT),
+        "a step is refused, and done": Fault(
+            name="a step is refused, and done", on=Route.FORK_SUBMIT, delivery=REFUSED_AFTER
+        ),
+        "a step is not sent": Fault(
+            name="a step is not sent", on=Route.FORK_SUBMIT, delivery=FAILS
+        ),
+    },
+    Place.REHEARSED: {
+        "dry run unread": Fault(name="dry run unread", on=Route.FORK_POSITIONS, delivery=FAILS),
+        **_lasting("dry run unread", Route.FORK_POSITIONS, FAILS),
+    },
+    Place.LOOK: {"no prices": Fault(name="no prices", on=Route.PRICES, delivery=FAILS)},
+}
+"""Likewise, with what lasts, what befalls a dry run, and a tick without prices."""
+
 MENUS: Final[Mapping[Place, Menu]] = {
     Place.SEND: SENDS,
     Place.QUESTION: QUESTIONS,
@@ -81,6 +145,9 @@ Not so a reading that is older than what the books were settled by: of an order 
 nobody knows from when on a reading counts, and the first after a restart is compared as it is.
 Both end with a person, and with nothing sent."""
 
+FALSE: Final = frozenset({f"off by one{LASTS}"})
+"""After which a venue tells what is not for good, and the books are what it tells."""
+
 ENDS: Final = frozenset({Place.COMMIT, Place.SEND, Place.ANCHOR})
 """After what a process may be gone. Before a commit all is as it was after the one before it,
 and questions and readings change nothing."""
@@ -91,6 +158,14 @@ SAYS: Final[Mapping[str, tuple[CommandName, ...]]] = {
     "HALTED": (CommandName.RESUME, CommandName.ADOPT_EXTERNAL),
 }
 """End of a state's name -> what an operator may say there."""
+
+UNASKED: Final[Mapping[str, CommandName]] = {
+    "IDLE": CommandName.KILL,
+    "ATOMIC.STEP": CommandName.ABORT,
+}
+"""Beginning of a state's name -> what an operator may say though nobody has asked."""
+HEARD: Final = frozenset({Place.LOOK, Place.READING})
+"""Before what it may be said; a send would be as good."""
 
 
 @frozen(kw_only=True)
@@ -108,6 +183,7 @@ class Scope:
             synced; needs `apsw`.
         residue: position -> units that it may be off by after a chain was taken back; any other
             must be what it was.
+        stuck: whether it waits for a person though nothing goes wrong.
     """
 
     name: str
@@ -118,8 +194,11 @@ class Scope:
     menus: Mapping[Place, Menu] = MENUS
     power: bool = False
     residue: Mapping[str, int] = {}
+    stuck: bool = False
 
 
+BTC, USDT = "binance.spot:BaseToken:BTC", "binance.spot:BaseToken:USDT"
+MARGIN = "binance.usdm:BaseToken:USDT"
 LOT: Final = 1_000  # of bitcoin, in units: less than that is not sold
 SPREAD: Final = 250 * 10**8  # USDT: fees and a moved price, of half a bitcoin there and back
 
@@ -132,18 +211,21 @@ def _scope(
     lag_s: int = 0,
     faults: int = 1,
     power: bool = False,
+    lasting: bool = False,
+    **others: Any,  # noqa: ANN401 - of `Scope`
 ) -> Scope:
     other = "" if klass is Idempotency.K else f", class {klass}"
     late = f", lag {lag_s} s" if lag_s else ""
-    menus = {**MENUS, Place.SEND: {**SENDS, ASTRAY.name: ASTRAY}} if lag_s else MENUS
+    menus = LASTING if lasting else MENUS
+    menus = {**menus, Place.SEND: {**menus[Place.SEND], ASTRAY.name: ASTRAY}} if lag_s else menus
     return Scope(
-        name=f"{plan}{other}{late}{', power' if power else ''}",
+        name=f"{plan}{other}{late}{', power' if power else ''}{', lasting' if lasting else ''}",
         scene=Scene(plan=plan, klass=klass, lag_s=lag_s),
         menus=menus,
         power=power,
         budget={Kind.FAULT: faults, Kind.CRASH: 1, Kind.OPERATOR: 1},
         what=what,
-        residue={"binance.spot:BaseToken:BTC": LOT, "binance.spot:BaseToken:USDT": SPREAD},
+        **{"residue": {BTC: LOT, USDT: SPREAD}} | others,
     )
 
 
@@ -158,5 +240,28 @@ _ALL: Final = (
     _scope("saga taken back", "a chain of three, the last of which cannot be"),
     _scope("one transaction", "a chain of two in one transaction"),
     _scope("one transaction of three", "a chain of three in one transaction"),
+    _scope("three", "what goes wrong lasts", Idempotency.N, lag_s=90, lasting=True),
+    _scope("saga", "likewise, within a chain", Idempotency.N, lag_s=90, lasting=True),
+    _scope(
+        "saga taken back", "likewise, and it cannot be done", Idempotency.N, lag_s=90, lasting=True
+    ),
+    _scope("one transaction", "likewise, in one transaction", lag_s=90, lasting=True),
+    _scope(
+        "chains and others",
+        "chains and instructions, one after another",
+        residue={BTC: 50_000_000, USDT: 23_000 * 10**8, MARGIN: 1_000 * 10**8},
+    ),
+    _scope("rehearsal refused", "a transaction that cannot be, as its dry run tells"),
+    _scope("no transaction", "one where there are none"),
+    _scope("invariant broken", "a chain that is out of its limits after its second step"),
+    _scope("pivot", "a chain that fails after what cannot be taken back", stuck=True),
+    _scope(
+        "pivot in part",
+        "a step that cannot be taken back, of which only a part is done",
+        lasting=True,
+    ),
+    _scope("rehearsal denied", "a transaction with a step that its chain does not know"),
+    _scope("rests", "an order that rests until its time is over"),
+    _scope("saga rests", "likewise, within a chain"),
 )
 SCOPES: Final[Mapping[str, Scope]] = {scope.name: scope for scope in _ALL}

@@ -1,6 +1,6 @@
 """What was explored, as figures, and what must have been met so that nothing holds for nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
@@ -61,17 +61,56 @@ class Met:
         verdicts = frozenset(verdict for one in scopes for verdict in one.verdicts)
         return cls(rows, every - taken, frozenset(to for _, _, to in rows), verdicts)
 
+    @property
+    def unexplained(self) -> Sequence[Row]:
+        """Rows that were not taken, though nothing says why they cannot be."""
+        return sorted(row for row in self.missed if row not in NEVER)
+
+    @property
+    def absent(self) -> Sequence[Verdict]:
+        """Verdicts that must be met, and were not."""
+        return sorted(SOMETIMES - self.verdicts)
+
     def lines(self) -> Iterator[tuple[str, str]]:
         """In words."""
         leaves = {to for _, _, to in self.rows | self.missed}
-        yield "rows", f"{len(self.rows)} of {len(self.rows | self.missed)} taken"
+        never = self.missed & NEVER.keys()
+        explained = f"; {len(never)} cannot be, see docs/reference/check.md" if never else ""
+        yield "rows", f"{len(self.rows)} of {len(self.rows | self.missed)} taken{explained}"
+        for source, event, target in self.unexplained:
+            yield "not taken", f"{source} --{event}--> {target}"
         yield "leaves", f"{len(self.leaves)} of {len(leaves)} entered"
-        missing = sorted(SOMETIMES - self.verdicts)
         yield (
             "verdicts",
             f"{len(self.verdicts & SOMETIMES)} of {len(SOMETIMES)} met"
-            + (f"; not {', '.join(missing)}" if missing else ""),
+            + (f"; not {', '.join(self.absent)}" if self.absent else ""),
         )
+
+
+WHOLE: Final = "a transaction is executed as a whole or not at all"
+AT_MARKET: Final = "only an order that rests is recalled, and these are at market"
+ABANDONED: Final = "a rehearsal that is HELD is abandoned at once, and nobody is asked"
+ONE_ANSWER: Final = "a step of a dry run is not asked for twice: its answer is kept, or lost"
+ONCE: Final = "what a dry run refuses, it would refuse again"
+LEADS_ON: Final = "a rehearsal that is DONE leads on; the row is for limits of a whole chain"
+NEVER: Final[Mapping[Row, str]] = {
+    ("ATOMIC.COMMIT.RECONCILE", "partial", "ATOMIC.COMMIT.FAILED.PART"): WHOLE,
+    ("ATOMIC.COMMIT.FAILED.PART", "strand", "ATOMIC.STRANDED"): WHOLE,
+    ("ATOMIC.COMMIT.RETRY.QUERY", "recall", "ATOMIC.COMMIT.RETRY.QUERY"): AT_MARKET,
+    ("ATOMIC.COMPENSATE.RETRY.QUERY", "recall", "ATOMIC.COMPENSATE.RETRY.QUERY"): AT_MARKET,
+    ("ATOMIC.REHEARSE.DONE", "abandon", "ATOMIC.ROLLED_BACK"): LEADS_ON,
+    ("ATOMIC.REHEARSE.FAILED.PART", "abandon", "ATOMIC.ROLLED_BACK"): WHOLE,
+    ("ATOMIC.REHEARSE.HELD", "adopted", "ATOMIC.REHEARSE.AWAIT_POSITION"): ABANDONED,
+    ("ATOMIC.REHEARSE.HELD", "ask", "ATOMIC.REHEARSE.RETRY.QUERY"): ABANDONED,
+    ("ATOMIC.REHEARSE.HELD", "voided", "ATOMIC.REHEARSE.AWAIT_POSITION"): ABANDONED,
+    ("ATOMIC.REHEARSE.RECONCILE", "partial", "ATOMIC.REHEARSE.FAILED.PART"): WHOLE,
+    ("ATOMIC.REHEARSE.RETRY.QUERY", "absent", "ATOMIC.REHEARSE.AWAIT_POSITION"): ONE_ANSWER,
+    ("ATOMIC.REHEARSE.RETRY.QUERY", "found", "ATOMIC.REHEARSE.AWAIT_POSITION"): ONE_ANSWER,
+    ("ATOMIC.REHEARSE.RETRY.QUERY", "recall", "ATOMIC.REHEARSE.RETRY.QUERY"): AT_MARKET,
+    ("ATOMIC.REHEARSE.RETRY.QUERY", "repeat", "ATOMIC.REHEARSE.RETRY.QUERY"): ONE_ANSWER,
+    ("ATOMIC.REHEARSE.RETRY.RESEND", "resend", "ATOMIC.REHEARSE.SEND"): ONCE,
+}
+"""Rows that no run can take, each with why; every other one is taken in some scope."""
 
 
 def _rows() -> Iterator[Row]:

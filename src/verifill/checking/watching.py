@@ -36,11 +36,13 @@ class Watching:
     Attributes:
         rows: all of them.
         state: the leaf of the loops.
+        moves: how often they have moved.
         now_ns: when the newest was written.
     """
 
     rows: list[Mapping[str, Any]] = field(factory=list[Mapping[str, Any]])
     state: str = "START"
+    moves: int = 0
     now_ns: int = START_NS
     _memory: bytes = b""
     _since: list[bytes] = field(factory=list[bytes])
@@ -67,6 +69,7 @@ class Watching:
             return
         if row["event"] and of_loops(row):
             self.state = row["to"]
+            self.moves += 1
             self._ticks += row["event"] == "tick"
         payload = PAYLOAD.decode(row["payload"] or "{}")
         memory = payload.pop("memory", None)

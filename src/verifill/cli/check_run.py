@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -40,15 +41,29 @@ def run(
     until = monotonic() + seconds
     found: list[Explored] = []
     with TemporaryDirectory(prefix="verifill-check-") as work:
-        for scope in scopes:
+        for number, scope in enumerate(scopes):
             aside().print(f"exploring {scope.name}: {scope.what}", soft_wrap=True)
+            share_s = (until - monotonic()) / (len(scopes) - number)  # what it leaves, others have
+            more = partial(_before, monotonic() + share_s)
             with runner(scope, Path(work), workers or os.cpu_count() or 1) as make:
-                found.append(explore(scope, make, more=lambda: monotonic() < until))
+                found.append(explore(scope, make, more=more))
+            aside().print("  " + _told(found[-1]), soft_wrap=True)
             if found[-1].broken:
                 break
         _tell(found, out, Path(work))
-    if not all(one.whole for one in found):
+    met = Met.of(found)
+    sometimes = bool(names) or bool(given) or not (met.unexplained or met.absent)
+    if not (sometimes and all(one.whole for one in found)):
         raise typer.Exit(ExitCode.ENDED_EARLY)
+
+
+def _before(until_s: float) -> bool:
+    return monotonic() < until_s
+
+
+def _told(one: Explored) -> str:
+    left = f", {one.left:,} choices left" if one.left else ""
+    return f"{one.runs:,} runs, {len(one.states):,} situations{left}"
 
 
 def _named(name: str) -> Scope:

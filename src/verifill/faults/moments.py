@@ -17,7 +17,9 @@ class Place(StrEnum):
     SEND = "send"  # an order goes out, and is answered
     QUESTION = "question"  # a venue is asked about an order
     READING = "reading"  # positions are read
-    LOOK = "look"  # prices, status, a dry run
+    REHEARSAL = "rehearsal"  # a dry run is begun, or takes a step
+    REHEARSED = "rehearsed"  # its positions are read
+    LOOK = "look"  # prices, status
 
 
 class KilledError(BaseException):

@@ -26,7 +26,7 @@ from verifill.venues.loopback.outgoing import Outgoing
 from verifill.venues.loopback.service import Service
 from verifill.venues.loopback.shelf import Shelf
 from verifill.venues.loopback.transport import Answered, Attempt, Lost, NotSent
-from verifill.venues.loopback.wire import Submit
+from verifill.venues.loopback.wire import Sent, Submit
 from verifill.venues.loopback.world import NETWORK
 from verifill.venues.loopback.world import World as VenuesWorld
 from verifill.venues.orders import Cause
@@ -112,6 +112,7 @@ class Wire:
         sent: key -> how often it was submitted.
         bodies: key -> the requests that it was submitted with.
         keys: those that were submitted, in order.
+        requests: key -> what was submitted with it last.
         hook: called before each request with its place and number.
     """
 
@@ -125,6 +126,7 @@ class Wire:
         self.sent: dict[str, int] = {}
         self.bodies: dict[str, set[bytes]] = {}
         self._venues: dict[str, str] = {}
+        self.requests: dict[str, Sent] = {}
         self.keys: list[str] = []
         self._dark_ns = 0
         self._refused = False
@@ -149,10 +151,12 @@ class Wire:
         return self._time.true_ns < self._dark_ns
 
     def _submit(self, target: str, body: bytes) -> Attempt:
-        key = msgspec.json.decode(body, type=Submit).key
+        submit = msgspec.json.decode(body, type=Submit)
+        key = submit.key
         self.sent[key] = self.sent.get(key, 0) + 1
         self.bodies.setdefault(key, set()).add(body)
         self._venues[key] = target.split("/")[1]
+        self.requests[key] = submit.request
         self.keys.append(key)
         return self._ask("POST", target, body)
 
@@ -249,7 +253,14 @@ def _shelves(world: VenuesWorld) -> Iterator[tuple[str, Shelf]]:
         yield name, hosted.shelf
 
 
-PLACES = {"submit": Place.SEND, "query": Place.QUESTION, "positions": Place.READING}
+PLACES = {
+    "submit": Place.SEND,
+    "query": Place.QUESTION,
+    "positions": Place.READING,
+    "fork": Place.REHEARSAL,
+    "fork_submit": Place.REHEARSAL,
+    "fork_positions": Place.REHEARSED,
+}
 
 
 @define

@@ -7,7 +7,7 @@ from typing import Any
 
 from verifill.config import Config, load_config
 from verifill.machines.strategy import Fate, Plan, PlanReport, Positions
-from verifill.venues.chains import Atomicity, Chain
+from verifill.venues.chains import Atomicity, Chain, Invariant, Step, Undo
 from verifill.venues.data.generate import Walk, bars
 from verifill.venues.instructions import (
     InternalTransfer,
@@ -20,8 +20,10 @@ from verifill.venues.instructions import (
 )
 from verifill.venues.market import MarketView
 from verifill.venues.rules import Idempotency
+from verifill.venues.time_in_force import TimeInForce
 
 SPOT, USDM, WALLET = "binance.spot", "binance.usdm", "wallet"
+BITCOIN = f"{SPOT}:BaseToken:BTC"
 ROWS = 60
 SEED = 7
 
@@ -114,6 +116,14 @@ def buy(quantity: str, name: str) -> SpotTrade:
     )
 
 
+def rest(quantity: str, name: str) -> SpotTrade:
+    """A purchase far below the market, which rests until its time is over."""
+    return SpotTrade(
+        account=SPOT, symbol="BTC/USDT", side=Side.BUY, quantity=Decimal(quantity), name=name,
+        limit=Decimal(40_000), timeout_s=20, time_in_force=TimeInForce.GTC,
+    )  # fmt: skip
+
+
 def sell(quantity: str, name: str) -> SpotTrade:
     """A sale of bitcoin."""
     return SpotTrade(
@@ -151,6 +161,13 @@ def unwrap(amount: str, name: str) -> Unwrap:
 CLEAN = (Fate.EXPIRED, Fate.FAILED_CLEAN, Fate.ROLLED_BACK)
 AGAIN: Mapping[str, Sequence[Fate]] = {
     "saga taken back": (Fate.EXPIRED,),
+    "rehearsal refused": (Fate.EXPIRED,),
+    "no transaction": (Fate.EXPIRED,),
+    "invariant broken": (Fate.EXPIRED,),
+    "pivot in part": (Fate.EXPIRED,),
+    "rehearsal denied": (Fate.EXPIRED,),
+    "rests": (Fate.EXPIRED,),
+    "saga rests": (Fate.EXPIRED,),
     "revert": (Fate.EXPIRED,),
 }
 """Plan -> the fates after which it is planned again; `CLEAN` if it is not here."""
@@ -181,6 +198,49 @@ PLANS: Mapping[str, Plan] = {
             kind=Atomicity.ONE_TX,
             steps=(wrap("2", "A"), unwrap("0.5", "B"), wrap("0.25", "C")),
         )
+    ],
+    "chains and others": [
+        buy("0.5", "A"),
+        Chain(name="S", kind=Atomicity.SAGA, steps=(move("1000", "B"),)),
+        Chain(name="T", kind=Atomicity.ONE_TX, steps=(wrap("2", "C"),)),
+        sell("0.25", "D"),
+    ],
+    "rehearsal refused": [
+        Chain(name="T", kind=Atomicity.ONE_TX, steps=(wrap("2", "A"), unwrap("5", "B")))
+    ],
+    "no transaction": [Chain(name="T", kind=Atomicity.ONE_TX, steps=(buy("0.5", "A"),))],
+    "invariant broken": [
+        Chain(
+            name="S",
+            kind=Atomicity.SAGA,
+            steps=(buy("0.5", "A"), move("1000", "B"), sell("0.5", "C")),
+            invariants=(Invariant(since="B", keys=(BITCOIN,), low=Decimal(0), high=Decimal(0)),),
+        )
+    ],
+    "pivot": [
+        Chain(
+            name="S",
+            kind=Atomicity.SAGA,
+            steps=(
+                buy("0.5", "A"),
+                Step(move("1000", "B"), undo=Undo.NEVER),
+                buy("100000", "C"),
+            ),
+        )
+    ],
+    "pivot in part": [
+        Chain(name="S", kind=Atomicity.SAGA, steps=(Step(buy("0.5", "A"), undo=Undo.NEVER),))
+    ],
+    "rehearsal denied": [
+        Chain(
+            name="T",
+            kind=Atomicity.ONE_TX,
+            steps=(Wrap(account=WALLET, asset="USDT", into="WETH", amount=Decimal(1), name="A"),),
+        )
+    ],
+    "rests": [rest("0.5", "A")],
+    "saga rests": [
+        Chain(name="S", kind=Atomicity.SAGA, steps=(move("1000", "A"), rest("0.5", "B")))
     ],
     "withdrawal": [withdraw("100", "A"), buy("0.5", "B")],
     "wrap": [wrap("1", "A")],
