@@ -195,7 +195,9 @@ class Surroundings:
 
     def digest(self, left: Iterable[int]) -> str:
         """Of the situation, with so much left to choose."""
-        return self.watching.digest(self.world.wire, self.world.time.true_ns, left)
+        armed = [fault.name for fault in self.world.wire.service.script.armed]
+        lasting = ",".join([*armed, BARRED_FOR_GOOD] if self.barred else armed)
+        return self.watching.digest(self.world.wire, self.world.time.true_ns, left, lasting)
 
     def says(self) -> bool:
         """Whether an operator says something to an engine that waits."""

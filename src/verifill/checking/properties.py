@@ -10,6 +10,7 @@ from attrs import frozen
 from verifill.checking.play import Run, Send
 from verifill.checking.scopes import FALSE, HEALS
 from verifill.engine.commands import CommandName
+from verifill.engine.errors import LogError
 from verifill.faults.judge import Verdict, books_differ, judged, verdict_of
 from verifill.faults.lives import End
 from verifill.faults.outside import Wire
@@ -32,6 +33,7 @@ SILENT: Final = (f".{Tight.HELD}", "STRANDED", "HALTED")
 TAKES_BACK: Final = "ATOMIC.COMPENSATE."
 SHUT: Final = ("OPEN.", Breaker.HALF_OPEN_PROBE, "LATCHED.")
 """States of a breaker in which nothing is sent; of a trial, one order is."""
+NO_STORY: Final = Story((), (), "START", {})
 NOTHING: Final = frozenset({Tight.FAILED_CLEAN, Tight.RETRY_RESEND})
 """Leaves in which it is verified that nothing happened."""
 
@@ -53,7 +55,10 @@ class Judged:
 
 def judge(run: Run) -> Judged:
     """Hold a run against every rule."""
-    story = told(run.world.log)
+    try:
+        story = told(run.world.log)
+    except LogError as error:
+        return Judged(Verdict.REFUSED, NO_STORY, (f"lost: {error}",))
     verdict = verdict_of(run.world, story)
     return Judged(verdict, story, tuple(_broken(run, story, verdict)))
 
@@ -94,22 +99,26 @@ def _requests(run: Run) -> Iterator[str]:
 
 def _guards(run: Run, story: Story) -> Iterator[str]:
     """What went out although a breaker was open; and a venue's contradiction that latched none."""
-    left = deque(run.sends)
+    left, effects = deque(run.sends), run.world.wire.effects()
+    lies = {run.sends[number].seq for number in run.lies}
     shut: dict[str, str] = {}
     told: set[str] = set()
+    lied = contradicted = False
     for row in story.rows:
         if row["machine"] == BREAKER.name:
             shut[json.loads(row["payload"])["scope"]] = row["to"]
             told.add(row["event"])
+        if row["event"] and of_loops(row):  # a refusal that was forgotten in a crash is none
+            contradicted |= lied and row["event"] == TightEvent.REFUSED
+            lied = False
         while left and left[0].seq == row["seq"]:
             send = left.popleft()
+            lied = send.seq in lies and bool(effects.get(send.key))
             for scope in _passed(run.world.wire, send.key) & shut.keys():
                 if shut[scope].startswith(SHUT):
                     why = f"{scope} is {shut[scope]}"
                     yield f"breaker: {send.key} went out at {send.seq} while {why}"
-    effects = run.world.wire.effects()
-    lied = any(effects.get(run.sends[number].key) for number in run.lies)
-    if lied and BreakerEvent.LATCHED not in told:
+    if contradicted and BreakerEvent.LATCHED not in told:
         yield "contradiction: it was refused and executed, and no breaker is LATCHED"
 
 

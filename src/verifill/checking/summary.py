@@ -1,6 +1,7 @@
 """What was explored, as figures, and what must have been met so that nothing holds for nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Final
 
 from attrs import frozen
@@ -56,7 +57,7 @@ class Met:
         """Of some scopes."""
         scopes = list(explored)
         taken = {move[1:] for one in scopes for move in one.moves if move[0] in INSTANCES}
-        every = frozenset(_rows())
+        every = every_row()
         rows = every & taken
         verdicts = frozenset(verdict for one in scopes for verdict in one.verdicts)
         return cls(rows, every - taken, frozenset(to for _, _, to in rows), verdicts)
@@ -111,6 +112,12 @@ NEVER: Final[Mapping[Row, str]] = {
     ("ATOMIC.REHEARSE.RETRY.RESEND", "resend", "ATOMIC.REHEARSE.SEND"): ONCE,
 }
 """Rows that no run can take, each with why; every other one is taken in some scope."""
+
+
+@cache
+def every_row() -> frozenset[Row]:
+    """The rows of the nested tables: from, event, to."""
+    return frozenset(_rows())
 
 
 def _rows() -> Iterator[Row]:

@@ -79,14 +79,15 @@ class Watching:
         else:
             self._memory, self._since = bytes(memory), []
 
-    def digest(self, wire: Wire, now_ns: int, left: Iterable[int]) -> str:
-        """Of the engine, the venues, and what is left to choose."""
+    def digest(self, wire: Wire, now_ns: int, left: Iterable[int], lasting: str = "") -> str:
+        """Of the engine, the venues, what goes on going wrong, and what is left to choose."""
         if not self._digest:
             inside = (self.state.encode(), b"%d" % self._ticks, self._memory, *self._since)
             self._digest = _hash(inside, self.now_ns)
         age = b"%d" % ((now_ns - self.now_ns) // SECOND_NS)
         outside = msgspec.json.encode(list(wire.situation()))
-        return _hash((self._digest, age, bytes(left), outside), now_ns).hex()
+        parts = (self._digest, age, bytes(left), outside, lasting.encode())
+        return _hash(parts, now_ns).hex()
 
 
 def _hash(parts: Iterable[bytes], now_ns: int) -> bytes:

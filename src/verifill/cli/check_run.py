@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -32,7 +33,7 @@ def run(
     out: Path | None,
 ) -> None:
     """Explore the scopes of these names, all if there is none, and say what was found."""
-    named = [_named(name) for name in names] or list(SCOPES.values())
+    named = [_named(name) for name in names] or _possible()
     given = {Kind(kind): count for kind, count in budget.items() if count is not None}
     scopes = [evolve(scope, budget={**scope.budget, **given}) for scope in named]
     if out and (out / LOG).exists():
@@ -70,7 +71,19 @@ def _named(name: str) -> Scope:
     if name not in SCOPES:
         msg = f"there is no scope {name!r}; there are {', '.join(SCOPES)}"
         raise ConfigError(msg)
+    if SCOPES[name].power and not find_spec("apsw"):
+        msg = f"{name!r} needs a disk whose power can be cut: pip install verifill[faults]"
+        raise ConfigError(msg)
     return SCOPES[name]
+
+
+def _possible() -> Sequence[Scope]:
+    """All scopes, but for what an extra is missing for, which is said."""
+    if find_spec("apsw"):
+        return list(SCOPES.values())
+    left_out = ", ".join(scope.name for scope in SCOPES.values() if scope.power)
+    aside().print(f"left out: {left_out}: pip install verifill[faults]", soft_wrap=True)
+    return [scope for scope in SCOPES.values() if not scope.power]
 
 
 def _tell(found: Sequence[Explored], out: Path | None, work: Path) -> None:
