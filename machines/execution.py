@@ -18,7 +18,7 @@ from verifill.machines.meaning import FOUND, SENT, SETTLED
 from verifill.machines.patience import Patience
 from verifill.machines.policies import Policies
 from verifill.machines.recalling import recall, rest_left_ns
-from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
+from verifill.machines.reconcile import VerdictKind, contradicted, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.repeating import repeats
 from verifill.machines.sealing import sealed
@@ -152,7 +152,7 @@ class ExecutionManager:
         ordered = 1 if type(request) is Bundle else request.quantity  # all of it or nothing
         if 0 < assessment.executed < ordered:
             self._expect_part(leg)
-        leg.verdict = verdict = reconcile(
+        verdict = reconcile(
             expectation=leg.expectation,
             assessment=assessment,
             receipt=receipt,
@@ -162,6 +162,10 @@ class ExecutionManager:
             suspense=monitor.suspense,
             elapsed_ns=as_of_ns - monitor.settled_ns,
         )
+        if leg.refused and assessment.executed:
+            verdict = contradicted(verdict, f"refused before, and now {receipt.outcome}")
+        leg.verdict = verdict
+        leg.refused = False  # whoever speaks next, knows of it
         if verdict.others:
             self._watch(verdict.others)
         if leg.recorded != receipt:  # a second look at positions has the same one

@@ -10,14 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
+from polars.lazyframe.in_process import InProcessQuery
 
 TEXT = "text"
 CODE = "code"  # a text from a small set, stored as a number (see `Writer.code`)
 INT = "int"
 AMOUNT = "amount"  # an exact integer of any size that a chain can hold
-
-Take = Callable[[], pl.DataFrame]
-"""Makes a frame of rows that were taken; whichever thread writes them does that, too."""
 
 _DTYPES: Mapping[str, pl.DataType] = {
     TEXT: pl.String(),
@@ -53,11 +51,11 @@ class Stream:
         packed = sum(piece.height for piece in self._pieces)
         return packed + len(self._values) // len(self.columns)
 
-    def taken(self) -> Take:
-        """All rows, none of which are left; called, and once, it makes a frame of them."""
+    def taken(self) -> pl.LazyFrame:
+        """All rows, none of which are left."""
         self.pack()
         pieces, self._pieces = self._pieces or [self._piece()], []
-        return lambda: pl.concat(pieces)
+        return pl.concat(pieces).lazy()
 
     def pack(self) -> None:
         """Turn the rows that came since the last time into columns."""
@@ -83,13 +81,16 @@ def _series(name: str, values: list[object], kind: str) -> pl.Series:
     return pl.Series(name, values, dtype=_DTYPES[kind])
 
 
-def write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    """Write one file of a log.
+def write_parquet(rows: pl.LazyFrame, path: Path) -> InProcessQuery:
+    """Begin to write one file of a log, which polars does while other work goes on.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: the file cannot be written; now, or when the query is fetched.
     """
-    frame.write_parquet(path, compression="zstd", compression_level=1, statistics=False)
+    sink = rows.sink_parquet(
+        path, compression="zstd", compression_level=1, statistics=False, lazy=True
+    )
+    return sink.collect(background=True)
 
 
 def dtype_of(kind: str) -> pl.DataType:

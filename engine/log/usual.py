@@ -15,7 +15,7 @@ import polars as pl
 
 from verifill.engine.log.packed import NUMBERS, Packed
 from verifill.engine.log.schema import STREAMS
-from verifill.engine.log.streams import AMOUNT, INT, TEXT, Stream, Take, dtype_of
+from verifill.engine.log.streams import AMOUNT, INT, TEXT, Stream, dtype_of
 
 NAME = "usual"
 COLUMNS: Mapping[str, str] = (
@@ -53,19 +53,21 @@ class Usual(Stream):
         """How many rows are not yet written."""
         return len(self.packed.refs) + super().rows
 
-    def taken(self) -> Take:
+    def taken(self) -> pl.LazyFrame:
         """See `Stream.taken`."""
         whole = super().taken()
         numbers, refs = self.packed.taken()
-        return lambda: pl.concat([_unpacked(numbers, refs), whole()]) if refs else whole()
+        return pl.concat([_unpacked(numbers, refs), whole]) if refs else whole
 
 
-def _unpacked(numbers: bytes, refs: list[str]) -> pl.DataFrame:
+def _unpacked(numbers: bytes, refs: list[str]) -> pl.LazyFrame:
     """The rows that these bytes are; see `engine.log.packed`."""
-    shape = pl.Array(pl.Int64(), len(NUMBERS) * len(refs))
-    flat = pl.Series([numbers], dtype=pl.Binary()).bin.reinterpret(dtype=shape)
-    table = flat.reshape((len(refs), len(NUMBERS))).arr.to_struct(fields=NUMBERS).struct.unnest()
-    return table.with_columns(ref=pl.Series(refs, dtype=pl.String())).select(
+    whole = pl.Array(pl.Int64(), len(NUMBERS) * len(refs))
+    row = pl.col("bytes").bin.reinterpret(dtype=whole).reshape((len(refs), len(NUMBERS)))
+    table = pl.LazyFrame({"bytes": [numbers]}, schema={"bytes": pl.Binary()})
+    columns = table.select(row.arr.to_struct(fields=NUMBERS)).unnest("bytes")
+    texts = pl.LazyFrame({"ref": refs}, schema={"ref": pl.String()})
+    return pl.concat([texts, columns], how="horizontal").select(
         pl.col(name).cast(dtype_of(kind)) for name, kind in COLUMNS.items()
     )
 

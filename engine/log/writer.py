@@ -6,20 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self, TypeVar, cast
 
+from polars import LazyFrame
 from polars.exceptions import PolarsError
+from polars.lazyframe.in_process import InProcessQuery
 
-from verifill.engine.beside import Beside
 from verifill.engine.digest import canonical_json, sha256_file, sha256_hex
 from verifill.engine.errors import LogError, LogExists
 from verifill.engine.executor import Context
 from verifill.engine.log.lock import LOCK, Lock
 from verifill.engine.log.packed import values_of
 from verifill.engine.log.schema import SCHEMA_VERSION, STREAMS
-from verifill.engine.log.streams import Stream, Take, write_parquet
+from verifill.engine.log.streams import Stream, write_parquet
 from verifill.engine.log.usual import NAME, Usual
 from verifill.engine.paths import Paths
+
+T = TypeVar("T")
+Handed = tuple[Sequence[tuple[str, int, InProcessQuery]], Mapping[str, Any]]
+"""The files of a chunk that is being written, and what else the manifest will say of it."""
 
 HEADER = "header.json"
 MANIFEST = "manifest.jsonl"
@@ -77,7 +82,7 @@ class Writer:
         self._noted = (0, 0, 0)  # nodes, codes and kinds that earlier manifest lines hold
         self._chunk = 0
         self._failed = False
-        self._beside = Beside()  # where a chunk is written
+        self._handed: Handed | None = None
         self.on_chunk: Callable[[], None] = _nothing
         self._rows = 0
         self._loose = 0  # rows that came since the streams were packed
@@ -142,20 +147,7 @@ class Writer:
             LogError: it cannot be written; the log is complete up to the chunk before.
         """
         self._hand_over()
-        self._beside.settle()
-
-    def _hand_over(self) -> None:
-        """Have what there is written as one chunk, beside the run that goes on.
-
-        Raises:
-            LogError: the chunk that was handed over before cannot be written.
-        """
-        self._beside.settle()
-        taken = self._taken()
-        if taken:
-            news = self._news()
-            self._beside.do(lambda: self._write(taken, news))
-            self.on_chunk()
+        self._settle()
 
     def close(self, end: Mapping[str, Any]) -> None:
         """Write the rest and the last line of the manifest: how the run ended.
@@ -165,31 +157,52 @@ class Writer:
         Raises:
             LogError: it cannot be written; the log is complete up to the chunk before.
         """
-        try:
-            self.flush()
-            if not self._failed:
-                self._note({"end": dict(end)})
-        finally:
-            self._beside.close()
+        self.flush()
+        if not self._failed:
+            self._note({"end": dict(end)})
 
-    def _taken(self) -> Sequence[tuple[str, int, Take]]:
-        """All rows that are not written, by stream: how many, and what makes a frame of them."""
+    def _hand_over(self) -> None:
+        """Have what there is written as one chunk, by polars and while the run goes on.
+
+        Raises:
+            LogError: the chunk that was handed over before cannot be written.
+        """
+        self._settle()
+        taken = self._taken()
+        if taken:
+            files = [(name, count, self._begin(name, rows)) for name, count, rows in taken]
+            self._handed = files, self._news()
+            self.on_chunk()
+
+    def _settle(self) -> None:
+        """Name the chunk that was handed over, once it is written."""
+        handed, self._handed = self._handed, None
+        if handed:
+            files, news = handed
+            told = [self._written(*file) for file in files]
+            self._note({"chunk": self._chunk + 1, "files": told} | dict(news))
+            self._chunk += 1
+
+    def _begin(self, stream: str, rows: LazyFrame) -> InProcessQuery:
+        path = self.folder / self._name(stream)
+        return self._guard(lambda: write_parquet(rows, path), path.name)
+
+    def _written(self, stream: str, rows: int, query: InProcessQuery) -> dict[str, Any]:
+        name = self._name(stream)
+        self._guard(query.fetch_blocking, name)
+        digest = sha256_file(self.folder / name)
+        return {"stream": stream, "name": name, "rows": rows, "sha256": digest}
+
+    def _name(self, stream: str) -> str:
+        return f"{self._chunk + 1:06d}.{stream}.parquet"
+
+    def _taken(self) -> Sequence[tuple[str, int, LazyFrame]]:
+        """All rows that are not written, by stream, and how many they are."""
         self._rows = self._loose = 0
         if self._failed:
             return ()
         filled = [stream for stream in self._all if stream.rows]
         return [(stream.name, stream.rows, stream.taken()) for stream in filled]
-
-    def _write(self, taken: Sequence[tuple[str, int, Take]], news: Mapping[str, Any]) -> None:
-        files = [self._write_file(*one) for one in taken]
-        self._note({"chunk": self._chunk + 1, "files": files} | dict(news))
-        self._chunk += 1
-
-    def _write_file(self, stream: str, rows: int, take: Take) -> dict[str, Any]:
-        name = f"{self._chunk + 1:06d}.{stream}.parquet"
-        path = self.folder / name
-        self._guard(lambda: write_parquet(take(), path), name)
-        return {"stream": stream, "name": name, "rows": rows, "sha256": sha256_file(path)}
 
     def _news(self) -> dict[str, Any]:
         """Paths, codes and kinds that no earlier line of the manifest holds."""
@@ -211,9 +224,9 @@ class Writer:
         self._guard(append, MANIFEST)
         self._previous = sha256_hex(text)
 
-    def _guard(self, write: Callable[[], object], name: str) -> None:
+    def _guard(self, write: Callable[[], T], name: str) -> T:
         try:
-            write()
+            return write()
         except (OSError, PolarsError) as error:
             self._failed = True
             msg = (

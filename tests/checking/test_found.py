@@ -37,3 +37,14 @@ def test_a_chain_that_is_settled_by_hand_stays_so_though_the_process_dies_before
 
     assert judged.broken == ()
     assert judged.verdict is Verdict.HALTED
+
+
+@pytest.mark.parametrize("commit", [13, 14, 15, 16])
+def test_a_refusal_that_was_executed_is_contradicted_though_the_process_dies_in_between(
+    tmp_path: Path, commit: int
+) -> None:
+    said = (("send 1", "refused, yet executed"), (f"after commit {commit}", "killed"))
+    judged = judge(run_of(SCOPES["one"], said, tmp_path))
+
+    assert judged.broken == ()
+    assert (judged.verdict is Verdict.HELD) == (commit > 13)  # after 13 it is not written yet

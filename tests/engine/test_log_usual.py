@@ -114,7 +114,9 @@ def test_numbers_of_a_path_and_amounts_are_kept_exactly_and_in_order(
             usual.append(values_of(told, context, first, path))
 
     assert len(given_rows) == usual.rows
-    assert [(*one[:5], 0, one[5], 200, *one[6:]) for one in given_rows] == usual.taken()().rows()
+    assert [
+        (*one[:5], 0, one[5], 200, *one[6:]) for one in given_rows
+    ] == usual.taken().collect().rows()
     assert 0 == usual.rows
 
 
@@ -126,7 +128,7 @@ def test_a_row_that_does_not_fit_ends_packing_until_rows_are_taken(fee: int) -> 
     assert [True, False, False] == [
         usual.packed.add(one, Context(), 1, 1) for one in (row("f0"), wide, row("f2"))
     ]
-    assert [("f0", 3)] == [one[:2] for one in usual.taken()().rows()]
+    assert [("f0", 3)] == [one[:2] for one in usual.taken().collect().rows()]
     assert usual.packed.add(row("f3"), Context(), 1, 1)
 
 

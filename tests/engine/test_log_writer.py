@@ -121,16 +121,20 @@ def test_whoever_asked_is_told_of_each_chunk(tmp_path: Path) -> None:
     assert 2 == len(lines(tmp_path))
 
 
-def test_a_chunk_that_cannot_be_written_is_told_at_the_next_and_no_more_is_written(
+def test_a_chunk_that_cannot_be_written_is_told_by_the_next_and_no_more_is_written(
     tmp_path: Path,
 ) -> None:
     log = Writer(tmp_path / "log", HEADER)
-    (tmp_path / "log" / "000001.paths.parquet").mkdir()
-    for seq in range(1, 2 * CHUNK_ROWS):
-        log.path(seq, 1, Context())
 
+    def go_on(count: int) -> None:
+        for seq in range(count):
+            log.path(seq, 1, Context())
+
+    go_on(CHUNK_ROWS - 1)
+    (tmp_path / "log").rename(tmp_path / "moved")
     with pytest.raises(LogError, match=r"000001.paths.parquet cannot be .* complete up to chunk 0"):
-        log.path(2 * CHUNK_ROWS, 1, Context())
+        go_on(CHUNK_ROWS + 1)
+    (tmp_path / "moved").rename(tmp_path / "log")
     log.path(2 * CHUNK_ROWS + 1, 1, Context())
     log.close({})
     assert [] == lines(tmp_path / "log")
@@ -404,7 +408,7 @@ def test_a_stream_keeps_its_types() -> None:
     row = ("x", 3, -(2**63), 10**38)
     stream.append(row)
 
-    frame = stream.taken()()
+    frame = stream.taken().collect()
     assert [row] == frame.rows()
     assert [pl.String, pl.Int32, pl.Int64, pl.Int128] == frame.dtypes
     assert [dtype_of(kind) for kind in (TEXT, CODE, INT, AMOUNT)] == frame.dtypes
@@ -418,5 +422,5 @@ def test_a_stream_that_was_taken_is_empty_and_goes_on() -> None:
     assert 0 == stream.rows
     stream.append((2,))
 
-    assert [(1,)] == first().rows()
-    assert [(2,)] == stream.taken()().rows()
+    assert [(1,)] == first.collect().rows()
+    assert [(2,)] == stream.taken().collect().rows()

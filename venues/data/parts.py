@@ -11,36 +11,25 @@ from typing import Final
 
 import polars as pl
 
-from verifill.engine.beside import Beside
-
 PART_ROWS: Final = 2**17
 GROUP_ROWS: Final = 2**15  # what the reader of one chunk has to decode
 
 
 class TableDigest:
-    """The SHA-256 of a table's rows as CSV without a header, in whatever frames they come.
-
-    It is made beside the one who adds frames, who may read the next one meanwhile.
-    """
+    """The SHA-256 of a table's rows as CSV without a header, in whatever frames they come."""
 
     def __init__(self) -> None:
         self._digest = sha256()
-        self._beside = Beside()
 
     def add(self, frame: pl.DataFrame) -> None:
         """Adds rows at the end."""
-        self._beside.do(lambda: self._take(frame))
-
-    def hex(self) -> str:
-        """The digest of the rows, as 64 hexadecimal digits; none is added afterwards."""
-        self._beside.settle()
-        self._beside.close()
-        return self._digest.hexdigest()
-
-    def _take(self, frame: pl.DataFrame) -> None:
         text = BytesIO()
         frame.write_csv(text, include_header=False)
         self._digest.update(text.getbuffer())
+
+    def hex(self) -> str:
+        """The digest of the rows so far, as 64 hexadecimal digits."""
+        return self._digest.hexdigest()
 
 
 class PartWriter:
