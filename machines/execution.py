@@ -337,6 +337,7 @@ class ExecutionManager:
         """Send once more; what the venue tells of the order by that, or None."""
         receipt = self._submit(leg)
         leg.wait_s, leg.repeats = self._waits_out_s(leg, receipt), False
+        leg.refused = False  # that was said of another send
         self.guard.answered(leg, receipt)
         if leg.request.sealed or receipt.outcome not in HAD:
             return None  # by a key, a second submit is told of the first

@@ -36,7 +36,7 @@ class Leg(Struct, kw_only=True, gc=False):
         rules: what is declared of the venue, its settlement windows among it.
         child: which remainder of its instruction it is, from 1; 0 if none.
         had: whether the venue has said once that it has the order.
-        refused: whether an earlier life was told that it is refused, and nobody has spoken since.
+        refused: whether an earlier life was told that it is refused, and it was not sent since.
         held: why nobody can say what became of it; empty unless it is HELD.
         repeats: whether its request is to be sent once more; the log holds it already.
         recalls: whether what rests of it is to be cancelled; the log holds that already.

@@ -31,8 +31,8 @@ OPEN = frozenset(
 )
 """Leaves of a tight loop in which what was sent is not yet resolved."""
 
-SPOKEN = frozenset({TightEvent.REFUSED, TightEvent.ADOPTED, TightEvent.VOIDED})
-"""What a venue said for good, and what a person said, who knows of it."""
+SPOKEN = frozenset({TightEvent.REFUSED, TightEvent.REPEAT, TightEvent.ADOPTED, TightEvent.VOIDED})
+"""A refusal, and what it does not speak of: what was sent once more, what a person says."""
 
 RESOLVE: Mapping[str, FullEvent] = {
     Full.INSTRUCTION: FullEvent.RESOLVE_INSTRUCTION,
@@ -60,7 +60,7 @@ class Found:
         state: the leaf in which its work ended; empty if it never began any.
         sent: whether the send of that leaf had its INTENT.
         had: whether the venue has said since that it has the order.
-        refused: whether the venue has said since that it is refused, and no person anything.
+        refused: whether the last thing said of it is that it was refused; see `SPOKEN`.
         halted: whether it ended halted, without a logged resume.
         memory: what it remembered; None if it had sent nothing.
         plan: the plan that it had taken up last.

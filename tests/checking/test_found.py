@@ -48,3 +48,11 @@ def test_a_refusal_that_was_executed_is_contradicted_though_the_process_dies_in_
 
     assert judged.broken == ()
     assert (judged.verdict is Verdict.HELD) == (commit > 13)  # after 13 it is not written yet
+
+
+def test_a_refusal_is_no_contradiction_of_what_was_sent_once_more_since(tmp_path: Path) -> None:
+    judged = judge(
+        run_of(SCOPES["one"], (("send 1", "rate_limit"), ("after commit 14", "killed")), tmp_path)
+    )
+
+    assert (judged.broken, judged.verdict) == ((), Verdict.DONE)
