@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from verifill.checking.choices import Choices
 from verifill.checking.play import Run, play
 from verifill.checking.properties import judge
 from verifill.checking.running import hosting
-from verifill.checking.scopes import SCOPES, Scope
+from verifill.checking.scopes import MENUS, SCOPES, Scope
 from verifill.faults.judge import Verdict
 
 SAID = (("send 3", "refused"), ("ATOMIC.STRANDED waits", "settle"), ("after commit 4", "killed"))
@@ -44,7 +45,7 @@ def test_a_refusal_that_was_executed_is_contradicted_though_the_process_dies_in_
     tmp_path: Path, commit: int
 ) -> None:
     said = (("send 1", "refused, yet executed"), (f"after commit {commit}", "killed"))
-    judged = judge(run_of(SCOPES["one"], said, tmp_path))
+    judged = judge(run_of(evolve(SCOPES["one"], menus=MENUS), said, tmp_path))
 
     assert judged.broken == ()
     assert (judged.verdict is Verdict.HELD) == (commit > 13)  # after 13 it is not written yet

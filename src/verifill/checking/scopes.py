@@ -122,6 +122,12 @@ MENUS: Final[Mapping[Place, Menu]] = {
     Place.QUESTION: QUESTIONS,
     Place.READING: READINGS,
 }
+TRUE_MENUS: Final[Mapping[Place, Menu]] = {
+    **MENUS,
+    Place.SEND: {name: fault for name, fault in SENDS.items() if name != CONTRADICTED},
+}
+"""Where two things go wrong: a venue that contradicts itself and shows positions of before leaves
+nobody a way to know until the next look, at which the engine halts."""
 HEALS: Final = frozenset(
     {
         "timeout_before",
@@ -216,7 +222,7 @@ def _scope(
 ) -> Scope:
     other = "" if klass is Idempotency.K else f", class {klass}"
     late = f", lag {lag_s} s" if lag_s else ""
-    menus = LASTING if lasting else MENUS
+    menus = LASTING if lasting else MENUS if faults == 1 else TRUE_MENUS
     menus = {**menus, Place.SEND: {**menus[Place.SEND], ASTRAY.name: ASTRAY}} if lag_s else menus
     return Scope(
         name=f"{plan}{other}{late}{', power' if power else ''}{', lasting' if lasting else ''}",
