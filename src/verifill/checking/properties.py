@@ -17,7 +17,7 @@ from verifill.faults.outside import Wire
 from verifill.faults.story import Planned, Sent, Story, follow, of_loops, told
 from verifill.machines.atomic import Atomic
 from verifill.machines.breaker import BREAKER, Breaker, BreakerEvent
-from verifill.machines.full_loop import Full
+from verifill.machines.full_loop import Full, FullEvent
 from verifill.machines.purpose import ONE_TX
 from verifill.machines.scopes import GLOBAL, account_scope, venue_scope
 from verifill.machines.tight_loop import Tight, TightEvent
@@ -65,7 +65,7 @@ def judge(run: Run) -> Judged:
 
 def _broken(run: Run, story: Story, verdict: Verdict) -> Iterator[str]:
     counts = judged(run.world, story).told
-    if _killed(run, story) and counts.get("unresolved") == 1:
+    if _blocked(run, story) and counts.get("unresolved") == 1:
         counts = {name: count for name, count in counts.items() if name != "unresolved"}
     yield from (f"{name}: {count}" for name, count in counts.items())
     options = {option for _, option in run.choices}
@@ -132,14 +132,18 @@ def _passed(wire: Wire, key: str) -> frozenset[str]:
     return frozenset({GLOBAL, venue_scope(wire.venue(key), operation), account_scope(account)})
 
 
-def _killed(run: Run, story: Story) -> bool:
-    """Whether an engine that was killed by command waits, with nothing that rests at a venue.
+def _blocked(run: Run, story: Story) -> bool:
+    """Whether an engine waits that could not, or should not, begin: HALTED out of RECOVER.
 
-    What was under way when its process ended is verified once somebody resumes it.
+    What was under way when its process ended is verified once somebody resumes it; if it was
+    killed by command, nothing rests at a venue until then.
     """
+    newest = next((row for row in reversed(story.rows) if row["event"] and of_loops(row)), None)
+    if newest is None or newest["event"] != FullEvent.BLOCKED:
+        return False
     said = any(option == CommandName.KILL for _, option in run.choices)
     hosted = run.world.wire.service.world.hosted.values()
-    return said and story.state == Full.HALTED and not any(one.book.open_orders() for one in hosted)
+    return not (said and any(one.book.open_orders() for one in hosted))
 
 
 def _proves(run: Run) -> bool:
