@@ -18,7 +18,7 @@ from verifill.machines.meaning import FOUND, SENT, SETTLED
 from verifill.machines.patience import Patience
 from verifill.machines.policies import Policies
 from verifill.machines.recalling import recall, rest_left_ns
-from verifill.machines.reconcile import VerdictKind, contradicted, reconcile, shows, sort_rows
+from verifill.machines.reconcile import VerdictKind, reconcile, shows, sort_rows
 from verifill.machines.records import Records
 from verifill.machines.repeating import repeats
 from verifill.machines.sealing import sealed
@@ -162,17 +162,13 @@ class ExecutionManager:
             suspense=monitor.suspense,
             elapsed_ns=as_of_ns - monitor.settled_ns,
         )
-        if leg.refused and assessment.executed:
-            verdict = contradicted(verdict, f"refused before, and now {receipt.outcome}")
-        leg.verdict = verdict
-        leg.refused = False  # whoever speaks next, knows of it
+        kind = leg.judged(verdict)
         if verdict.others:
             self._watch(verdict.others)
         if leg.recorded != receipt:  # a second look at positions has the same one
             leg.recorded = receipt
             self._records.receipt(leg)
         self._records.verdict(leg)
-        kind = verdict.kind
         if kind is VerdictKind.CONTRADICTION:
             self.guard.contradicted(leg)
         if kind in SETTLED:
@@ -336,8 +332,7 @@ class ExecutionManager:
     def _repeat(self, leg: Leg) -> Receipt | None:
         """Send once more; what the venue tells of the order by that, or None."""
         receipt = self._submit(leg)
-        leg.wait_s, leg.repeats = self._waits_out_s(leg, receipt), False
-        leg.refused = False  # that was said of another send
+        leg.wait_s, leg.repeats, leg.refused = self._waits_out_s(leg, receipt), False, False
         self.guard.answered(leg, receipt)
         if leg.request.sealed or receipt.outcome not in HAD:
             return None  # by a key, a second submit is told of the first

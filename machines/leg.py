@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from verifill.engine.clock import NANOSECONDS
 from verifill.engine.errors import EngineDefect
@@ -126,6 +126,14 @@ class Leg(Struct, kw_only=True, gc=False):
             msg = f"leg {self.number} has no order: it was denied, or is a bundle"
             raise EngineDefect(msg)
         return self.request
+
+    def judged(self, verdict: Verdict) -> VerdictKind:
+        """Keep a verdict: a contradiction, if what was executed was refused in an earlier life."""
+        if self.refused and self.assessment.executed:
+            why = f"refused before, and now {self.receipt.outcome}"
+            verdict = structs.replace(verdict, kind=VerdictKind.CONTRADICTION, reason=why)
+        self.verdict, self.refused = verdict, False  # whoever speaks next, knows of it
+        return verdict.kind
 
     @property
     def reason(self) -> str:

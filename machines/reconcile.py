@@ -12,7 +12,7 @@ Three comparisons, never mixed (DOMAIN section 3; rules R1 to R20 in docs/refere
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from verifill.machines.tolerance import Suspense
 from verifill.venues.expectation import Assessment, Bound, Expectation
@@ -210,11 +210,6 @@ def _judge_unexecuted(
     if stray:
         return VerdictKind.CONTRADICTION, f"{said}, yet {stray}"
     return VerdictKind.NOT_EXECUTED, receipt.reason or said.value
-
-
-def contradicted(verdict: Verdict, why: str) -> Verdict:
-    """The same evidence, which contradicts what the venue has said before."""
-    return structs.replace(verdict, kind=VerdictKind.CONTRADICTION, reason=why)
 
 
 def _moved(amounts: Mapping[str, int]) -> dict[str, int]:
