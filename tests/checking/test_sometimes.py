@@ -103,7 +103,7 @@ def outcomes(folder: Path) -> Sequence[Outcome]:
     made: list[Outcome] = []
     for one in reached():
         scope = of(one["scope"], one["budget"])
-        choices = tuple((number, option) for _, number, option in one["choices"])
+        choices: Choices = [(int(number), str(option)) for _, number, option in one["choices"]]
         (run := folder / "run").mkdir()
         made.append(outcome(scope, choices, hosting(scope.scene, folder), run))
         shutil.rmtree(run)

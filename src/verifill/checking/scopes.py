@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from verifill.checking.choices import Budget, Kind
 from verifill.engine.commands import CommandName
@@ -224,15 +224,16 @@ def _scope(
     late = f", lag {lag_s} s" if lag_s else ""
     menus = LASTING if lasting else MENUS if faults == 1 else TRUE_MENUS
     menus = {**menus, Place.SEND: {**menus[Place.SEND], ASTRAY.name: ASTRAY}} if lag_s else menus
-    return Scope(
+    scope = Scope(
         name=f"{plan}{other}{late}{', power' if power else ''}{', lasting' if lasting else ''}",
         scene=Scene(plan=plan, klass=klass, lag_s=lag_s),
         menus=menus,
         power=power,
         budget={Kind.FAULT: faults, Kind.CRASH: 1, Kind.OPERATOR: 1},
         what=what,
-        **{"residue": {BTC: LOT, USDT: SPREAD}} | others,
+        residue={BTC: LOT, USDT: SPREAD},
     )
+    return evolve(scope, **others)
 
 
 _ALL: Final = (
