@@ -152,7 +152,7 @@ class ExecutionManager:
         ordered = 1 if type(request) is Bundle else request.quantity  # all of it or nothing
         if 0 < assessment.executed < ordered:
             self._expect_part(leg)
-        verdict = reconcile(
+        leg.verdict = verdict = reconcile(
             expectation=leg.expectation,
             assessment=assessment,
             receipt=receipt,
@@ -162,13 +162,13 @@ class ExecutionManager:
             suspense=monitor.suspense,
             elapsed_ns=as_of_ns - monitor.settled_ns,
         )
-        kind = leg.judged(verdict)
         if verdict.others:
             self._watch(verdict.others)
         if leg.recorded != receipt:  # a second look at positions has the same one
             leg.recorded = receipt
             self._records.receipt(leg)
         self._records.verdict(leg)
+        kind = verdict.kind
         if kind is VerdictKind.CONTRADICTION:
             self.guard.contradicted(leg)
         if kind in SETTLED:
@@ -332,7 +332,7 @@ class ExecutionManager:
     def _repeat(self, leg: Leg) -> Receipt | None:
         """Send once more; what the venue tells of the order by that, or None."""
         receipt = self._submit(leg)
-        leg.wait_s, leg.repeats, leg.refused = self._waits_out_s(leg, receipt), False, False
+        leg.wait_s, leg.repeats = self._waits_out_s(leg, receipt), False
         self.guard.answered(leg, receipt)
         if leg.request.sealed or receipt.outcome not in HAD:
             return None  # by a key, a second submit is told of the first

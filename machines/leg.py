@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from verifill.engine.clock import NANOSECONDS
 from verifill.engine.errors import EngineDefect
@@ -36,7 +36,6 @@ class Leg(Struct, kw_only=True, gc=False):
         rules: what is declared of the venue, its settlement windows among it.
         child: which remainder of its instruction it is, from 1; 0 if none.
         had: whether the venue has said once that it has the order.
-        refused: whether an earlier life was told that it is refused, and it was not sent since.
         held: why nobody can say what became of it; empty unless it is HELD.
         repeats: whether its request is to be sent once more; the log holds it already.
         recalls: whether what rests of it is to be cancelled; the log holds that already.
@@ -64,7 +63,6 @@ class Leg(Struct, kw_only=True, gc=False):
     assessment: Assessment = Assessment(0, {})
     verdict: Verdict = UNJUDGED
     had: bool = False
-    refused: bool = False
     held: str = ""
     repeats: bool = False
     recalls: bool = False
@@ -126,14 +124,6 @@ class Leg(Struct, kw_only=True, gc=False):
             msg = f"leg {self.number} has no order: it was denied, or is a bundle"
             raise EngineDefect(msg)
         return self.request
-
-    def judged(self, verdict: Verdict) -> VerdictKind:
-        """Keep a verdict: a contradiction, if what was executed was refused in an earlier life."""
-        if self.refused and self.assessment.executed:
-            why = f"refused before, and now {self.receipt.outcome}"
-            verdict = structs.replace(verdict, kind=VerdictKind.CONTRADICTION, reason=why)
-        self.verdict, self.refused = verdict, False  # whoever speaks next, knows of it
-        return verdict.kind
 
     @property
     def reason(self) -> str:

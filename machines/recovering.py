@@ -220,7 +220,7 @@ class Recovering:
             context.chain = memory.transaction.number
         if memory.leg is not None:
             leg = self._leg(memory.leg, memory.intents)
-            leg.had, leg.refused = found.had, found.refused
+            leg.had = found.had
             self._manager.leg = leg
             context.instruction, context.attempt = leg.number, leg.sends
         resolving = found.resolving

@@ -31,9 +31,6 @@ OPEN = frozenset(
 )
 """Leaves of a tight loop in which what was sent is not yet resolved."""
 
-SPOKEN = frozenset({TightEvent.REFUSED, TightEvent.REPEAT, TightEvent.ADOPTED, TightEvent.VOIDED})
-"""A refusal, and what it does not speak of: what was sent once more, what a person says."""
-
 RESOLVE: Mapping[str, FullEvent] = {
     Full.INSTRUCTION: FullEvent.RESOLVE_INSTRUCTION,
     f"{Full.ATOMIC}.{Atomic.STEP}": FullEvent.RESOLVE_STEP,
@@ -60,7 +57,6 @@ class Found:
         state: the leaf in which its work ended; empty if it never began any.
         sent: whether the send of that leaf had its INTENT.
         had: whether the venue has said since that it has the order.
-        refused: whether the last thing said of it is that it was refused; see `SPOKEN`.
         halted: whether it ended halted, without a logged resume.
         memory: what it remembered; None if it had sent nothing.
         plan: the plan that it had taken up last.
@@ -73,7 +69,6 @@ class Found:
     state: str = ""
     sent: bool = False
     had: bool = False
-    refused: bool = False
     halted: bool = False
     memory: Memory | None = None
     plan: Sequence[AnyInstruction | Chain] = ()
@@ -189,7 +184,6 @@ class _Search:
     halted: bool | None = None
     sent: bool | None = None
     had: bool | None = None
-    refused: bool | None = None
     memory: Memory | None = None
     plan: Sequence[AnyInstruction | Chain] | None = None
     tick: int = 0
@@ -214,7 +208,6 @@ class _Search:
             state=self.state or "",
             sent=bool(self.sent),
             had=bool(self.had),
-            refused=bool(self.refused),
             halted=bool(self.halted),
             memory=self.memory,
             plan=self.plan or (),
@@ -243,11 +236,8 @@ class _Search:
         """Whether an INTENT, or word from the venue, came after the last way into SEND."""
         if self.had is None and event in (TightEvent.ACCEPTED, TightEvent.FOUND):
             self.had = True
-        if self.refused is None and event in SPOKEN:
-            self.refused = event == TightEvent.REFUSED
         if target.endswith(f".{Tight.SEND}"):
             self.sent, self.had = bool(self.sent), bool(self.had)
-            self.refused = bool(self.refused)
 
     def _end(self, event: str, target: str) -> None:
         """The leaf in which work ended, whatever recovery did since, and whether it is halted."""

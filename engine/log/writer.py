@@ -137,6 +137,7 @@ class Writer:
         if self._rows >= CHUNK_ROWS:
             self._hand_over()
             return
+        self._settle()  # what was handed over has been written by now
         for stream in self._all:
             self._guard(stream.pack, stream.name)
 

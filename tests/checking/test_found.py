@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import pytest
-from attrs import evolve
 
 from verifill.checking.choices import Choices
 from verifill.checking.play import Run, play
 from verifill.checking.properties import judge
 from verifill.checking.running import hosting
-from verifill.checking.scopes import MENUS, SCOPES, Scope
+from verifill.checking.scopes import SCOPES, Scope
 from verifill.faults.judge import Verdict
 
 SAID = (("send 3", "refused"), ("ATOMIC.STRANDED waits", "settle"), ("after commit 4", "killed"))
@@ -38,22 +37,3 @@ def test_a_chain_that_is_settled_by_hand_stays_so_though_the_process_dies_before
 
     assert judged.broken == ()
     assert judged.verdict is Verdict.HALTED
-
-
-@pytest.mark.parametrize("commit", [13, 14, 15, 16])
-def test_a_refusal_that_was_executed_is_contradicted_though_the_process_dies_in_between(
-    tmp_path: Path, commit: int
-) -> None:
-    said = (("send 1", "refused, yet executed"), (f"after commit {commit}", "killed"))
-    judged = judge(run_of(evolve(SCOPES["one"], menus=MENUS), said, tmp_path))
-
-    assert judged.broken == ()
-    assert (judged.verdict is Verdict.HELD) == (commit > 13)  # after 13 it is not written yet
-
-
-def test_a_refusal_is_no_contradiction_of_what_was_sent_once_more_since(tmp_path: Path) -> None:
-    judged = judge(
-        run_of(SCOPES["one"], (("send 1", "rate_limit"), ("after commit 14", "killed")), tmp_path)
-    )
-
-    assert (judged.broken, judged.verdict) == ((), Verdict.DONE)

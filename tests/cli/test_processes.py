@@ -16,7 +16,7 @@ import pytest
 from verifill.cli.failures import ExitCode
 from verifill.cli.init import DAY_ROWS
 from verifill.ending import Ending
-from verifill.engine.log.writer import CHUNK_ROWS
+from verifill.engine.log.writer import CHUNK_ROWS, LOOSE_ROWS
 from verifill.interrupts import WAITING
 from verifill.result import RunResult
 from verifill.venues.data.generate import Walk, bars
@@ -127,7 +127,7 @@ def test_a_killed_run_leaves_no_stale_lock(project: Path) -> None:
     assert -signal.SIGKILL == run("backtest", project / TOML).returncode
     assert (project / "runs" / "verifill" / "lock").is_file()
     strategy = project / "strategy.py"
-    strategy.write_text(strategy.read_text().replace("self.ticks == 9", "self.ticks == 0"))
+    strategy.write_text(strategy.read_text().replace("self.ticks == 9", "self.ticks == -9"))
 
     assert 0 == run("backtest", project / TOML, "--overwrite").returncode
     assert not (project / "runs" / "verifill" / "lock").exists()
@@ -190,8 +190,8 @@ def test_ctrl_c_while_data_is_read_writes_no_log(project: Path) -> None:
 
 
 def test_a_killed_run_is_read_up_to_its_last_chunk(project: Path) -> None:
-    long(project, CHUNK_ROWS + DAY_ROWS)
-    last = CHUNK_ROWS + 700
+    last = CHUNK_ROWS + LOOSE_ROWS + 700  # by then the chunk that was handed over is named
+    long(project, last + DAY_ROWS)
     deciding(project, f"self.ticks == {last} and os.kill(os.getpid(), signal.SIGKILL)")
     ran = run("backtest", project / TOML)
     result = told(project)

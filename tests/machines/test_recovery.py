@@ -12,7 +12,7 @@ from attrs import define, evolve
 from tests.machines import test_one_tx
 from tests.machines.lives import Client, KilledError, Mailbox, Moments, World
 from tests.machines.support import BTC, COIN, OPENING, Act, Ask, buy, honest, move, sell
-from tests.machines.test_lives import LIVE, THREE, check, lies, lost, refused, silent, world
+from tests.machines.test_lives import LIVE, THREE, check, lost, refused, silent, world
 from tests.machines.test_one_tx import one_tx, stage_of, too_much_wanted
 from tests.machines.test_saga import saga
 from tests.venues.test_chain_bundles import ENTRY
@@ -474,23 +474,6 @@ def test_what_a_venue_has_had_is_not_absent_in_the_next_life(tmp_path: Path) -> 
 def takes(_request: Request, _ask: Ask) -> Receipt:
     """Has it, and says no more."""
     return Receipt(Outcome.ACCEPTED)
-
-
-def test_what_a_venue_has_refused_and_executed_is_a_contradiction_in_the_next_life_too(
-    tmp_path: Path,
-) -> None:
-    """Found by exploring: it was asked about, found, and the refusal was forgotten."""
-    made = world(tmp_path, [buy("1")], submits=[lies])
-    cut(made, "refused")
-
-    assert "INSTRUCTION.HELD" == made.live(1)
-    assert made.story.endswith("found observed contradicted")
-    assert "refused before, and now EXECUTED" == made.loop.manager.leg.verdict.reason
-    assert "INSTRUCTION.HELD" == made.live(1)  # until a person has spoken, who knows of it
-    made.mailbox.replies["INSTRUCTION.HELD"] = [f"adopt {made.loop.manager.leg.number}"]
-    made.live(1)
-    assert "adopted observed matched" in made.story
-    assert 1 == len(made.venue.sent)
 
 
 @pytest.mark.parametrize("said", ["void", "ask", "adopt"])

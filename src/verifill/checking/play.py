@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 from verifill.assembly.loopback import Hosting
 from verifill.checking.choices import USUAL, Choices, Chooser, Kind, Point
 from verifill.checking.scopes import (
+    BARRED,
     BARRED_FOR_GOOD,
     CONTRADICTED,
     ENDS,
@@ -156,7 +157,7 @@ class Surroundings:
         menu = self.menus.get(place, {})
         if not menu or (place is Place.LOOK and self.watching.state != "IDLE"):
             return
-        options = (*menu, *REFUSALS) if place is Place.SEND else tuple(menu)
+        options = (*menu, BARRED) if place is Place.SEND else tuple(menu)
         chosen = self.choose(f"{place} {number}", Kind.FAULT, options)
         if chosen in REFUSALS:
             service.can_trade = False

@@ -94,7 +94,8 @@ REFUSED_AFTER: Final = Delivery(after=Break.STATUS, status=403)
 LASTING: Final[Mapping[Place, Menu]] = {
     Place.SEND: dict(SENDS)
     | _lasting("timeout_before", delivery=SILENT)
-    | _lasting("partial", share=50),
+    | _lasting("partial", share=50)
+    | {BARRED_FOR_GOOD: Fault(name=BARRED_FOR_GOOD)},  # the key's, not the wire's
     Place.QUESTION: dict(QUESTIONS) | _lasting("query_unanswered", Route.QUERY, SILENT),
     Place.READING: dict(READINGS)
     | _lasting("off by one", Route.POSITIONS, off=1)
