@@ -141,14 +141,9 @@ class Express:
         row.ref = lane.ref
         row.seq = machine.base + machine.node.depth
         row.quantity, row.price, row.fee = lane.units, lane.price, lane.fee
-        row.base_total, row.base_low, row.base_high = (
-            lane.base_total,
-            lane.base_low,
-            lane.base_high,
-        )
-        row.quote_total, row.quote_low, row.quote_high = (
-            lane.quote_total, lane.quote_low, lane.quote_high
-        )  # fmt: skip
+        row.base_total, row.quote_total = lane.base_total, lane.quote_total
+        row.base_low, row.base_high = lane.base_low, lane.base_high
+        row.quote_low, row.quote_high = lane.quote_low, lane.quote_high
         monitor.settle(ledger, NOTHING, NOTHING, now_ns)
         self._desk.legs = context.instruction
         machine.fire_all(verified)
